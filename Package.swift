@@ -1,0 +1,57 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "reapd",
+  products: [
+    .executable(name: "reapd", targets: ["reapd"]),
+    .library(name: "OwnedDirectories", targets: ["OwnedDirectories"]),
+    .library(name: "Watching", targets: ["Watching"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    .target(name: "ReapRules"),
+    .systemLibrary(
+      name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
+    .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "CLinuxShims"),
+    .target(name: "ReapConfiguration", dependencies: ["ReapRules", "CYAML"]),
+    .target(name: "OwnedDirectories", dependencies: ["ReapRules", "CLinuxShims"]),
+    .target(name: "Watching", dependencies: ["CInotifyTools", "CLinuxShims"]),
+    .target(
+      name: "ReapEngine",
+      dependencies: [
+        "ReapRules", "OwnedDirectories", "Watching",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .executableTarget(
+      name: "reapd",
+      dependencies: [
+        "ReapRules", "ReapConfiguration", "ReapEngine",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ]),
+    .executableTarget(name: "DoomedWriter", path: "Tests/DoomedWriter"),
+    .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
+    .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
+    .testTarget(
+      name: "ReapLiveTests", dependencies: ["ReapRules", "reapd", "DoomedWriter"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+  guard target.name != "CLinuxShims" else { continue }
+  target.swiftSettings = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+  ]
+}

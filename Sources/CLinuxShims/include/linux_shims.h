@@ -1,0 +1,44 @@
+// What Swift's Glibc module cannot call: variadic functions, raw system calls, macros. No logic.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// openat2(2): returns a descriptor, or -1 with errno.
+int shim_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+// fcntl(2) with an integer argument.
+int shim_fcntl(int fd, int command, int argument);
+// F_OFD_GETLK for a write lock on the whole file: 0 free, 1 taken, -1 with errno.
+int shim_ofd_test_write_lock(int fd);
+// F_OFD_SETLK of a read lock on the whole file: 0, or -1 with errno.
+int shim_ofd_read_lock(int fd);
+// F_OFD_SETLK F_UNLCK on the whole file: 0, or -1 with errno.
+int shim_ofd_unlock(int fd);
+// getdents64(2): bytes read, 0 at the end, -1 with errno.
+ssize_t shim_getdents64(int fd, void *buffer, size_t size);
+// statx(2) fields that reapd uses; 0, or -1 with errno.
+struct shim_statx {
+  uint32_t mode, uid, nlink, attributes_known, is_mount_root, has_birth;
+  uint64_t ino, blocks512, size, dev, mnt_id;
+  int64_t birth_ns, change_ns;
+};
+int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out);
+
+// renameat2(2) with RENAME_NOREPLACE; 0, or -1 with errno.
+int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
+// eventfd(2), close-on-exec and non-blocking.
+int shim_eventfd(void);
+// Names the calling thread for ps and top; at most 15 bytes.
+void shim_name_thread(const char *name);
+// The system's words for an errno; never NULL, valid for ever.
+const char *shim_error_text(int code);
+
+enum {
+  shim_AT_EMPTY_PATH = 0x1000,
+  shim_AT_NO_AUTOMOUNT = 0x800,
+  shim_F_SETLEASE = 1024,
+  shim_RESOLVE_NO_XDEV = 0x01,
+  shim_RESOLVE_NO_MAGICLINKS = 0x02,
+  shim_RESOLVE_NO_SYMLINKS = 0x04,
+  shim_RESOLVE_BENEATH = 0x08,
+};

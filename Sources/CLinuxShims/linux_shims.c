@@ -1,0 +1,79 @@
+#define _GNU_SOURCE
+#include "linux_shims.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+int shim_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+  struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+  return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+}
+
+int shim_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+
+int shim_ofd_test_write_lock(int fd) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  if (fcntl(fd, F_OFD_GETLK, &lock) != 0) return -1;
+  return lock.l_type == F_UNLCK ? 0 : 1;
+}
+
+int shim_ofd_read_lock(int fd) {
+  struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+  return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+int shim_ofd_unlock(int fd) {
+  struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+  return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+ssize_t shim_getdents64(int fd, void *buffer, size_t size) {
+  return syscall(SYS_getdents64, fd, buffer, size);
+}
+
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x1000U
+#endif
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x2000
+#endif
+
+int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out) {
+  struct statx raw;
+  if (statx(dirfd, path, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &raw) != 0) return -1;
+  out->mode = raw.stx_mode;
+  out->uid = raw.stx_uid;
+  out->nlink = raw.stx_nlink;
+  out->attributes_known = (raw.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0;
+  out->is_mount_root = (raw.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+  out->has_birth = (raw.stx_mask & STATX_BTIME) != 0 && raw.stx_btime.tv_sec != 0;
+  out->ino = raw.stx_ino;
+  out->blocks512 = raw.stx_blocks;
+  out->size = raw.stx_size;
+  out->dev = makedev(raw.stx_dev_major, raw.stx_dev_minor);
+  out->mnt_id = raw.stx_mnt_id;
+  out->birth_ns = (int64_t)raw.stx_btime.tv_sec * 1000000000 + raw.stx_btime.tv_nsec;
+  out->change_ns = (int64_t)raw.stx_ctime.tv_sec * 1000000000 + raw.stx_ctime.tv_nsec;
+  return 0;
+}
+
+int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name) {
+  return renameat2(dirfd, old_name, dirfd, new_name, RENAME_NOREPLACE);
+}
+
+const char *shim_error_text(int code) {
+  const char *text = strerrordesc_np(code);
+  return text ? text : "unknown error";
+}
+
+int shim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+void shim_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -1,0 +1,169 @@
+package import ReapRules
+import Glibc
+import CLinuxShims
+
+/// An open file descriptor. Closed by `close()` and by nothing else: a `deinit` may run right
+/// after the last use and would drop a lock that is still relied on.
+package struct Descriptor: Hashable, Sendable {
+  package let number: Int32
+
+  package init(number: Int32) { self.number = number }
+
+  package func close() { _ = Glibc.close(number) }
+
+  /// Where the kernel shows it; opening that opens the very same inode.
+  package var procPath: String { "/proc/self/fd/\(number)" }
+}
+
+/// How a path is followed below a directory descriptor.
+package enum Follow: Sendable {
+  /// Neither links nor mount points are crossed, nor is the directory left.
+  case within
+  /// Links anywhere in the path are refused; mount points are crossed.
+  case noLinks
+}
+
+/// What statx(2) tells of a file.
+package struct FileStatus: Sendable {
+  package enum FileType: Sendable, Equatable {
+    case directory, regular, symbolicLink
+    /// In words: "a FIFO", "a socket", "a device".
+    case other(String)
+  }
+  package let type: FileType
+  package let permissions: UInt32
+  package let owner: UInt32
+  package let identity: FileIdentity
+  package let links: UInt32
+  /// Allocated bytes: st_blocks is counted in units of 512 (stat(2)).
+  package let allocated: Int64
+  package let size: Int64
+  /// Wall clock, nanoseconds; nil where the file system does not store it.
+  package let birth: Int64?
+  /// Wall clock, nanoseconds (ctime).
+  package let change: Int64
+  /// Nil where the kernel cannot tell (before 5.8).
+  package let isMountPoint: Bool?
+}
+
+/// Device, inode and birth time: inode numbers alone are reused.
+package struct FileIdentity: Hashable, Sendable {
+  package let device: UInt64
+  package let inode: UInt64
+  package let birth: Int64?
+}
+
+private func flags(_ value: Int32) -> UInt64 { UInt64(UInt32(bitPattern: value)) }
+
+/// Opens a path relative to a directory with openat2(2).
+///
+/// - Throws: `SystemError`; ELOOP for a link, EXDEV for a mount point or a way out.
+package func openFile(
+  _ path: [UInt8], at directory: Descriptor, _ openFlags: Int32, follow: Follow
+) throws(SystemError) -> Descriptor {
+  var resolve = UInt64(shim_RESOLVE_NO_SYMLINKS | shim_RESOLVE_NO_MAGICLINKS)
+  if follow == .within {
+    resolve |= UInt64(shim_RESOLVE_BENEATH | shim_RESOLVE_NO_XDEV)
+  }
+  // NO_SYMLINKS fails with ELOOP also for O_PATH|O_NOFOLLOW on a link, which is what is wanted.
+  let number = withCPath(path) { pointer in
+    retrying {
+      shim_openat2(directory.number, pointer, flags(openFlags | O_CLOEXEC | O_NOCTTY), 0, resolve)
+    }
+  }
+  guard number >= 0 else { throw SystemError("open", displayPath(path)) }
+  return Descriptor(number: number)
+}
+
+/// Opens an absolute path, no component of which may be a link.
+package func openRoot(_ path: String) throws(SystemError) -> Descriptor {
+  try openFile(
+    Array(path.utf8), at: Descriptor(number: AT_FDCWD), O_RDONLY | O_DIRECTORY, follow: .noLinks)
+}
+
+/// Opens the parent of an open directory; whoever calls compares its identity.
+package func openParent(of directory: Descriptor) throws(SystemError) -> Descriptor {
+  let number = retrying {
+    shim_openat2(
+      directory.number, "..", flags(O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0,
+      UInt64(shim_RESOLVE_NO_SYMLINKS | shim_RESOLVE_NO_XDEV))
+  }
+  guard number >= 0 else { throw SystemError("open", "..") }
+  return Descriptor(number: number)
+}
+
+/// Status of an entry of an open directory; links are not followed.
+package func status(
+  of name: EntryName, at directory: Descriptor
+) throws(SystemError) -> FileStatus {
+  try statx(directory, name.bytes, AT_SYMLINK_NOFOLLOW)
+}
+
+package func status(of descriptor: Descriptor) throws(SystemError) -> FileStatus {
+  try statx(descriptor, [], Int32(shim_AT_EMPTY_PATH))
+}
+
+/// Status of an absolute path; links are not followed at its end.
+package func status(ofPath path: String) throws(SystemError) -> FileStatus {
+  try statx(Descriptor(number: AT_FDCWD), Array(path.utf8), AT_SYMLINK_NOFOLLOW)
+}
+
+private func statx(
+  _ directory: Descriptor, _ path: [UInt8], _ atFlags: Int32
+) throws(SystemError) -> FileStatus {
+  var raw = shim_statx()
+  let result = withCPath(path) { pointer in
+    retrying { shim_statx(directory.number, pointer, atFlags | Int32(shim_AT_NO_AUTOMOUNT), &raw) }
+  }
+  guard result == 0 else { throw SystemError("stat", displayPath(path)) }
+  let type: FileStatus.FileType =
+    switch raw.mode & S_IFMT {
+    case S_IFDIR: .directory
+    case S_IFREG: .regular
+    case S_IFLNK: .symbolicLink
+    case S_IFIFO: .other("a FIFO")
+    case S_IFSOCK: .other("a socket")
+    default: .other("a device")
+    }
+  let birth = raw.has_birth != 0 ? raw.birth_ns : nil
+  return FileStatus(
+    type: type, permissions: raw.mode & 0o7777, owner: raw.uid,
+    identity: FileIdentity(device: raw.dev, inode: raw.ino, birth: birth), links: raw.nlink,
+    allocated: Int64(raw.blocks512) * 512, size: Int64(raw.size), birth: birth,
+    change: raw.change_ns,
+    isMountPoint: raw.attributes_known != 0 ? raw.is_mount_root != 0 : nil)
+}
+
+/// Renames within one directory; never over an existing entry.
+package func rename(
+  _ old: EntryName, to new: EntryName, at directory: Descriptor
+) throws(SystemError) {
+  let result = withCPath(old.bytes) { old in
+    withCPath(new.bytes) { new in
+      shim_rename_noreplace(directory.number, old, new)
+    }
+  }
+  guard result == 0 else { throw SystemError("rename", old.display) }
+}
+
+package func unlink(
+  _ name: EntryName, at directory: Descriptor, isDirectory: Bool
+) throws(SystemError) {
+  let result = withCPath(name.bytes) {
+    unlinkat(directory.number, $0, isDirectory ? AT_REMOVEDIR : 0)
+  }
+  guard result == 0 else { throw SystemError(isDirectory ? "rmdir" : "unlink", name.display) }
+}
+
+/// Names go to the kernel as C strings; an `EntryName` holds no NUL.
+func withCPath<Result>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { buffer in
+    for (index, byte) in bytes.enumerated() { buffer[index] = CChar(bitPattern: byte) }
+    buffer[bytes.count] = 0
+    return body(UnsafePointer(buffer.baseAddress!))
+  }
+}
+
+private func displayPath(_ path: [UInt8]) -> String {
+  path.isEmpty ? "(an open file)" : displayText(path)
+}

@@ -1,0 +1,50 @@
+import Glibc
+
+/// The two clocks of one instant, nanoseconds.
+package func readClocks() -> (wall: Int64, monotonic: Int64) {
+  func read(_ clock: clockid_t) -> Int64 {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+  return (read(CLOCK_REALTIME), read(CLOCK_MONOTONIC))
+}
+
+/// Raises the soft limit of open descriptors to the hard one; returns what is in force then.
+package func raiseDescriptorLimit() -> Int {
+  var limit = rlimit()
+  guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+  if limit.rlim_cur < limit.rlim_max {
+    limit.rlim_cur = limit.rlim_max
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    _ = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+  return Int(min(limit.rlim_cur, rlim_t(Int32.max)))
+}
+
+/// Ignores the signals that reapd's own work may raise: SIGIO by lease probes, SIGPIPE by output.
+package func ignoreIncidentalSignals() {
+  signal(SIGIO, SIG_IGN)
+  signal(SIGPIPE, SIG_IGN)
+}
+
+/// The whole of a small file, such as those below /proc.
+package func readWhole(_ path: String) throws(SystemError) -> [UInt8] {
+  let number = retrying { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+  guard number >= 0 else { throw SystemError("open", path) }
+  defer { Glibc.close(number) }
+  return try readToEnd(Descriptor(number: number), path)
+}
+
+/// Reads an open file from its beginning to its end.
+package func readToEnd(_ file: Descriptor, _ path: String) throws(SystemError) -> [UInt8] {
+  var bytes: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 65536)
+  lseek(file.number, 0, SEEK_SET)
+  while true {
+    let size = retrying { read(file.number, &chunk, chunk.count) }
+    guard size >= 0 else { throw SystemError("read", path) }
+    guard size > 0 else { return bytes }
+    bytes += chunk[..<size]
+  }
+}

@@ -1,0 +1,31 @@
+import CLinuxShims
+import Glibc
+
+/// A system call that failed: which, on what, and the errno.
+package struct SystemError: Error, Sendable, CustomStringConvertible {
+  package let call: String
+  package let path: String
+  package let code: Int32
+
+  package init(_ call: String, _ path: String, _ code: Int32 = errno) {
+    self.call = call
+    self.path = path
+    self.code = code
+  }
+
+  package var description: String { "\(call) \(path): \(errorText(code))" }
+}
+
+/// The system's words for an errno.
+package func errorText(_ code: Int32) -> String {
+  String(cString: shim_error_text(code))
+}
+
+/// Repeats a call that a signal interrupted; the one place that knows EINTR.
+@inline(__always)
+func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
+  while true {
+    let result = call()
+    if result != -1 || errno != EINTR { return result }
+  }
+}

@@ -1,0 +1,41 @@
+/// The name of one directory entry as the kernel stores it: bytes, not text.
+///
+/// Never empty, never `.` or `..`, without `/` and NUL; anything else goes, newlines and invalid
+/// UTF-8 included.
+package struct EntryName: Hashable, Sendable {
+  package let bytes: [UInt8]
+
+  /// Nil where the bytes cannot be the name of an entry.
+  package init?(_ bytes: some Sequence<UInt8>) {
+    let bytes = Array(bytes)
+    guard !bytes.isEmpty, bytes != [0x2E], bytes != [0x2E, 0x2E] else { return nil }
+    guard !bytes.contains(0x2F), !bytes.contains(0) else { return nil }
+    self.bytes = bytes
+  }
+
+  package init?(_ text: String) { self.init(text.utf8) }
+
+  /// The name for a person: text where it is UTF-8, control and stray bytes escaped as `\xNN`.
+  package var display: String { displayText(bytes) }
+}
+
+/// Bytes of a path or name for a person: printable UTF-8 as it is, everything else as `\xNN`.
+package func displayText(_ bytes: [UInt8]) -> String {
+  func escaped(_ byte: UInt8) -> String {
+    let digits = Array("0123456789abcdef")
+    return "\\x\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+  }
+  guard let text = String(validating: bytes, as: UTF8.self) else {
+    return bytes.map { (0x20..<0x7F).contains($0) ? String(UnicodeScalar($0)) : escaped($0) }
+      .joined()
+  }
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator:
+      for byte in String(scalar).utf8 { result += escaped(byte) }
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}

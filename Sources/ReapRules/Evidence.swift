@@ -1,0 +1,108 @@
+/// What was observed of one candidate, as plain values. "Could not tell" is a value too.
+///
+/// Gathered in stages, each only when `judge` asks for it, so that nothing inside a candidate is
+/// touched before its grace is over.
+package struct Evidence: Sendable, Equatable {
+  package var entry: Entry
+  package var clocks: Clocks
+  package var lock: Lock?
+  package var surroundings: Surroundings?
+  package var inside: Inside?
+
+  package init(
+    entry: Entry, clocks: Clocks, lock: Lock? = nil, surroundings: Surroundings? = nil,
+    inside: Inside? = nil
+  ) {
+    self.entry = entry
+    self.clocks = clocks
+    self.lock = lock
+    self.surroundings = surroundings
+    self.inside = inside
+  }
+
+  /// What one statx(2) on the name tells, without following it or opening anything.
+  package struct Entry: Sendable, Equatable {
+    package enum FileType: String, Sendable {
+      case directory, symbolicLink = "symbolic-link", other
+    }
+    /// The name it has, or had before it was claimed.
+    package var name: EntryName
+    package var type: FileType
+    package var owner: UInt32
+    package var isMountPoint: Bool
+
+    package init(name: EntryName, type: FileType, owner: UInt32, isMountPoint: Bool) {
+      self.name = name
+      self.type = type
+      self.owner = owner
+      self.isMountPoint = isMountPoint
+    }
+  }
+
+  /// Every stamp that tells the candidate's age. Nil: that clock is lacking.
+  package struct Clocks: Sendable, Equatable {
+    /// Wall clock, from the name.
+    package var name: Nanoseconds?
+    /// Wall clock, from the inode.
+    package var birth: Nanoseconds?
+    /// Monotonic, when reapd saw it being created.
+    package var sawCreation: Nanoseconds?
+    /// Monotonic, when reapd first saw it.
+    package var firstSeen: Nanoseconds
+
+    package init(
+      name: Nanoseconds? = nil, birth: Nanoseconds? = nil, sawCreation: Nanoseconds? = nil,
+      firstSeen: Nanoseconds
+    ) {
+      self.name = name
+      self.birth = birth
+      self.sawCreation = sawCreation
+      self.firstSeen = firstSeen
+    }
+  }
+
+  /// The state of the owner's lock.
+  package enum Lock: Sendable, Equatable {
+    /// Somebody holds it: the directory is owned.
+    case held
+    /// We hold it now, on the very inode at the lock file's path.
+    case taken
+    /// We hold it on the descriptor kept since before the lock file was unlinked, and there is no
+    /// lock file at the path now.
+    case takenUnlinked
+    case missing
+    /// A symbolic link, a FIFO, a directory …
+    case notAFile(String)
+    case unreadable(String)
+    case unknown(String)
+  }
+
+  /// What else must not be there: mounts and watched roots, inside or below.
+  package enum Surroundings: Sendable, Equatable {
+    case clear
+    case mountInside(String)
+    case rootInside(String)
+    case unknown(String)
+  }
+
+  /// What the candidate's own files tell; nil parts were not asked for.
+  package struct Inside: Sendable, Equatable {
+    package enum Openness: Sendable, Equatable {
+      case nothingOpen
+      case open(String)
+      case unknown(String)
+    }
+    /// Whether another process has the lock file or, where that is missing, any file open.
+    package var openness: Openness
+    /// The newest change time in the subtree, wall clock; only where the lock file is missing.
+    package var newestChange: Nanoseconds?
+    /// The first entry that the rule's `contents` does not match.
+    package var foreignEntry: String?
+
+    package init(openness: Openness, newestChange: Nanoseconds? = nil, foreignEntry: String? = nil) {
+      self.openness = openness
+      self.newestChange = newestChange
+      self.foreignEntry = foreignEntry
+    }
+  }
+}

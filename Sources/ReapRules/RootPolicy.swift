@@ -1,0 +1,66 @@
+/// Which directories may be a root at all. Decided on the resolved path, before anything is opened.
+package enum RootRefusal: Error, Equatable, Sendable {
+  case systemDirectory
+  case homeDirectory
+  case tooShallow
+  case insideOverlay(layer: String)
+  case remote(type: String)
+
+  package var explanation: String {
+    switch self {
+    case .systemDirectory: "it is a directory of the system; name one that holds only candidates"
+    case .homeDirectory: "it is a home directory; name a directory inside it"
+    case .tooShallow:
+      "it is fewer than two levels deep; name a deeper one, or set allow_shallow: true"
+    case .insideOverlay(let layer):
+      "it lies in \(layer), a layer of a mounted overlay: locks taken through the overlay are "
+        + "invisible here. Watch it through the overlay, where its writers are"
+    case .remote(let type):
+      "it is on \(type), where changes made elsewhere raise no event; "
+        + "set allow_remote: true to have it polled"
+    }
+  }
+}
+
+private let systemDirectories: Set<String> = [
+  "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/media", "/mnt",
+  "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/run/lock",
+  "/run/user", "/usr/bin", "/usr/include", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/local",
+  "/usr/sbin", "/usr/share", "/usr/src", "/var/backups", "/var/cache", "/var/lib", "/var/lock",
+  "/var/log", "/var/mail", "/var/opt", "/var/run", "/var/spool", "/var/tmp", "/dev/shm",
+]
+
+/// Pseudo file systems have no candidates, only interfaces to the kernel.
+private let pseudoTrees = ["/proc", "/sys"]
+
+private let remoteTypes: Set<String> = [
+  "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "coda", "gfs2", "glusterfs",
+  "lustre", "ncpfs", "ocfs2", "orangefs", "virtiofs", "beegfs", "gpfs", "pvfs2",
+]
+
+/// Nil where the root may be watched.
+///
+/// - Parameters:
+///   - path: absolute, links resolved.
+///   - homes: every home directory known on this machine, links resolved.
+package func refusal(
+  root path: String, homes: Set<String>, mounts: MountTable, allowShallow: Bool, allowRemote: Bool
+) -> RootRefusal? {
+  let bytes = Array(path.utf8)
+  if systemDirectories.contains(path) { return .systemDirectory }
+  if pseudoTrees.contains(where: { isBelow(bytes, Array($0.utf8)) }) { return .systemDirectory }
+  if homes.contains(path) { return .homeDirectory }
+  if !allowShallow, path.utf8.count(where: { $0 == UInt8(ascii: "/") }) < 2 { return .tooShallow }
+  if let layer = mounts.overlayDirectory(containing: bytes) {
+    return .insideOverlay(layer: displayText(layer))
+  }
+  if !allowRemote, let type = remoteType(of: path, mounts: mounts) { return .remote(type: type) }
+  return nil
+}
+
+/// The type of a network or FUSE file system that the path lies on; nil for a local one.
+package func remoteType(of path: String, mounts: MountTable) -> String? {
+  guard let type = mounts.mount(of: Array(path.utf8))?.type else { return nil }
+  return remoteTypes.contains(type) || type == "fuse" || type.hasPrefix("fuse.") || type == "fuseblk"
+    ? type : nil
+}

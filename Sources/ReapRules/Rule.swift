@@ -1,0 +1,81 @@
+/// One watched root, the kind of directory in it, and the settings. What `check-config` prints.
+package struct Rule: Sendable, Equatable {
+  package var name: String
+  /// Absolute, as it was written with `~` and variables expanded; resolved when it is opened.
+  package var root: String
+  package var enabled = true
+  /// It alone decides which entries are candidates.
+  package var match: Glob
+  /// Time after creation in which a candidate is not probed.
+  package var grace: Nanoseconds
+  package var owners: Owners
+  package var allowShallow = false
+  package var allowRemote = false
+  package var kind: Kind
+
+  package init(name: String, root: String, match: Glob, grace: Nanoseconds, owners: Owners, kind: Kind) {
+    self.name = name
+    self.root = root
+    self.match = match
+    self.grace = grace
+    self.owners = owners
+    self.kind = kind
+  }
+
+  /// Kinds of directory. A new one is a case here; the compiler names the rest.
+  package enum Kind: Sendable, Equatable {
+    case spill(SpillSettings)
+
+    package var name: String {
+      switch self {
+      case .spill: "spill"
+      }
+    }
+  }
+
+  /// Whose candidates may go.
+  package enum Owners: Sendable, Equatable {
+    case users(Set<UInt32>)
+    case anyone
+
+    package func allows(_ uid: UInt32) -> Bool {
+      switch self {
+      case .anyone: true
+      case .users(let users): users.contains(uid)
+      }
+    }
+  }
+}
+
+/// Which lock the owner of a directory holds on its lock file.
+package enum LockType: String, Sendable, CaseIterable {
+  case flock
+  case fcntl
+  /// Both are probed; either one held means alive.
+  case auto
+}
+
+/// What is done with a directory past its grace that has no lock file.
+package enum MissingLock: String, Sendable, CaseIterable {
+  case reap
+  case keep
+}
+
+/// Settings of kind `spill`: one directory per upload, locked through a file in it.
+package struct SpillSettings: Sendable, Equatable {
+  package var lock: EntryName
+  package var lockType: LockType
+  package var missingLock: MissingLock
+  /// POSIX extended regular expression that every entry's name must match, the lock file apart.
+  package var contents: String?
+
+  package init(
+    lock: EntryName = EntryName(".lock")!, lockType: LockType = .auto,
+    missingLock: MissingLock = .reap, contents: String? = nil
+  ) {
+    self.lock = lock
+    self.lockType = lockType
+    self.missingLock = missingLock
+    self.contents = contents
+  }
+}

@@ -1,0 +1,287 @@
+/// What happens when, for one root: a pure state machine, `(event, now) -> [Action]`.
+///
+/// It holds no descriptor and reads no clock. The edge carries actions out, and reports back with
+/// events. Work per event does not depend on the number of candidates, scans apart.
+package struct Schedule: Sendable {
+  package enum Event: Sendable, Equatable {
+    /// A name that the rule's match accepts (or a claimed form of one) is in the root.
+    /// `created`: by an event that shows its creation, so that its age is known.
+    case appeared(EntryName, created: Bool, Trigger)
+    case vanished(EntryName)
+    case scanBegan
+    case scanEnded
+    /// Somebody closed the file that the edge holds open for this candidate.
+    case closed(CandidateID)
+    /// Answer to `watch`; false where no watch could be had.
+    case armed(CandidateID, Bool)
+    /// Answer to `examine`.
+    case examined(CandidateID, Outcome)
+    /// Events were lost.
+    case desynced
+    case backstopDue
+    /// A claimed directory could not be removed: it is looked at again when something changes.
+    case removalFailed(EntryName)
+    /// The mount table changed: verdicts that rested on it may change too.
+    case mountsChanged
+    case rootLost
+    /// A deadline may have passed.
+    case tick
+  }
+
+  package enum Outcome: Sendable, Equatable {
+    case kept(Reason, recheckAfter: Nanoseconds?, Hold)
+    /// The name is gone, or was claimed or put back: nothing more to do under it.
+    case settled
+  }
+
+  /// The descriptor that the edge keeps open for a kept candidate, to see it being closed.
+  package enum Hold: Sendable, Equatable {
+    case none, unwatched, watched
+  }
+
+  package enum Action: Sendable, Equatable {
+    case scan(Trigger)
+    case examine(CandidateID, Examine)
+    case watch(CandidateID)
+    /// Close what is held for it and remove its watch.
+    case forget(CandidateID)
+  }
+
+  package struct Examine: Sendable, Equatable {
+    package var name: EntryName
+    package var firstSeen: Nanoseconds
+    package var sawCreation: Nanoseconds?
+    package var trigger: Trigger
+    /// Monotonic arrival of the event that brought it about, if one did.
+    package var wokenAt: Nanoseconds?
+  }
+
+  /// Waits before another try when a close event was followed by "would block": the kernel queues
+  /// the event before it drops the lock, 1–3 µs typically and 5.7 ms at worst (measured on 6.18).
+  package static let ladder: [Nanoseconds] = [
+    50_000, 200_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000,
+  ]
+
+  private let grace: Nanoseconds
+  private var slots: [Candidate?] = []
+  private var free: [UInt32] = []
+  private var byName: [EntryName: UInt32] = [:]
+  private var deadlines = DeadlineHeap()
+  private var generation: UInt32 = 0
+  private var epoch: UInt32 = 0
+
+  package init(grace: Nanoseconds) { self.grace = grace }
+
+  package var count: Int { byName.count }
+
+  /// The earliest monotonic instant at which a `tick` has something to do.
+  package var nextDeadline: Nanoseconds? { deadlines.first?.instant }
+
+  /// How many candidates are kept, by reason; those still being examined are left out.
+  package var reasons: [Reason: Int] {
+    var counts: [Reason: Int] = [:]
+    for case let candidate? in slots {
+      if let reason = candidate.reason { counts[reason, default: 0] += 1 }
+    }
+    return counts
+  }
+
+  package func name(of id: CandidateID) -> EntryName? { candidate(id)?.name }
+
+  package mutating func handle(_ event: Event, now: Now) -> [Action] {
+    switch event {
+    case .appeared(let name, let created, let trigger):
+      return appeared(name, created: created, trigger, now: now)
+    case .vanished(let name):
+      guard let slot = byName[name] else { return [] }
+      return forget(slot)
+    case .scanBegan:
+      epoch &+= 1
+      return []
+    case .scanEnded: return forgetUnseen()
+    case .closed(let id): return closed(id, now: now)
+    case .armed(let id, let success): return armed(id, success: success)
+    case .examined(let id, let outcome): return examined(id, outcome, now: now)
+    case .desynced: return [.scan(.rescan)]
+    case .backstopDue: return [.scan(.backstop)]
+    case .removalFailed(let name):
+      let slot = byName[name] ?? insert(name, created: false, .rescan, now: now)
+      slots[Int(slot)]!.reason = .removalFailed
+      return []
+    case .mountsChanged: return mountsChanged()
+    case .rootLost: return slots.indices.flatMap { slots[$0] == nil ? [] : forget(UInt32($0)) }
+    case .tick: return tick(now: now)
+    }
+  }
+
+  // MARK: - The table
+
+  private func candidate(_ id: CandidateID) -> Candidate? {
+    guard Int(id.slot) < slots.count, let candidate = slots[Int(id.slot)],
+      candidate.generation == id.generation
+    else { return nil }
+    return candidate
+  }
+
+  private func id(_ slot: UInt32) -> CandidateID {
+    CandidateID(slot: slot, generation: slots[Int(slot)]!.generation)
+  }
+
+  private mutating func insert(_ name: EntryName, created: Bool, _ trigger: Trigger, now: Now)
+    -> UInt32
+  {
+    generation &+= 1
+    let candidate = Candidate(
+      name: name, firstSeen: now.monotonic, sawCreation: created ? now.monotonic : Candidate.never,
+      generation: generation, epoch: epoch, rung: UInt8(Self.ladder.count), trigger: trigger)
+    let slot: UInt32
+    if let reused = free.popLast() {
+      slot = reused
+      slots[Int(slot)] = candidate
+    } else {
+      slot = UInt32(slots.count)
+      slots.append(candidate)
+    }
+    byName[name] = slot
+    return slot
+  }
+
+  private mutating func forget(_ slot: UInt32) -> [Action] {
+    let gone = id(slot)
+    byName[slots[Int(slot)]!.name] = nil
+    slots[Int(slot)] = nil
+    free.append(slot)
+    return [.forget(gone)]
+  }
+
+  private mutating func setDeadline(_ slot: UInt32, _ instant: Nanoseconds) {
+    slots[Int(slot)]!.deadline = instant
+    guard instant != Candidate.never else { return }
+    if deadlines.count > 2 * byName.count + 64 {
+      var live = deadlines
+      live.compact { candidate($0.id)?.deadline == $0.instant }
+      deadlines = live
+    }
+    deadlines.insert(.init(instant: instant, id: id(slot)))
+  }
+
+  // MARK: - Events
+
+  private mutating func appeared(
+    _ name: EntryName, created: Bool, _ trigger: Trigger, now: Now
+  ) -> [Action] {
+    if let slot = byName[name] {
+      guard created else {
+        slots[Int(slot)]!.epoch = epoch
+        return look(slot, trigger)
+      }
+      // Its end was missed, or this name was swapped in: what was known of it is another's.
+      return forget(slot) + appeared(name, created: true, trigger, now: now)
+    }
+    let slot = insert(name, created: created, trigger, now: now)
+    guard created else { return look(slot, trigger) }
+    // Its creator may not have locked it yet. Until the grace is over nothing goes near it.
+    slots[Int(slot)]!.reason = .young
+    setDeadline(slot, now.monotonic + grace)
+    return []
+  }
+
+  private mutating func closed(_ id: CandidateID, now: Now) -> [Action] {
+    guard candidate(id) != nil else { return [] }
+    slots[Int(id.slot)]!.rung = 0
+    slots[Int(id.slot)]!.wokenAt = now.monotonic
+    return look(id.slot, .closeEvent)
+  }
+
+  private mutating func armed(_ id: CandidateID, success: Bool) -> [Action] {
+    guard let candidate = candidate(id) else { return [] }
+    let again = candidate.state == .armingAgain
+    slots[Int(id.slot)]!.state = .waiting
+    // Its release may have begun before the watch was there: look now, and once more after the
+    // longest gap between a close event and the unlock.
+    if candidate.rung == Self.ladder.count { slots[Int(id.slot)]!.rung -= 1 }
+    return success || again ? look(id.slot, candidate.trigger) : []
+  }
+
+  private mutating func examined(_ id: CandidateID, _ outcome: Outcome, now: Now) -> [Action] {
+    guard let before = candidate(id) else { return [] }
+    slots[Int(id.slot)]!.state = .waiting
+    guard case .kept(let reason, let recheckAfter, let hold) = outcome else {
+      // Under the same name something may stand again by now.
+      return before.state == .examiningAgain ? look(id.slot, before.trigger) : forget(id.slot)
+    }
+    slots[Int(id.slot)]!.reason = reason
+    var deadline = recheckAfter.map { now.monotonic + $0 } ?? Candidate.never
+    if reason == .lockHeld || reason == .lockOpen, Int(before.rung) < Self.ladder.count {
+      deadline = min(deadline, now.monotonic + Self.ladder[Int(before.rung)])
+      slots[Int(id.slot)]!.rung += 1
+    } else {
+      slots[Int(id.slot)]!.wokenAt = Candidate.never
+    }
+    setDeadline(id.slot, deadline)
+    if hold == .unwatched {
+      slots[Int(id.slot)]!.state = before.state == .examiningAgain ? .armingAgain : .arming
+      return [.watch(id)]
+    }
+    return before.state == .examiningAgain ? look(id.slot, before.trigger) : []
+  }
+
+  private mutating func mountsChanged() -> [Action] {
+    var actions: [Action] = []
+    for index in slots.indices {
+      switch slots[index]?.reason {
+      case .mountPoint, .mountInside, .surroundingsUnknown, .removalFailed, .unreadable:
+        actions += look(UInt32(index), .rescan)
+      default: continue
+      }
+    }
+    return actions
+  }
+
+  private mutating func tick(now: Now) -> [Action] {
+    var actions: [Action] = []
+    while let first = deadlines.first, first.instant <= now.monotonic {
+      _ = deadlines.popFirst()
+      guard let candidate = candidate(first.id), candidate.deadline == first.instant else {
+        continue
+      }
+      slots[Int(first.id.slot)]!.deadline = Candidate.never
+      let byAge = candidate.reason == .young || candidate.reason == .recentlyChanged
+      actions += look(first.id.slot, byAge ? .graceOver : candidate.trigger)
+    }
+    return actions
+  }
+
+  private mutating func forgetUnseen() -> [Action] {
+    slots.indices.flatMap { index -> [Action] in
+      guard let candidate = slots[index], candidate.epoch != epoch else { return [] }
+      return forget(UInt32(index))
+    }
+  }
+
+  /// Asks for an examination, or notes that one is due after the one under way.
+  private mutating func look(_ slot: UInt32, _ trigger: Trigger) -> [Action] {
+    let candidate = slots[Int(slot)]!
+    switch candidate.state {
+    case .waiting: break
+    case .examining, .examiningAgain:
+      slots[Int(slot)]!.state = .examiningAgain
+      slots[Int(slot)]!.trigger = trigger
+      return []
+    case .arming, .armingAgain:
+      slots[Int(slot)]!.state = .armingAgain
+      return []
+    }
+    slots[Int(slot)]!.state = .examining
+    slots[Int(slot)]!.trigger = trigger
+    return [
+      .examine(
+        id(slot),
+        Examine(
+          name: candidate.name, firstSeen: candidate.firstSeen,
+          sawCreation: candidate.sawCreation == Candidate.never ? nil : candidate.sawCreation,
+          trigger: trigger,
+          wokenAt: candidate.wokenAt == Candidate.never ? nil : candidate.wokenAt))
+    ]
+  }
+}

@@ -1,0 +1,318 @@
+// The one file behind which libinotifytools lives, on the one thread that may call it.
+//
+// What it has to live with (libinotifytools 3.22.6): one global instance, not thread-safe; events
+// point into a static buffer; next_event blocks in whole seconds, through select, so it is called
+// only when something is there and the descriptor must lie below 1024; a watch that the kernel
+// removed leaks its record, so the instance is made anew when too many have.
+
+import CInotifyTools
+import CLinuxShims
+import Glibc
+import Synchronization
+
+/// Reads inotify events and nothing else; whoever acts on them does so elsewhere.
+package final class INotifyThread: @unchecked Sendable {
+  /// Messages of one wake-up, and the monotonic instant (ns) at which they were read.
+  package typealias Sink = @Sendable ([WatchMessage], Int64) -> Void
+
+  package struct StartFailure: Error, CustomStringConvertible {
+    package let description: String
+  }
+
+  private enum Command: Sendable {
+    case watch(path: String, token: UInt64, WatchPurpose)
+    case unwatch(WatchHandle)
+    case stop
+  }
+
+  /// A leaked record is about 240 bytes (measured): this bounds the leak to 24 MB.
+  private static let toleratedLeaks = 100_000
+  /// select(2) cannot take a descriptor at or above FD_SETSIZE.
+  private static let selectLimit: Int32 = 1024
+
+  private let commands = Mutex<[Command]>([])
+  private let wakeUp: Int32
+  private let mounts: Int32
+  private let sink: Sink
+  private let leakLimit: Int
+
+  // Owned by the thread from here on.
+  private var inotify: Int32 = -1
+  private var instance: Int32 = 0
+  private var tokens: [Int32: UInt64] = [:]
+  /// Watch descriptors of directories; the others are of files.
+  private var directories: Set<Int32> = []
+  /// Tokens of further watches on an inode that is already watched (hard links).
+  private var further: [Int32: [UInt64]] = [:]
+  private var leaks = 0
+  /// Kept so that a later instance finds a number below the limit of select.
+  private var reserve: Int32 = -1
+  private var thread = pthread_t()
+
+  /// Starts the thread. Call it before descriptors pile up: the instance needs a low number.
+  package init(leakLimit: Int = 100_000, sink: @escaping Sink) throws(StartFailure) {
+    self.sink = sink
+    self.leakLimit = min(leakLimit, Self.toleratedLeaks)
+    wakeUp = shim_eventfd()
+    mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
+    guard wakeUp >= 0 else { throw StartFailure(description: "no eventfd: \(Self.text(errno))") }
+    try initialise()
+    reserve = fcntl(wakeUp, F_DUPFD_CLOEXEC, 3)
+    let box = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &thread, nil,
+      { raw in
+        shim_name_thread("inotify")
+        Unmanaged<INotifyThread>.fromOpaque(raw!).takeRetainedValue().run()
+        return nil
+      }, box.toOpaque())
+    guard code == 0 else {
+      box.release()
+      throw StartFailure(description: "no thread for inotify: \(Self.text(code))")
+    }
+  }
+
+  /// Asks for a watch; `.armed` answers, and events of it follow that answer.
+  package func watch(path: String, token: UInt64, _ purpose: WatchPurpose) {
+    post(.watch(path: path, token: token, purpose))
+  }
+
+  /// Ends a watch. Do so before the file goes: a watch that the kernel ends leaks its record.
+  package func unwatch(_ handle: WatchHandle) { post(.unwatch(handle)) }
+
+  /// Ends the thread and waits for it.
+  package func stop() {
+    post(.stop)
+    pthread_join(thread, nil)
+  }
+
+  private func post(_ command: Command) {
+    let wasEmpty = commands.withLock { queue in
+      queue.append(command)
+      return queue.count == 1
+    }
+    guard wasEmpty else { return }
+    var one: UInt64 = 1
+    _ = write(wakeUp, &one, MemoryLayout.size(ofValue: one))
+  }
+
+  // MARK: - The thread
+
+  private func run() {
+    var polled = [
+      pollfd(fd: inotify, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: mounts, events: Int16(POLLPRI), revents: 0),
+    ]
+    while true {
+      polled[0].fd = inotify
+      guard poll(&polled, 3, -1) > 0 else { continue }
+      var messages: [WatchMessage] = []
+      if polled[0].revents != 0 { drain(into: &messages) }
+      if polled[2].revents != 0 { messages.append(.mountsChanged) }
+      let arrival = Self.monotonic()
+      if !messages.isEmpty { sink(messages, arrival) }
+      if polled[1].revents != 0 {
+        guard obey(arrival) else { return shutDown() }
+      }
+      if leaks > leakLimit { rebuild() }
+    }
+  }
+
+  /// Carries out what was asked; false when asked to stop.
+  private func obey(_ arrival: Int64) -> Bool {
+    var count: UInt64 = 0
+    _ = read(wakeUp, &count, MemoryLayout.size(ofValue: count))
+    let queue = commands.withLock { queue in
+      let all = queue
+      queue = []
+      return all
+    }
+    var answers: [WatchMessage] = []
+    for command in queue {
+      switch command {
+      case .watch(let path, let token, let purpose):
+        answers.append(.armed(token: token, add(path, token, purpose)))
+      case .unwatch(let handle): remove(handle)
+      case .stop: return false
+      }
+    }
+    if !answers.isEmpty { sink(answers, arrival) }
+    return true
+  }
+
+  private func add(
+    _ path: String, _ token: UInt64, _ purpose: WatchPurpose
+  ) -> Result<WatchHandle, WatchFailure> {
+    let mask: Int32 =
+      switch purpose {
+      case .directory:
+        IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
+          | Int32(bitPattern: UInt32(IN_ONLYDIR))
+      case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
+      case .writers: IN_CLOSE_WRITE
+      }
+    guard inotifytools_watch_file(path, mask) != 0 else {
+      return .failure(WatchFailure(code: inotifytools_error()))
+    }
+    let descriptor = inotifytools_wd_from_filename(path)
+    guard descriptor > 0 else { return .failure(WatchFailure(code: EINVAL)) }
+    if tokens[descriptor] != nil {
+      further[descriptor, default: []].append(token)
+      leaks += 1  // the library keeps a second record for the same watch
+    } else {
+      tokens[descriptor] = token
+    }
+    if purpose == .directory { directories.insert(descriptor) }
+    return .success(WatchHandle(instance: instance, descriptor: descriptor))
+  }
+
+  private func remove(_ handle: WatchHandle) {
+    guard handle.instance == instance, tokens[handle.descriptor] != nil else { return }
+    if let next = further[handle.descriptor]?.popLast() {
+      // Another lock file is the same inode: the watch stays for that one.
+      tokens[handle.descriptor] = next
+      if further[handle.descriptor]?.isEmpty == true { further[handle.descriptor] = nil }
+      return
+    }
+    tokens[handle.descriptor] = nil
+    directories.remove(handle.descriptor)
+    if inotifytools_remove_watch_by_wd(handle.descriptor) == 0 { leaks += 1 }
+  }
+
+  /// Takes every event that is there. The library does not tell when its buffer is used up, and
+  /// asking for one event too many would block; so each event is blanked once it was read, and
+  /// the buffer is used up where no event follows (no event has mask 0).
+  private func drain(into messages: inout [WatchMessage]) {
+    var readable = pollfd(fd: inotify, events: Int16(POLLIN), revents: 0)
+    var buffered = false
+    while buffered || poll(&readable, 1, 0) > 0 {
+      guard let event = inotifytools_next_event(1) else { return }
+      append(event, to: &messages)
+      let size = MemoryLayout<inotify_event>.size + Int(event.pointee.len)
+      let raw = UnsafeMutableRawPointer(event)
+      let next = (raw + size).assumingMemoryBound(to: inotify_event.self)
+      raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+      buffered = next.pointee.mask != 0
+      if messages.count >= 4096 {
+        sink(messages, Self.monotonic())
+        messages.removeAll(keepingCapacity: true)
+      }
+    }
+  }
+
+  private func append(
+    _ event: UnsafeMutablePointer<inotify_event>, to messages: inout [WatchMessage]
+  ) {
+    let mask = Int32(bitPattern: event.pointee.mask)
+    let descriptor = event.pointee.wd
+    if mask & IN_Q_OVERFLOW != 0 { return messages.append(.overflow) }
+    guard let token = tokens[descriptor] else { return }
+    if mask & IN_IGNORED != 0 {
+      tokens[descriptor] = nil
+      directories.remove(descriptor)
+      for other in further.removeValue(forKey: descriptor) ?? [] {
+        messages.append(.lost(token: other))
+      }
+      leaks += 1
+      return messages.append(.lost(token: token))
+    }
+    guard directories.contains(descriptor) else {
+      if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE) != 0 {
+        messages.append(.closed(token: token))
+        for other in further[descriptor] ?? [] { messages.append(.closed(token: other)) }
+      }
+      return
+    }
+    if mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT) != 0 {
+      return messages.append(.lost(token: token))
+    }
+    let change: WatchMessage.Change
+    if mask & IN_CREATE != 0 {
+      change = .created
+    } else if mask & IN_MOVED_TO != 0 {
+      change = .movedIn
+    } else if mask & (IN_DELETE | IN_MOVED_FROM) != 0 {
+      change = .gone
+    } else {
+      return
+    }
+    let start = UnsafeRawPointer(event) + MemoryLayout<inotify_event>.size
+    let name = UnsafeRawBufferPointer(start: start, count: Int(event.pointee.len))
+    messages.append(
+      .entry(
+        token: token, name: Array(name.prefix { $0 != 0 }),
+        isDirectory: event.pointee.mask & UInt32(IN_ISDIR) != 0, change))
+  }
+
+  // MARK: - The instance
+
+  private func initialise() throws(StartFailure) {
+    let before = Self.inotifyDescriptors()
+    guard inotifytools_initialize() != 0 else {
+      let code = inotifytools_error()
+      let limit =
+        code == EMFILE ? " (fs.inotify.max_user_instances is reached: raise it with sysctl)" : ""
+      throw StartFailure(description: "no inotify instance: \(Self.text(code))\(limit)")
+    }
+    guard let found = Self.inotifyDescriptors().subtracting(before).first else {
+      throw StartFailure(
+        description: "the inotify instance has no descriptor below \(Self.selectLimit)")
+    }
+    _ = fcntl(found, F_SETFD, FD_CLOEXEC)
+    inotify = found
+  }
+
+  /// The library does not export its descriptor; /proc shows what each one is.
+  private static func inotifyDescriptors() -> Set<Int32> {
+    var found: Set<Int32> = []
+    for number in 0..<selectLimit {
+      var target = [UInt8](repeating: 0, count: 32)
+      let length = target.withUnsafeMutableBytes {
+        readlink("/proc/self/fd/\(number)", $0.baseAddress!, $0.count)
+      }
+      if length > 0, target[..<length].elementsEqual("anon_inode:inotify".utf8) {
+        found.insert(number)
+      }
+    }
+    return found
+  }
+
+  /// Gives the leaked records back. Events read so far would survive into the new instance, so
+  /// they are drained and dropped; `.rebuilt` asks for everything to be looked at again.
+  private func rebuild() {
+    var stale: [WatchMessage] = []
+    drain(into: &stale)
+    inotifytools_cleanup()
+    if reserve >= 0 { close(reserve) }
+    instance += 1
+    tokens = [:]
+    directories = []
+    further = [:]
+    leaks = 0
+    do {
+      try initialise()
+    } catch {
+      inotify = -1  // poll(2) passes over it; the backstop is what is left
+    }
+    reserve = fcntl(wakeUp, F_DUPFD_CLOEXEC, 3)
+    sink([.rebuilt], Self.monotonic())
+  }
+
+  private func shutDown() {
+    var stale: [WatchMessage] = []
+    drain(into: &stale)
+    inotifytools_cleanup()
+    close(wakeUp)
+    if mounts >= 0 { close(mounts) }
+    if reserve >= 0 { close(reserve) }
+  }
+
+  private static func monotonic() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
+  private static func text(_ code: Int32) -> String { String(cString: strerror(code)) }
+}
