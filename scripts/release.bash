@@ -13,7 +13,7 @@ source_state() {
 # The same of what a build leaves behind: a binary built by hand, or other versions of the dependencies, are a change.
 built_state() {
   stat -Lc '%n %y %s' "$binary" 2>/dev/null || true
-  cksum <"$root/Package.resolved" 2>/dev/null || true
+  cksum "$root/Package.resolved" 2>/dev/null || true
 }
 
 is_current() {

@@ -21,7 +21,7 @@ package final class INotifyThread: @unchecked Sendable {
 
   private enum Command: Sendable {
     case watch(path: String, token: UInt64, WatchPurpose)
-    case unwatch(WatchHandle)
+    case unwatch(WatchHandle, token: UInt64)
     case stop
   }
 
@@ -78,7 +78,9 @@ package final class INotifyThread: @unchecked Sendable {
   }
 
   /// Ends a watch. Do so before the file goes: a watch that the kernel ends leaks its record.
-  package func unwatch(_ handle: WatchHandle) { post(.unwatch(handle)) }
+  package func unwatch(_ handle: WatchHandle, token: UInt64) {
+    post(.unwatch(handle, token: token))
+  }
 
   /// Ends the thread and waits for it.
   package func stop() {
@@ -133,7 +135,7 @@ package final class INotifyThread: @unchecked Sendable {
       switch command {
       case .watch(let path, let token, let purpose):
         answers.append(.armed(token: token, add(path, token, purpose)))
-      case .unwatch(let handle): remove(handle)
+      case .unwatch(let handle, let token): remove(handle, token)
       case .stop: return false
       }
     }
@@ -167,17 +169,20 @@ package final class INotifyThread: @unchecked Sendable {
     return .success(WatchHandle(instance: instance, descriptor: descriptor))
   }
 
-  private func remove(_ handle: WatchHandle) {
-    guard handle.instance == instance, tokens[handle.descriptor] != nil else { return }
-    if let next = further[handle.descriptor]?.popLast() {
+  private func remove(_ handle: WatchHandle, _ token: UInt64) {
+    let descriptor = handle.descriptor
+    guard handle.instance == instance, let first = tokens[descriptor] else { return }
+    if var others = further[descriptor] {
       // Another lock file is the same inode: the watch stays for that one.
-      tokens[handle.descriptor] = next
-      if further[handle.descriptor]?.isEmpty == true { further[handle.descriptor] = nil }
+      if first == token { tokens[descriptor] = others.removeLast() }
+      others.removeAll { $0 == token }
+      further[descriptor] = others.isEmpty ? nil : others
       return
     }
-    tokens[handle.descriptor] = nil
-    directories.remove(handle.descriptor)
-    if inotifytools_remove_watch_by_wd(handle.descriptor) == 0 { leaks += 1 }
+    guard first == token else { return }
+    tokens[descriptor] = nil
+    directories.remove(descriptor)
+    if inotifytools_remove_watch_by_wd(descriptor) == 0 { leaks += 1 }
   }
 
   /// Takes every event that is there. The library does not tell when its buffer is used up, and

@@ -99,6 +99,14 @@ package func status(
   try statx(directory, name.bytes, AT_SYMLINK_NOFOLLOW)
 }
 
+/// The same for a longer path below the directory; only its last component is not followed, so
+/// whoever relies on it opens the path with `Follow.within` and compares.
+package func status(
+  ofPath path: [UInt8], at directory: Descriptor
+) throws(SystemError) -> FileStatus {
+  try statx(directory, path, AT_SYMLINK_NOFOLLOW)
+}
+
 package func status(of descriptor: Descriptor) throws(SystemError) -> FileStatus {
   try statx(descriptor, [], Int32(shim_AT_EMPTY_PATH))
 }

@@ -3,6 +3,10 @@ package struct CandidateID: Hashable, Sendable {
   package let slot: UInt32
   package let generation: UInt32
 
+  /// Slot and generation fit into 24 and 28 bits, so that a watch's token holds both and a root.
+  package static let generationMask: UInt32 = 0x0FFF_FFFF
+  package static let slotMask: UInt32 = 0x00FF_FFFF
+
   package init(slot: UInt32, generation: UInt32) {
     self.slot = slot
     self.generation = generation

@@ -1,4 +1,5 @@
-/// What happens when, for one root: a pure state machine, `(event, now) -> [Action]`.
+/// What happens when, for one root: a pure state machine, `(event, now) -> [Action]`. `now` is
+/// monotonic time in nanoseconds: wall clocks matter to the judge only.
 ///
 /// It holds no descriptor and reads no clock. The edge carries actions out, and reports back with
 /// events. Work per event does not depend on the number of candidates, scans apart.
@@ -88,7 +89,7 @@ package struct Schedule: Sendable {
 
   package func name(of id: CandidateID) -> EntryName? { candidate(id)?.name }
 
-  package mutating func handle(_ event: Event, now: Now) -> [Action] {
+  package mutating func handle(_ event: Event, now: Nanoseconds) -> [Action] {
     switch event {
     case .appeared(let name, let created, let trigger):
       return appeared(name, created: created, trigger, now: now)
@@ -127,12 +128,12 @@ package struct Schedule: Sendable {
     CandidateID(slot: slot, generation: slots[Int(slot)]!.generation)
   }
 
-  private mutating func insert(_ name: EntryName, created: Bool, _ trigger: Trigger, now: Now)
+  private mutating func insert(_ name: EntryName, created: Bool, _ trigger: Trigger, now: Nanoseconds)
     -> UInt32
   {
-    generation &+= 1
+    generation = (generation &+ 1) & CandidateID.generationMask
     let candidate = Candidate(
-      name: name, firstSeen: now.monotonic, sawCreation: created ? now.monotonic : Candidate.never,
+      name: name, firstSeen: now, sawCreation: created ? now : Candidate.never,
       generation: generation, epoch: epoch, rung: UInt8(Self.ladder.count), trigger: trigger)
     let slot: UInt32
     if let reused = free.popLast() {
@@ -168,7 +169,7 @@ package struct Schedule: Sendable {
   // MARK: - Events
 
   private mutating func appeared(
-    _ name: EntryName, created: Bool, _ trigger: Trigger, now: Now
+    _ name: EntryName, created: Bool, _ trigger: Trigger, now: Nanoseconds
   ) -> [Action] {
     if let slot = byName[name] {
       guard created else {
@@ -182,14 +183,14 @@ package struct Schedule: Sendable {
     guard created else { return look(slot, trigger) }
     // Its creator may not have locked it yet. Until the grace is over nothing goes near it.
     slots[Int(slot)]!.reason = .young
-    setDeadline(slot, now.monotonic + grace)
+    setDeadline(slot, now + grace)
     return []
   }
 
-  private mutating func closed(_ id: CandidateID, now: Now) -> [Action] {
+  private mutating func closed(_ id: CandidateID, now: Nanoseconds) -> [Action] {
     guard candidate(id) != nil else { return [] }
     slots[Int(id.slot)]!.rung = 0
-    slots[Int(id.slot)]!.wokenAt = now.monotonic
+    slots[Int(id.slot)]!.wokenAt = now
     return look(id.slot, .closeEvent)
   }
 
@@ -203,7 +204,7 @@ package struct Schedule: Sendable {
     return success || again ? look(id.slot, candidate.trigger) : []
   }
 
-  private mutating func examined(_ id: CandidateID, _ outcome: Outcome, now: Now) -> [Action] {
+  private mutating func examined(_ id: CandidateID, _ outcome: Outcome, now: Nanoseconds) -> [Action] {
     guard let before = candidate(id) else { return [] }
     slots[Int(id.slot)]!.state = .waiting
     guard case .kept(let reason, let recheckAfter, let hold) = outcome else {
@@ -211,9 +212,9 @@ package struct Schedule: Sendable {
       return before.state == .examiningAgain ? look(id.slot, before.trigger) : forget(id.slot)
     }
     slots[Int(id.slot)]!.reason = reason
-    var deadline = recheckAfter.map { now.monotonic + $0 } ?? Candidate.never
+    var deadline = recheckAfter.map { now + $0 } ?? Candidate.never
     if reason == .lockHeld || reason == .lockOpen, Int(before.rung) < Self.ladder.count {
-      deadline = min(deadline, now.monotonic + Self.ladder[Int(before.rung)])
+      deadline = min(deadline, now + Self.ladder[Int(before.rung)])
       slots[Int(id.slot)]!.rung += 1
     } else {
       slots[Int(id.slot)]!.wokenAt = Candidate.never
@@ -238,9 +239,9 @@ package struct Schedule: Sendable {
     return actions
   }
 
-  private mutating func tick(now: Now) -> [Action] {
+  private mutating func tick(now: Nanoseconds) -> [Action] {
     var actions: [Action] = []
-    while let first = deadlines.first, first.instant <= now.monotonic {
+    while let first = deadlines.first, first.instant <= now {
       _ = deadlines.popFirst()
       guard let candidate = candidate(first.id), candidate.deadline == first.instant else {
         continue

@@ -1,0 +1,60 @@
+package import ReapRules
+
+// Rules from the command line: the same validation and defaults as in a file.
+
+extension Rule {
+  /// A rule for one root named on the command line, without any file.
+  ///
+  /// - Parameters:
+  ///   - root: a relative one begins at the working directory; nothing in it is expanded. Nil
+  ///     where a preset knows it.
+  ///   - kind: nil means the preset's, or `spill`.
+  ///   - grace: as written, such as `30s`.
+  package static func fromCommandLine(
+    root: String?, kind: String? = nil, preset: String? = nil, match: String? = nil,
+    lock: String? = nil, grace: String? = nil, user: UserContext, environment: [String: String]
+  ) throws(ConfigurationError) -> Rule {
+    let file = "command line"
+    var settings = RuleSettings(place: Place(file: file, line: nil))
+    settings.fromShell = true
+    let kind = kind ?? (preset == nil ? KindName.spill.rawValue : nil)
+    let given: [(RuleKey, String, String?)] = [
+      (.root, "ROOT", root), (.kind, "--kind", kind), (.preset, "--preset", preset),
+      (.match, "--match", match), (.lock, "--lock", lock), (.grace, "--grace", grace),
+    ]
+    for case (let key, let option, let value?) in given {
+      settings.written[key] = Setting(key: option, untyped: value, file: file)
+    }
+    return try settings.rule(Context(environment: environment, user: user))
+  }
+}
+
+extension Configuration {
+  /// One rule per root, with names made unique by a number, and the top level from the
+  /// environment. Without roots the preset's own root is taken.
+  package static func fromCommandLine(
+    roots: [String], kind: String? = nil, preset: String? = nil, match: String? = nil,
+    lock: String? = nil, grace: String? = nil, user: UserContext, environment: [String: String]
+  ) throws(ConfigurationError) -> Configuration {
+    var configuration = Configuration(rules: [])
+    for root in roots.isEmpty ? [nil] : roots.map(Optional.some) {
+      var rule = try Rule.fromCommandLine(
+        root: root, kind: kind, preset: preset, match: match, lock: lock, grace: grace, user: user,
+        environment: environment)
+      if configuration.rules.contains(where: { $0.root == rule.root }) {
+        throw ConfigurationError(
+          file: "command line", what: "the root \(quoted(rule.root)) is named twice",
+          wanted: "name it once")
+      }
+      let name = rule.name
+      var number = 2
+      while configuration.rules.contains(where: { $0.name == rule.name }) {
+        rule.name = "\(name)-\(number)"
+        number += 1
+      }
+      configuration.rules.append(rule)
+    }
+    try configuration.applyTopLevelOverrides(Context(environment: environment, user: user))
+    return configuration
+  }
+}

@@ -1,0 +1,147 @@
+package import ReapRules
+
+/// Everything that reapd is told: the file, with the environment's overrides in place.
+package struct Configuration: Sendable, Equatable {
+  package var rules: [Rule]
+  /// Absolute; nil means the default place.
+  package var auditLog: String?
+  /// How often everything is looked at again; nil means never.
+  package var backstop: Nanoseconds? = 5 * 60 * nanosecondsPerSecond
+  /// One of `logLevels`.
+  package var logLevel = "info"
+  package var enabled = true
+  /// Names of the environment variables that took effect, sorted.
+  package var overrides: [String] = []
+  /// The file it was read from.
+  package var source: String?
+
+  package init(rules: [Rule]) { self.rules = rules }
+
+  package static let logLevels = [
+    "trace", "debug", "info", "notice", "warning", "error", "critical",
+  ]
+
+  /// A whole configuration on one line, for messages.
+  package static let minimalExample = "rules: [{kind: spill, root: /var/lib/app/spill}]"
+
+  /// Parses a file's text and applies the environment's overrides. The first error ends it.
+  ///
+  /// - Parameter file: how errors name it.
+  package static func parse(
+    text: [UInt8], file: String, environment: [String: String], user: UserContext
+  ) throws(ConfigurationError) -> Configuration {
+    let context = Context(environment: environment, user: user)
+    var rules: [RuleSettings] = []
+    var configuration = try readTopLevel(text, file: file, context, rules: &rules)
+    for settings in rules {
+      let rule = try settings.rule(context)
+      if let other = configuration.rules.firstIndex(where: { $0.name == rule.name }) {
+        throw settings.place(of: .name).error(
+          "two rules have the name \(quoted(rule.name)), the other one \(rules[other].location)",
+          "give this one a 'name: ' of its own")
+      }
+      configuration.rules.append(rule)
+    }
+    try configuration.applyTopLevelOverrides(context)
+    try configuration.applyRuleOverrides(to: &rules, context)
+    try configuration.refuseSharedRoots(rules)
+    return configuration
+  }
+
+  private static func readTopLevel(
+    _ text: [UInt8], file: String, _ context: Context, rules: inout [RuleSettings]
+  ) throws(ConfigurationError) -> Configuration {
+    let noRules = (what: "there are no rules", wanted: "a minimal file is '\(minimalExample)'")
+    guard let root = try YAMLDocument.parse(text, file: file) else {
+      throw ConfigurationError(file: file, what: noRules.what, wanted: noRules.wanted)
+    }
+    guard case .mapping(let members) = root.content else {
+      throw Place(file: file, line: root.line).error(
+        "the file holds \(root.summary), not keys and values", noRules.wanted)
+    }
+    var configuration = Configuration(rules: [])
+    var rulesLine: Int?
+    for member in members {
+      let place = Place(file: file, line: member.line)
+      guard let key = TopLevelKey(rawValue: member.key) else {
+        throw unknownTopLevelKey(member.key, place)
+      }
+      let setting = Setting(
+        key: member.key, value: member.value.content,
+        place: Place(file: file, line: member.value.line))
+      guard key == .rules else {
+        try configuration.set(key, setting, context)
+        continue
+      }
+      rulesLine = member.line
+      if case .scalar("", .plain) = member.value.content { continue }
+      guard case .sequence(let nodes) = member.value.content else {
+        throw setting.error(
+          "is \(member.value.summary)", "write a list of rules; \(noRules.wanted)")
+      }
+      for node in nodes { rules.append(try RuleSettings(node, file: file)) }
+    }
+    guard !rules.isEmpty else {
+      throw Place(file: file, line: rulesLine).error(noRules.what, noRules.wanted)
+    }
+    return configuration
+  }
+
+  private static func unknownTopLevelKey(_ key: String, _ place: Place) -> ConfigurationError {
+    if RuleKey(rawValue: key) != nil {
+      return place.error(
+        "the key \(quoted(key)) belongs into a rule", "indent it under 'rules:' and a '-'")
+    }
+    return place.error(
+      "there is no key \(quoted(key))", knownWords(TopLevelKey.allCases.map(\.rawValue), near: key))
+  }
+
+  /// Two rules on one root would judge the same candidates by different measures.
+  private func refuseSharedRoots(_ settings: [RuleSettings]) throws(ConfigurationError) {
+    var owners: [String: Int] = [:]
+    for (index, rule) in rules.enumerated() where rule.enabled {
+      if let other = owners.updateValue(index, forKey: rule.root) {
+        throw settings[index].place(of: .root).error(
+          "the rules \(rules[other].name) and \(rule.name) have the same root \(quoted(rule.root))",
+          "remove one, or set 'enabled: false' for it")
+      }
+    }
+  }
+}
+
+/// The keys of the top level.
+enum TopLevelKey: String, CaseIterable {
+  case rules
+  case auditLog = "audit_log"
+  case backstop
+  case logLevel = "log_level"
+  case enabled
+}
+
+extension Configuration {
+  /// Backstops more frequent than this would be polling; a year is a mistake.
+  static let backstopRange: ClosedRange<Nanoseconds> =
+    (nanosecondsPerSecond / 10)...(365 * 86400 * nanosecondsPerSecond)
+
+  mutating func set(
+    _ key: TopLevelKey, _ setting: Setting, _ context: Context
+  ) throws(ConfigurationError) {
+    switch key {
+    case .rules: return
+    case .auditLog: auditLog = try setting.path(context)
+    case .backstop:
+      if case .scalar("off", _) = setting.value {
+        backstop = nil
+      } else {
+        backstop = try setting.duration(
+          Self.backstopRange, wanted: "write a duration such as 5m, or off")
+      }
+    case .logLevel: logLevel = try setting.word(of: Self.logLevels)
+    case .enabled: enabled = try setting.bool()
+    }
+  }
+}
+
+extension RuleSettings {
+  fileprivate var location: String { place.line.map { "in line \($0)" } ?? "in \(place.file)" }
+}

@@ -1,0 +1,68 @@
+import Glibc
+
+// Finding and reading the file.
+
+extension Configuration {
+  /// Reads the named file, or else the first of `searchPaths` that exists.
+  ///
+  /// - Returns: nil where no file was named and none was found.
+  package static func load(
+    path: String?, environment: [String: String], user: UserContext
+  ) throws(ConfigurationError) -> Configuration? {
+    let candidates = path.map { [$0] } ?? searchPaths(environment: environment, user: user)
+    for candidate in candidates {
+      guard let text = try read(candidate, optional: path == nil) else { continue }
+      var configuration = try parse(
+        text: text, file: candidate, environment: environment, user: user)
+      configuration.source = candidate
+      return configuration
+    }
+    return nil
+  }
+
+  /// `$XDG_CONFIG_HOME/reapd/reapd.yaml` (`~/.config`), then `/etc/reapd/reapd.yaml`.
+  package static func searchPaths(
+    environment: [String: String], user: UserContext
+  ) -> [String] {
+    var paths: [String] = []
+    if let directory = environment["XDG_CONFIG_HOME"], !directory.isEmpty {
+      paths.append(directory + "/reapd/reapd.yaml")
+    } else if let home = PathExpansion(environment: environment, user: user).home {
+      paths.append(home + "/.config/reapd/reapd.yaml")
+    }
+    return paths + ["/etc/reapd/reapd.yaml"]
+  }
+
+  /// Nil where it does not exist and need not; a file that is there but cannot be read is an error,
+  /// so that another one does not quietly take its place.
+  private static func read(
+    _ path: String, optional: Bool
+  ) throws(ConfigurationError) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      let code = errno
+      if optional, code == ENOENT || code == ENOTDIR { return nil }
+      throw unreadable(path, code)
+    }
+    defer { close(descriptor) }
+    var text: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    // One byte over the limit is enough to be refused for it.
+    while text.count <= YAMLDocument.sizeLimit {
+      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      if count == 0 { break }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw unreadable(path, errno)
+      }
+      text += buffer[..<count]
+    }
+    return text
+  }
+
+  private static func unreadable(_ path: String, _ code: CInt) -> ConfigurationError {
+    ConfigurationError(
+      file: path, what: "it cannot be read: \(String(cString: strerror(code)))",
+      wanted: "check the path and its permissions")
+  }
+}

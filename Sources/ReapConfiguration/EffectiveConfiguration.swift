@@ -1,0 +1,106 @@
+package import ReapRules
+
+// The configuration as it holds, presets and defaults filled in: what `check-config` prints.
+
+extension Configuration {
+  /// A file that gives the same rules when it is read again by the same user.
+  package var effectiveYAML: String {
+    var lines: [String] = []
+    if let source { lines.append("# from \(displayText(Array(source.utf8)))") }
+    for variable in overrides { lines.append("# overridden by \(variable)") }
+    lines.append("enabled: \(enabled)")
+    lines.append("log_level: \(logLevel)")
+    lines.append("backstop: \(backstop.map(formatDuration) ?? "off")")
+    lines.append(auditLog.map { "audit_log: " + yamlPath($0) } ?? "# audit_log: the default place")
+    lines.append("rules:")
+    for rule in rules {
+      for (index, line) in rule.yamlLines.enumerated() {
+        lines.append((index == 0 ? "  - " : "    ") + line)
+      }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  package var json: JSONValue {
+    .object([
+      ("source", source.map(JSONValue.string) ?? .null), ("enabled", .bool(enabled)),
+      ("log_level", .string(logLevel)),
+      ("backstop", .string(backstop.map(formatDuration) ?? "off")),
+      ("audit_log", auditLog.map(JSONValue.string) ?? .null),
+      ("overrides", .array(overrides.map(JSONValue.string))),
+      ("rules", .array(rules.map(\.configurationJSON))),
+    ])
+  }
+}
+
+extension Rule {
+  fileprivate var yamlLines: [String] {
+    var lines = [
+      "name: " + yamlText(name), "kind: \(kind.name)", "root: " + yamlPath(root),
+      "enabled: \(enabled)", "match: " + yamlText(match.pattern),
+      "grace: " + formatDuration(grace), "owner: " + ownersText,
+      "allow_shallow: \(allowShallow)", "allow_remote: \(allowRemote)",
+    ]
+    switch kind {
+    case .spill(let settings):
+      lines.append("lock: " + yamlText(String(decoding: settings.lock.bytes, as: UTF8.self)))
+      lines.append("lock_type: \(settings.lockType.rawValue)")
+      lines.append("missing_lock: \(settings.missingLock.rawValue)")
+      lines.append(settings.contents.map { "contents: " + yamlText($0) } ?? "# contents: anything")
+    }
+    return lines
+  }
+
+  private var ownersText: String {
+    switch owners {
+    case .anyone: "any"
+    case .users(let users): "[" + users.sorted().map(String.init).joined(separator: ", ") + "]"
+    }
+  }
+
+  fileprivate var configurationJSON: JSONValue {
+    var members: [(String, JSONValue)] = [
+      ("name", .string(name)), ("kind", .string(kind.name)), ("root", .string(root)),
+      ("enabled", .bool(enabled)), ("match", .string(match.pattern)),
+      ("grace", .string(formatDuration(grace))), ("owner", ownersJSON),
+      ("allow_shallow", .bool(allowShallow)), ("allow_remote", .bool(allowRemote)),
+    ]
+    switch kind {
+    case .spill(let settings):
+      members += [
+        ("lock", .string(String(decoding: settings.lock.bytes, as: UTF8.self))),
+        ("lock_type", .string(settings.lockType.rawValue)),
+        ("missing_lock", .string(settings.missingLock.rawValue)),
+        ("contents", settings.contents.map(JSONValue.string) ?? .null),
+      ]
+    }
+    return .object(members)
+  }
+
+  private var ownersJSON: JSONValue {
+    switch owners {
+    case .anyone: .string("any")
+    case .users(let users): .array(users.sorted().map { .integer(Int64($0)) })
+    }
+  }
+}
+
+/// A path that expansion leaves as it is.
+private func yamlPath(_ path: String) -> String {
+  yamlText(path.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$"))
+}
+
+/// Text in double quotes. What YAML does not take as it is, or folds, is escaped.
+private func yamlText(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar.value {
+    case 0x22, 0x5C: result += "\\" + String(scalar)
+    case 0..<0x20, 0x7F...0xA0, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF, 0x10000...:
+      let hex = String(scalar.value, radix: 16)
+      result += "\\U" + String(repeating: "0", count: 8 - hex.count) + hex
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}

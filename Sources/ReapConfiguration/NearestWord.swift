@@ -1,0 +1,36 @@
+// "Unknown" is only half an answer: what is known, and which of it was probably meant.
+
+/// `known: a, b, c`, with the nearest word first where one is near enough to be a typing error.
+func knownWords(_ known: [String], near word: String) -> String {
+  let list = "known: " + known.joined(separator: ", ")
+  guard let nearest = nearestWord(to: word, in: known) else { return list }
+  return "did you mean \(nearest)? \(list)"
+}
+
+/// The word fewest edits away; nil where even that is more than a third of it, or two at least.
+func nearestWord(to word: String, in known: [String]) -> String? {
+  let word = Array(word.lowercased().utf8.prefix(64))
+  let ranked = known.map { (word: $0, distance: editDistance(word, Array($0.lowercased().utf8))) }
+  guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
+  return best.distance <= min(max(2, best.word.utf8.count / 3), best.word.utf8.count - 1)
+    ? best.word : nil
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
+private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+  var beforeLast: [Int] = []
+  var last = Array(0...right.count)
+  for row in left.indices {
+    var current = [row + 1]
+    for column in right.indices {
+      var cost = last[column] + (left[row] == right[column] ? 0 : 1)
+      cost = min(cost, last[column + 1] + 1, current[column] + 1)
+      if row > 0, column > 0, left[row] == right[column - 1], left[row - 1] == right[column] {
+        cost = min(cost, beforeLast[column - 1] + 1)
+      }
+      current.append(cost)
+    }
+    (beforeLast, last) = (last, current)
+  }
+  return last.last ?? left.count
+}

@@ -1,0 +1,81 @@
+import ReapRules
+
+// The environment over the file: REAPD_<KEY> for the top level, REAPD_<RULE NAME>_<KEY> for rules.
+
+private let prefix = "REAPD_"
+
+extension Configuration {
+  /// Variables that no key of the top level owns are left to the rules.
+  mutating func applyTopLevelOverrides(_ context: Context) throws(ConfigurationError) {
+    for key in TopLevelKey.allCases where key != .rules {
+      let variable = prefix + key.rawValue.uppercased()
+      guard let value = context.environment[variable] else { continue }
+      try set(key, Setting(key: key.rawValue, untyped: value, file: variable), context)
+      note(variable)
+    }
+  }
+
+  /// Decodes each rule again that a variable changes. Its name stays, whatever becomes of the root.
+  mutating func applyRuleOverrides(
+    to settings: inout [RuleSettings], _ context: Context
+  ) throws(ConfigurationError) {
+    // Sorted, so that of several errors always the same one is reported.
+    for (variable, value) in context.environment.sorted(by: { $0.key < $1.key }) {
+      guard let target = try target(of: variable) else { continue }
+      settings[target.rule].written[target.key] = Setting(
+        key: target.key.rawValue, untyped: value, file: variable)
+      if settings[target.rule].written[.name] == nil {
+        settings[target.rule].written[.name] = Setting(
+          key: "name", untyped: rules[target.rule].name, file: variable)
+      }
+      rules[target.rule] = try settings[target.rule].rule(context)
+      note(variable)
+    }
+  }
+
+  private mutating func note(_ variable: String) {
+    overrides.append(variable)
+    overrides.sort()
+  }
+
+  /// The rule and key that a variable means; nil where it is none of ours.
+  private func target(
+    of variable: String
+  ) throws(ConfigurationError) -> (rule: Int, key: RuleKey)? {
+    guard variable.hasPrefix(prefix) else { return nil }
+    let topLevel = TopLevelKey.allCases.filter { $0 != .rules }.map { $0.rawValue.uppercased() }
+    guard !topLevel.contains(String(variable.dropFirst(prefix.count))) else { return nil }
+
+    var found: [(rule: Int, key: RuleKey)] = []
+    var unknown: (rule: Int, rest: String)?
+    for (index, rule) in rules.enumerated() {
+      let start = prefix + Self.variablePart(rule.name) + "_"
+      guard variable.hasPrefix(start) else { continue }
+      let rest = String(variable.dropFirst(start.count))
+      let key = RuleKey.allCases.first { $0.rawValue.uppercased() == rest }
+      if let key, key.canBeOverridden {
+        found.append((index, key))
+      } else {
+        unknown = (index, rest)
+      }
+    }
+    guard found.count <= 1 else {
+      let readings = found.map { "\($0.key.rawValue) of rule \(rules[$0.rule].name)" }
+      throw ConfigurationError(
+        file: variable, what: "it may mean " + readings.joined(separator: " or "),
+        wanted: "rename one of the rules")
+    }
+    if let unknown, found.isEmpty {
+      let known = RuleKey.allCases.filter(\.canBeOverridden).map { $0.rawValue.uppercased() }
+      throw ConfigurationError(
+        file: variable,
+        what: "rule \(rules[unknown.rule].name) has no key \(quoted(unknown.rest)) to override",
+        wanted: knownWords(known, near: unknown.rest))
+    }
+    return found.first
+  }
+
+  private static func variablePart(_ name: String) -> String {
+    String(name.uppercased().map { $0 == "-" ? "_" : $0 })
+  }
+}

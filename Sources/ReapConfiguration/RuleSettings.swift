@@ -1,0 +1,199 @@
+import ReapRules
+
+/// The keys of a rule, in the order in which they are printed.
+enum RuleKey: String, CaseIterable {
+  case name, kind, preset, root, enabled, match, grace, owner
+  case allowShallow = "allow_shallow"
+  case allowRemote = "allow_remote"
+  case lock
+  case lockType = "lock_type"
+  case missingLock = "missing_lock"
+  case contents
+
+  /// What says which rule it is cannot be changed from outside.
+  var canBeOverridden: Bool {
+    switch self {
+    case .name, .kind, .preset: false
+    default: true
+    }
+  }
+}
+
+/// Sets of values for a program that is known: what is written in the rule wins.
+enum Preset: String, CaseIterable {
+  case ant
+
+  var kind: KindName {
+    switch self {
+    case .ant: .spill
+    }
+  }
+}
+
+/// Kinds by the name they are written with.
+enum KindName: String, CaseIterable {
+  case spill
+}
+
+/// Bounds of `grace`: without any the creation of a directory could be hit; a year is a mistake.
+let graceRange: ClosedRange<Nanoseconds> = 1...(365 * 86400 * nanosecondsPerSecond)
+
+/// A rule as it was written: which keys, with which values, and where.
+struct RuleSettings {
+  var written: [RuleKey: Setting] = [:]
+  /// Where the rule begins.
+  var place: Place
+  /// Roots may be relative, and are not expanded: the shell has done that.
+  var fromShell = false
+
+  init(_ node: YAMLNode, file: String) throws(ConfigurationError) {
+    place = Place(file: file, line: node.line)
+    guard case .mapping(let members) = node.content else {
+      throw place.error(
+        "a rule is \(node.summary)", "write keys and values, as in '- kind: spill'")
+    }
+    for member in members {
+      let place = Place(file: file, line: member.line)
+      guard let key = RuleKey(rawValue: member.key) else {
+        throw place.error(
+          "a rule has no key \(quoted(member.key))",
+          knownWords(RuleKey.allCases.map(\.rawValue), near: member.key))
+      }
+      written[key] = Setting(
+        key: member.key, value: member.value.content,
+        place: Place(file: file, line: member.value.line))
+    }
+  }
+
+  init(place: Place) { self.place = place }
+
+  /// Where to point when something is wrong with a key, written or not.
+  func place(of key: RuleKey) -> Place { written[key]?.place ?? place }
+
+  func rule(_ context: Context) throws(ConfigurationError) -> Rule {
+    var preset: Preset?
+    if let setting = written[.preset] {
+      preset = Preset(rawValue: try setting.word(of: Preset.allCases.map(\.rawValue)))
+    }
+    var kindName = preset?.kind
+    if let setting = written[.kind] {
+      kindName = KindName(rawValue: try setting.word(of: KindName.allCases.map(\.rawValue)))
+    }
+    guard let kindName else {
+      throw place.error(
+        "the rule has no kind",
+        "write 'kind: \(KindName.spill.rawValue)', or 'preset: \(Preset.ant.rawValue)'")
+    }
+    let root = try self.root(preset, context)
+    var rule = Rule(
+      name: try name(root: root), root: root, match: try match(kindName),
+      grace: try written[.grace]?.duration(graceRange) ?? 30 * nanosecondsPerSecond,
+      owners: try written[.owner]?.owners(context.user) ?? .users([context.user.euid]),
+      kind: try kind(kindName, preset))
+    rule.enabled = try written[.enabled]?.bool() ?? true
+    rule.allowShallow = try written[.allowShallow]?.bool() ?? false
+    rule.allowRemote = try written[.allowRemote]?.bool() ?? false
+    return rule
+  }
+
+  private func root(_ preset: Preset?, _ context: Context) throws(ConfigurationError) -> String {
+    let root: String
+    if let setting = written[.root] {
+      root = try fromShell ? setting.shellPath(context) : setting.path(context)
+    } else if let preset {
+      root = try presetRoot(preset, context)
+    } else {
+      throw place.error(
+        "the rule has no root", "write 'root: ' and the directory that holds the candidates")
+    }
+    guard root != "/" else {
+      throw self.place(of: .root).error(
+        "root is '/'", "name a directory that holds only candidates")
+    }
+    return root
+  }
+
+  private func presetRoot(
+    _ preset: Preset, _ context: Context
+  ) throws(ConfigurationError) -> String {
+    let setting = Setting(
+      key: "root of preset \(preset.rawValue)", value: .sequence([]),
+      place: self.place(of: .preset))
+    switch preset {
+    case .ant:
+      let home = PathExpansion(environment: context.environment, user: context.user).home
+      if let data = context.environment["XDG_DATA_HOME"] {
+        guard !data.isEmpty else {
+          throw setting.error(
+            "cannot be known: XDG_DATA_HOME is set, but empty", "unset it, or write 'root: '")
+        }
+        return try setting.tidy(try setting.absolute(data + "/ant/spill", context))
+      }
+      guard let home else {
+        throw setting.error("cannot be known: there is no home directory", "write 'root: '")
+      }
+      return try setting.tidy(try setting.absolute(home + "/.local/share/ant/spill", context))
+    }
+  }
+
+  private func name(root: String) throws(ConfigurationError) -> String {
+    let wanted = "use letters, digits, '_' and '-'"
+    if let setting = written[.name] {
+      let name = try setting.text(wanted)
+      guard isRuleName(name) else { throw setting.error("is \(quoted(name))", wanted) }
+      return name
+    }
+    let name = String(root.split(separator: "/").last ?? "")
+    if isRuleName(name) { return name }
+    guard !fromShell else { return ruleName(from: name) }
+    throw place.error(
+      "the rule has no name, and root's last component \(quoted(name)) cannot be one",
+      "write 'name: '; \(wanted)")
+  }
+
+  private func match(_ kind: KindName) throws(ConfigurationError) -> Glob {
+    if let setting = written[.match] { return try setting.glob() }
+    let pattern =
+      switch kind {
+      case .spill: "spill_*"
+      }
+    return try Setting(key: "match", untyped: pattern, file: place.file).glob()
+  }
+
+  private func kind(_ kind: KindName, _ preset: Preset?) throws(ConfigurationError) -> Rule.Kind {
+    switch kind {
+    case .spill:
+      var settings = SpillSettings()
+      // Its own lock is known; probing one kind less is one thing less that can be misread.
+      if preset == .ant { settings.lockType = .flock }
+      if let setting = written[.lock] { settings.lock = try setting.entryName() }
+      if let setting = written[.lockType] {
+        let word = try setting.word(of: LockType.allCases.map(\.rawValue))
+        settings.lockType = LockType(rawValue: word) ?? settings.lockType
+      }
+      if let setting = written[.missingLock] {
+        let word = try setting.word(of: MissingLock.allCases.map(\.rawValue))
+        settings.missingLock = MissingLock(rawValue: word) ?? settings.missingLock
+      }
+      settings.contents = try written[.contents]?.regularExpression()
+      return .spill(settings)
+    }
+  }
+}
+
+private func isNameByte(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
+  case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"): true
+  default: false
+  }
+}
+
+private func isRuleName(_ name: String) -> Bool {
+  !name.isEmpty && name.utf8.allSatisfy(isNameByte)
+}
+
+/// A directory's name with `-` for what a rule's name cannot hold.
+private func ruleName(from directory: String) -> String {
+  String(decoding: directory.utf8.map { isNameByte($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
+}

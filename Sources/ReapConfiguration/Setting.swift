@@ -1,0 +1,247 @@
+import Glibc
+import ReapRules
+
+/// One value as it was written, the key it was written for, and where: reads itself as a type or
+/// says what is wrong with it.
+struct Setting: Sendable {
+  /// As the author knows it: a key, or an option.
+  var key: String
+  var value: YAMLNode.Content
+  var place: Place
+
+  init(key: String, value: YAMLNode.Content, place: Place) {
+    self.key = key
+    self.value = value
+    self.place = place
+  }
+
+  /// From the environment or the command line.
+  init(key: String, untyped text: String, file: String) {
+    self.init(key: key, value: .scalar(text, .untyped), place: Place(file: file, line: nil))
+  }
+
+  func error(_ what: String, _ wanted: String) -> ConfigurationError {
+    place.error("\(key) \(what)", wanted)
+  }
+
+  /// The value as it stands there, for a message.
+  private var written: String { YAMLNode(content: value, line: 0).summary }
+
+  private func scalar(
+    _ wanted: String
+  ) throws(ConfigurationError) -> (text: String, style: YAMLNode.ScalarStyle) {
+    guard case .scalar(let text, let style) = value else { throw error("is \(written)", wanted) }
+    let isNull = style == .plain && ["null", "Null", "NULL"].contains(text)
+    guard !text.isEmpty, !isNull else { throw error("has no value", wanted) }
+    guard !text.utf8.contains(0) else { throw error("contains a NUL character", wanted) }
+    return (text, style)
+  }
+
+  func text(_ wanted: String) throws(ConfigurationError) -> String {
+    let (text, style) = try scalar(wanted)
+    if style == .plain, isBoolean(text) || isNumber(text) {
+      throw error(
+        "is \(quoted(text)), a \(isBoolean(text) ? "boolean" : "number")",
+        "\(wanted); put it in quotes if it is meant as text")
+    }
+    return text
+  }
+
+  func word(of known: [String]) throws(ConfigurationError) -> String {
+    let (text, _) = try scalar("write one of: " + known.joined(separator: ", "))
+    guard known.contains(text) else {
+      throw error("is \(quoted(text)), which is unknown", knownWords(known, near: text))
+    }
+    return text
+  }
+
+  func bool() throws(ConfigurationError) -> Bool {
+    let wanted = "write true or false"
+    let (text, style) = try scalar(wanted)
+    switch text {
+    case "true" where style != .quoted: return true
+    case "false" where style != .quoted: return false
+    case "true", "false": throw error("is \(quoted(text)) in quotes, a text", wanted)
+    default: throw error("is \(quoted(text))", wanted)
+    }
+  }
+
+  /// A span of time within `range`.
+  func duration(
+    _ range: ClosedRange<Nanoseconds>,
+    wanted: String = "write a duration such as 250ms, 30s or 1h30m"
+  ) throws(ConfigurationError) -> Nanoseconds {
+    let (text, _) = try scalar(wanted)
+    guard let span = parseDuration(text) else { throw error("is \(quoted(text))", wanted) }
+    guard range.contains(span) else {
+      let bounds = "\(formatDuration(range.lowerBound)) to \(formatDuration(range.upperBound))"
+      throw error("is \(quoted(text)), which is out of range", "write a duration from \(bounds)")
+    }
+    return span
+  }
+
+  /// An absolute path, `~` and variables expanded.
+  func path(_ context: Context) throws(ConfigurationError) -> String {
+    let wanted = "write an absolute path"
+    let (text, style) = try scalar(wanted)
+    if style == .plain, isBoolean(text) || isNumber(text) {
+      throw error("is \(quoted(text)), which is no path", wanted)
+    }
+    let expanded: String
+    do {
+      expanded = try PathExpansion(environment: context.environment, user: context.user)
+        .expand(text)
+    } catch {
+      throw self.error("is \(quoted(text)): \(error.what)", error.wanted)
+    }
+    guard expanded.hasPrefix("/") else {
+      let became = expanded == text ? "" : ", which becomes \(quoted(expanded))"
+      throw error("is \(quoted(text))\(became): it is not absolute", "begin it with '/' or '~/'")
+    }
+    return try tidy(expanded)
+  }
+
+  /// As `path`, for a path that the shell has expanded already: relative ones are welcome.
+  func shellPath(_ context: Context) throws(ConfigurationError) -> String {
+    let (text, _) = try scalar("name a directory")
+    return try tidy(try absolute(text, context))
+  }
+
+  /// Joined to the working directory where it is relative.
+  func absolute(_ path: String, _ context: Context) throws(ConfigurationError) -> String {
+    if path.hasPrefix("/") { return path }
+    guard context.user.workingDirectory.hasPrefix("/") else {
+      throw error(
+        "is \(quoted(path)), but there is no working directory to begin at",
+        "write an absolute path")
+    }
+    return context.user.workingDirectory + "/" + path
+  }
+
+  func tidy(_ path: String) throws(ConfigurationError) -> String {
+    guard let tidied = tidyPath(path) else {
+      throw error(
+        "is \(quoted(path)), with a '..' in it",
+        "write the path it leads to: where '..' leads depends on symbolic links")
+    }
+    // PATH_MAX of linux/limits.h, its NUL included.
+    guard tidied.utf8.count < 4096 else { throw error("is too long", "write a shorter path") }
+    return tidied
+  }
+
+  /// Users by name or number, one or a list; numbers only without quotes.
+  func owners(_ user: UserContext) throws(ConfigurationError) -> Rule.Owners {
+    let wanted = "write a user name, a numeric uid, a list of them, or any"
+    let elements: [Setting]
+    switch value {
+    case .mapping: throw error("is \(written)", wanted)
+    case .sequence(let nodes):
+      elements = nodes.map {
+        Setting(key: key, value: $0.content, place: Place(file: place.file, line: $0.line))
+      }
+    case .scalar(let text, .untyped):
+      elements = text.split(separator: ",", omittingEmptySubsequences: false).map {
+        Setting(key: key, untyped: String($0.trimmingSpaces), file: place.file)
+      }
+    case .scalar: elements = [self]
+    }
+    guard !elements.isEmpty else { throw error("is an empty list", wanted) }
+    var users: Set<UInt32> = []
+    for element in elements {
+      let (text, style) = try element.scalar(wanted)
+      if text == "any" {
+        guard elements.count == 1 else {
+          throw element.error("lists any beside others", "write any alone, or leave it out")
+        }
+        guard user.euid == 0 else { throw element.foreign(text, user) }
+        return .anyone
+      }
+      let uid = try element.uid(text, style, user)
+      guard user.euid == 0 || uid == user.euid else { throw element.foreign(text, user) }
+      users.insert(uid)
+    }
+    return .users(users)
+  }
+
+  private func uid(
+    _ text: String, _ style: YAMLNode.ScalarStyle, _ user: UserContext
+  ) throws(ConfigurationError) -> UInt32 {
+    if style != .quoted, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+      // 2^32 - 1 is "no user" to the kernel.
+      guard let uid = UInt32(text), uid != .max else {
+        throw error("is \(quoted(text)), which is no uid", "write one from 0 to 4294967294")
+      }
+      return uid
+    }
+    guard let uid = user.lookupUser(text) else {
+      throw error(
+        "is \(quoted(text)): there is no such user", "name one, or its uid without quotes")
+    }
+    return uid
+  }
+
+  private func foreign(_ text: String, _ user: UserContext) -> ConfigurationError {
+    error(
+      "is \(quoted(text)), but only root may dispose of what others own",
+      "leave it out, or run reapd as root (it runs as uid \(user.euid))")
+  }
+
+  func entryName() throws(ConfigurationError) -> EntryName {
+    let wanted = "write the name of a file, without '/', such as .lock"
+    let text = try text(wanted)
+    // NAME_MAX of linux/limits.h.
+    guard let name = EntryName(text), name.bytes.count <= 255 else {
+      throw error("is \(quoted(text)), which cannot be a file's name", wanted)
+    }
+    return name
+  }
+
+  func glob() throws(ConfigurationError) -> Glob {
+    let wanted = "write a pattern such as 'spill_*'"
+    let text = try text(wanted)
+    do { return try Glob(text) } catch {
+      throw self.error("is \(quoted(text)): \(error.reason)", wanted)
+    }
+  }
+
+  /// A POSIX extended regular expression, compiled once to know that it can be.
+  func regularExpression() throws(ConfigurationError) -> String {
+    let wanted = "write a POSIX extended regular expression such as '^[0-9a-f]{64}$'"
+    let text = try text(wanted)
+    // regcomp recurses: without a limit, enough brackets overflow the stack.
+    guard text.utf8.count <= 1024 else { throw error("is longer than 1024 bytes", wanted) }
+    var compiled = regex_t()
+    let code = regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB)
+    guard code == 0 else {
+      var message = [CChar](repeating: 0, count: 256)
+      regerror(code, &compiled, &message, message.count)
+      let reason = String(
+        decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      throw error("is \(quoted(text)): \(reason)", wanted)
+    }
+    regfree(&compiled)
+    return text
+  }
+}
+
+/// What decoding depends on besides the text.
+struct Context: Sendable {
+  var environment: [String: String]
+  var user: UserContext
+}
+
+private func isBoolean(_ text: String) -> Bool { ["true", "false"].contains(text.lowercased()) }
+
+private func isNumber(_ text: String) -> Bool {
+  guard let first = text.utf8.first(where: { !"+-.".utf8.contains($0) }) else { return false }
+  // Without this the words nan and infinity would be numbers, too.
+  return (0x30...0x39).contains(first) && Double(text) != nil
+}
+
+extension Substring {
+  fileprivate var trimmingSpaces: Substring {
+    var trimmed = drop { $0 == " " }
+    while trimmed.last == " " { trimmed.removeLast() }
+    return trimmed
+  }
+}

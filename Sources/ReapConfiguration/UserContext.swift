@@ -1,0 +1,66 @@
+import Glibc
+
+/// Who runs reapd and from where: the part of the process that configuration depends on.
+package struct UserContext: Sendable {
+  package var euid: UInt32
+  /// From the user database; `$HOME` goes first where it is set. Empty where there is none.
+  package var home: String
+  /// Absolute; empty where it has been removed.
+  package var workingDirectory: String
+  package var lookupUser: @Sendable (String) -> UInt32?
+  package var lookupHome: @Sendable (String) -> String?
+
+  package init(
+    euid: UInt32, home: String, workingDirectory: String,
+    lookupUser: @escaping @Sendable (String) -> UInt32?,
+    lookupHome: @escaping @Sendable (String) -> String?
+  ) {
+    self.euid = euid
+    self.home = home
+    self.workingDirectory = workingDirectory
+    self.lookupUser = lookupUser
+    self.lookupHome = lookupHome
+  }
+
+  package static var current: UserContext {
+    let euid = geteuid()
+    let own = passwordEntry { getpwuid_r(euid, $0, $1, $2, $3) }
+    return UserContext(
+      euid: euid, home: own?.home ?? "", workingDirectory: currentDirectory(),
+      lookupUser: { name in passwordEntry { getpwnam_r(name, $0, $1, $2, $3) }?.uid },
+      lookupHome: { name in passwordEntry { getpwnam_r(name, $0, $1, $2, $3) }?.home })
+  }
+}
+
+private func currentDirectory() -> String {
+  guard let path = getcwd(nil, 0) else { return "" }
+  defer { free(path) }
+  let text = String(cString: path)
+  // Linux answers "(unreachable)/…" for a directory outside the process's root.
+  return text.hasPrefix("/") ? text : ""
+}
+
+private func passwordEntry(
+  _ ask: (
+    UnsafeMutablePointer<passwd>, UnsafeMutablePointer<CChar>, Int,
+    UnsafeMutablePointer<UnsafeMutablePointer<passwd>?>
+  ) -> CInt
+) -> (uid: UInt32, home: String)? {
+  var size = 1024
+  // The entry comes from the user database, not from us: grow while it says "too small".
+  while size <= 1 << 20 {
+    var entry = passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    let buffer = UnsafeMutablePointer<CChar>.allocate(capacity: size)
+    defer { buffer.deallocate() }
+    switch ask(&entry, buffer, size, &found) {
+    case ERANGE: size *= 2
+    case EINTR: continue
+    case 0:
+      guard let found else { return nil }
+      return (found.pointee.pw_uid, found.pointee.pw_dir.map { String(cString: $0) } ?? "")
+    default: return nil
+    }
+  }
+  return nil
+}

@@ -1,0 +1,259 @@
+// How a claimed directory is removed: by descriptors, in parallel across its subdirectories, the
+// lock file last, then the directory itself.
+
+import Glibc
+package import OwnedDirectories
+import ReapRules
+import Synchronization
+
+/// What a removal came to.
+package struct RemovalResult: Sendable {
+  package var bytes: Int64 = 0
+  package var files: Int64 = 0
+  /// The first thing that could not be removed; nil when everything is gone.
+  package var failure: SystemError?
+}
+
+/// The removal of one claimed directory.
+package final class Removal: Sendable {
+  /// Directories that are removed as work of their own; deeper ones are walked by descent. Both
+  /// limits bound descriptors: two per node.
+  private static let maximumDepth = 16
+  private static let maximumNodes = 64
+  /// How often a directory that is not empty after all is emptied again: somebody writes into it.
+  private static let attempts = 3
+
+  private struct State {
+    var result = RemovalResult()
+    /// Inodes with several names, already counted.
+    var counted: Set<UInt64> = []
+    var nodes = 0
+  }
+
+  private final class Node: Sendable {
+    let descriptor: Descriptor
+    let name: EntryName
+    let identity: FileIdentity
+    let parent: Node?
+    let depth: Int
+    /// Its own listing and each child that is work of its own.
+    let pending = Atomic<Int>(1)
+
+    init(
+      descriptor: Descriptor, name: EntryName, identity: FileIdentity, parent: Node?, depth: Int
+    ) {
+      self.descriptor = descriptor
+      self.name = name
+      self.identity = identity
+      self.parent = parent
+      self.depth = depth
+    }
+  }
+
+  private let claimed: Claimed
+  private let pool: WorkerPool
+  private let done: @Sendable (Claimed, RemovalResult) -> Void
+  private let state = Mutex(State())
+
+  /// Begins at once; `done` is called on one of the pool's threads.
+  package static func start(
+    _ claimed: Claimed, on pool: WorkerPool,
+    done: @escaping @Sendable (Claimed, RemovalResult) -> Void
+  ) {
+    claimed.root.retain()
+    let removal = Removal(claimed, pool, done)
+    let top = Node(
+      descriptor: claimed.directory, name: claimed.name, identity: claimed.identity, parent: nil,
+      depth: 0)
+    pool.submit { removal.process(top) }
+  }
+
+  private init(
+    _ claimed: Claimed, _ pool: WorkerPool,
+    _ done: @escaping @Sendable (Claimed, RemovalResult) -> Void
+  ) {
+    self.claimed = claimed
+    self.pool = pool
+    self.done = done
+  }
+
+  private func fail(_ error: SystemError) {
+    guard error.code != ENOENT else { return }  // somebody else was faster
+    state.withLock { if $0.result.failure == nil { $0.result.failure = error } }
+  }
+
+  private var hasFailed: Bool { state.withLock { $0.result.failure != nil } }
+
+  // MARK: - One directory
+
+  private func process(_ node: Node) {
+    do {
+      for name in try emptyOfFiles(node.descriptor, isTop: node.parent == nil) {
+        if let child = open(name, in: node) {
+          node.pending.add(1, ordering: .relaxed)
+          pool.submit { self.process(child) }
+        } else {
+          try removeByDescent(name, in: node.descriptor)
+        }
+      }
+    } catch {
+      fail(error)
+    }
+    finish(node)
+  }
+
+  /// Counts one part of a node as done, and with the last one removes it; so up the tree.
+  private func finish(_ node: Node) {
+    var node = node
+    while node.pending.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+      guard let parent = node.parent else { return finishTop(node) }
+      removeEmptied(node.name, in: parent.descriptor)
+      node.descriptor.close()
+      state.withLock { $0.nodes -= 1 }
+      node = parent
+    }
+  }
+
+  private func finishTop(_ top: Node) {
+    if !hasFailed {
+      do {
+        try remove(claimed.lastFile, facts: nil, in: top.descriptor)
+      } catch {
+        fail(error)
+      }
+    }
+    if !hasFailed { removeTop() }
+    top.descriptor.close()
+    claimed.held?.descriptor.close()
+    claimed.root.release()
+    done(claimed, state.withLock { $0.result })
+  }
+
+  private func removeTop() {
+    let root = claimed.root.descriptor
+    guard (try? status(of: claimed.name, at: root))?.identity == claimed.identity else {
+      return fail(SystemError("rmdir", claimed.name.display, ESTALE))
+    }
+    removeEmptied(claimed.name, in: root)
+  }
+
+  /// Removes a directory that was emptied; where somebody fills it, a few times.
+  private func removeEmptied(_ name: EntryName, in parent: Descriptor) {
+    for attempt in 1...Self.attempts {
+      do {
+        return try unlink(name, at: parent, isDirectory: true)
+      } catch {
+        guard error.code == ENOTEMPTY, attempt < Self.attempts, !hasFailed else {
+          return fail(error)
+        }
+      }
+      do { try removeContents(of: name, in: parent) } catch { return fail(error) }
+    }
+  }
+
+  private func open(_ name: EntryName, in node: Node) -> Node? {
+    let isWelcome = state.withLock { state in
+      guard node.depth < Self.maximumDepth, state.nodes < Self.maximumNodes, pool.isHungry
+      else { return false }
+      state.nodes += 1
+      return true
+    }
+    guard isWelcome else { return nil }
+    if let descriptor = try? openFile(
+      name.bytes, at: node.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+    {
+      if let facts = try? status(of: descriptor) {
+        return Node(
+          descriptor: descriptor, name: name, identity: facts.identity, parent: node,
+          depth: node.depth + 1)
+      }
+      descriptor.close()
+    }
+    state.withLock { $0.nodes -= 1 }
+    return nil  // the descent meets the same error and reports it
+  }
+
+  // MARK: - Without a node of its own
+
+  private func removeByDescent(_ name: EntryName, in parent: Descriptor) throws(SystemError) {
+    do {
+      try removeContents(of: name, in: parent)
+    } catch where error.code == ENOENT {
+      return
+    }
+    removeEmptied(name, in: parent)
+  }
+
+  private func removeContents(of name: EntryName, in parent: Descriptor) throws(SystemError) {
+    var descent = try TreeDescent(from: parent)
+    defer { descent.abandon() }
+    try descent.enter(name)
+    descent.addSubdirectories(try emptyOfFiles(descent.current, isTop: false))
+    while descent.depth > 0 {
+      if let next = descent.nextSubdirectory() {
+        do {
+          try descent.enter(next)
+          descent.addSubdirectories(try emptyOfFiles(descent.current, isTop: false))
+        } catch {
+          guard descent.depth > 1 || error.code != ESTALE else { throw error }
+          fail(error)
+        }
+      } else {
+        let left = try descent.leave()
+        guard descent.depth > 0 else { return }
+        do {
+          try unlink(left, at: descent.current, isDirectory: true)
+        } catch {
+          fail(error)
+        }
+      }
+    }
+  }
+
+  /// Unlinks every entry that is no directory; returns the names of the others. In order of inode
+  /// within a batch, which spares a disk some seeking.
+  private func emptyOfFiles(
+    _ directory: Descriptor, isTop: Bool
+  ) throws(SystemError) -> [EntryName] {
+    var subdirectories: [EntryName] = []
+    var listing = DirectoryListing(directory)
+    defer { listing.finish() }
+    while true {
+      let batch = try listing.nextBatch().sorted { $0.inode < $1.inode }
+      guard !batch.isEmpty else { return subdirectories }
+      for entry in batch {
+        if isTop, entry.name == claimed.lastFile, entry.kind != .directory { continue }
+        do {
+          let facts = try status(of: entry.name, at: directory)
+          if facts.type == .directory {
+            subdirectories.append(entry.name)
+          } else {
+            try remove(entry.name, facts: facts, in: directory)
+          }
+        } catch {
+          fail(error)
+        }
+      }
+    }
+  }
+
+  private func remove(
+    _ name: EntryName, facts: FileStatus?, in directory: Descriptor
+  ) throws(SystemError) {
+    let known: FileStatus
+    do throws(SystemError) {
+      if let facts { known = facts } else { known = try status(of: name, at: directory) }
+      guard known.type != .directory else { return }
+      try unlink(name, at: directory, isDirectory: false)
+    } catch {
+      if error.code == ENOENT { return }
+      throw error
+    }
+    state.withLock { state in
+      state.result.files += 1
+      if known.links == 1 || state.counted.insert(known.identity.inode).inserted {
+        state.result.bytes += known.allocated
+      }
+    }
+  }
+}

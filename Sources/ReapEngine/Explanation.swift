@@ -1,0 +1,110 @@
+package import OwnedDirectories
+package import ReapRules
+
+/// Everything about one candidate, for `explain`: the verdict of the same examination that watch
+/// and sweep make, and what can be seen of who uses it.
+package struct Explanation: Sendable {
+  package let path: [UInt8]
+  package let rule: Rule
+  package let verdict: Verdict
+  package let evidence: Evidence
+  package let failure: SystemError?
+  /// Who holds the lock, where that can be seen.
+  package let holders: [LockHolders.Process]
+  /// Who has files in it open, where that can be seen.
+  package let openers: [LockHolders.Process]
+  /// Each clock's age, in nanoseconds; nil where that clock is lacking.
+  package let ages: [(clock: String, age: Nanoseconds?)]
+
+  /// Nil where nothing stands at the path.
+  package static func make(
+    _ name: EntryName, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView
+  ) -> Explanation? {
+    let clocks = readClocks()
+    let examination = Examination(
+      rule: rule, root: root,
+      surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
+      claims: OwnClaims(), claiming: false)
+    let verdict: Verdict
+    let evidence: Evidence
+    var failure: SystemError?
+    var holders: [LockHolders.Process] = []
+    switch examination.run(name, firstSeen: clocks.monotonic, sawCreation: nil, mayWalk: true) {
+    case .gone, .needsWalk, .claimed, .putBack: return nil
+    case .kept(let found, let seen, let held):
+      (verdict, evidence) = (found, seen)
+      if let held {
+        if seen.lock == .held { holders = lockHolders(of: held.identity).processes }
+        held.descriptor.close()
+      }
+    case .wouldClaim(let found, let seen): (verdict, evidence) = (found, seen)
+    case .failed(let error, let seen, let held):
+      held?.descriptor.close()
+      (verdict, evidence, failure) = (.unsure(.unreadable), seen, error)
+    }
+    let path = root.path(of: name)
+    func age(_ stamp: Nanoseconds?) -> Nanoseconds? { stamp.map { clocks.wall - $0 } }
+    return Explanation(
+      path: path, rule: rule, verdict: verdict, evidence: evidence, failure: failure,
+      holders: holders, openers: processesWithOpenFiles(below: path),
+      ages: [
+        ("name", age(evidence.clocks.name)), ("birth", age(evidence.clocks.birth)),
+        ("newest change", age(evidence.inside?.newestChange)),
+      ])
+  }
+
+  package var json: JSONValue {
+    func processes(_ list: [LockHolders.Process]) -> JSONValue {
+      .array(
+        list.map { .object([("pid", .integer(Int64($0.pid))), ("command", .string($0.command))]) })
+    }
+    var members: [(String, JSONValue)] = [
+      JSONValue.pathMember(path), ("rule", .string(rule.name)), ("kind", .string(rule.kind.name)),
+      ("verdict", .string(verdict.word)), ("reason", .string(verdict.reason.rawValue)),
+      ("explanation", .string(verdict.reason.explanation)),
+    ]
+    if case .keep(_, let after?) = verdict {
+      members.append(("recheck_after_ms", .integer(after / 1_000_000)))
+    }
+    if let failure { members.append(("error", .string("\(failure)"))) }
+    members.append(
+      (
+        "age_ms",
+        .object(
+          ages.map {
+            (
+              String($0.clock.map { $0 == " " ? "_" : $0 }),
+              $0.age.map { .integer($0 / 1_000_000) } ?? .null
+            )
+          })
+      ))
+    members.append(("evidence", evidence.json))
+    members.append(("lock_holders", processes(holders)))
+    members.append(("open_by", processes(openers)))
+    return .object(members)
+  }
+
+  package var text: String {
+    var lines = ["\(displayText(path))"]
+    func line(_ label: String, _ value: String) {
+      lines.append("  " + label + String(repeating: " ", count: max(1, 15 - label.count)) + value)
+    }
+    line("verdict", "\(verdict.word) (\(verdict.reason.rawValue))")
+    line("because", verdict.reason.explanation)
+    if case .keep(_, let after?) = verdict { line("again in", roughDuration(after)) }
+    if let failure { line("error", "\(failure)") }
+    line("rule", "\(rule.name) (kind \(rule.kind.name), grace \(formatDuration(rule.grace)))")
+    for (clock, age) in ages {
+      if let age { line("age by \(clock)", age < 0 ? "\(roughDuration(-age)) in the future" : roughDuration(age)) }
+    }
+    line("owner", "uid \(evidence.entry.owner)")
+    line("lock", evidence.lock?.text ?? "not looked at")
+    for holder in holders { line("held by", "pid \(holder.pid) (\(holder.command))") }
+    if evidence.lock == .held, holders.isEmpty { line("held by", "a process not visible from here") }
+    if let surroundings = evidence.surroundings { line("mounts", surroundings.text) }
+    if let inside = evidence.inside { line("open files", inside.openness.text) }
+    for opener in openers { line("open in", "pid \(opener.pid) (\(opener.command))") }
+    if let foreign = evidence.inside?.foreignEntry { line("foreign entry", foreign) }
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,143 @@
+import Glibc
+package import OwnedDirectories
+package import ReapRules
+import Synchronization
+
+/// A root directory, open, checked and pinned by device, inode and owner.
+package struct OpenRoot: Sendable {
+  /// Absolute, without links.
+  package let path: String
+  package let descriptor: Descriptor
+  package let identity: FileIdentity
+  package let owner: UInt32
+  private let use = RootUse()
+
+  init(path: String, descriptor: Descriptor, identity: FileIdentity, owner: UInt32) {
+    self.path = path
+    self.descriptor = descriptor
+    self.identity = identity
+    self.owner = owner
+  }
+
+  /// Keeps the descriptor open for work on another thread, until its `release()`.
+  package func retain() { use.count.add(1, ordering: .relaxed) }
+
+  /// Gives up one use; the last one closes the descriptor. The opener's own gives the lock back.
+  package func release(unlocking: Bool = false) {
+    if unlocking { releaseLock(descriptor, .flock) }
+    if use.count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { descriptor.close() }
+  }
+
+  package func path(of name: EntryName) -> [UInt8] {
+    Array(path.utf8) + [UInt8(ascii: "/")] + name.bytes
+  }
+
+  /// Whether the path still leads to the directory that is open.
+  package var isInPlace: Bool {
+    guard let there = try? status(ofPath: path) else { return false }
+    return there.identity.inode == identity.inode && there.identity.device == identity.device
+      && there.owner == owner
+  }
+}
+
+/// How many pieces of work rely on a root's descriptor: a number that was reused would name
+/// another directory.
+private final class RootUse: Sendable {
+  let count = Atomic<Int>(1)
+}
+
+/// Why a root cannot be used now.
+package enum RootFailure: Error, Sendable, CustomStringConvertible {
+  case refused(path: String, RootRefusal)
+  /// It is not there (yet).
+  case absent(path: String)
+  case notADirectory(path: String)
+  case ownerChanged(path: String, from: UInt32, to: UInt32)
+  case held(path: String, by: String)
+  case mountsUnknown
+  case system(SystemError)
+
+  package var description: String {
+    switch self {
+    case .refused(let path, let refusal): "root \(path) is refused: \(refusal.explanation)"
+    case .absent(let path): "root \(path) does not exist"
+    case .notADirectory(let path): "root \(path) is a link or not a directory"
+    case .ownerChanged(let path, let from, let to):
+      "root \(path) is refused: it belonged to uid \(from) and now belongs to uid \(to)"
+    case .held(let path, let holder): "root \(path) is already reaped by \(holder)"
+    case .mountsUnknown: "the mount table cannot be read, so no root can be checked"
+    case .system(let error): "\(error)"
+    }
+  }
+}
+
+/// Resolves links of a root's path, as far as it exists: the rest is appended as it is.
+package func resolveRoot(_ path: String) -> String {
+  if let resolved = realpath(path, nil) {
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+  guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return path }
+  let parent = resolveRoot(String(path[..<slash]))
+  return (parent == "/" ? "" : parent) + path[slash...]
+}
+
+/// Opens a resolved root after checking it against the policy.
+///
+/// - Parameter exclusive: take the lock that makes this process its only reaper.
+package func openRoot(
+  _ path: String, rule: Rule, mounts: MountView, exclusive: Bool, pinnedOwner: UInt32? = nil
+) throws(RootFailure) -> OpenRoot {
+  guard let table = mounts.current() else { throw .mountsUnknown }
+  if let refusal = refusal(
+    root: path, homes: homeDirectories(), mounts: table, allowShallow: rule.allowShallow,
+    allowRemote: rule.allowRemote)
+  {
+    throw .refused(path: path, refusal)
+  }
+  let descriptor: Descriptor
+  do {
+    descriptor = try OwnedDirectories.openRoot(path)
+  } catch {
+    switch error.code {
+    case ENOENT: throw .absent(path: path)
+    case ENOTDIR, ELOOP: throw .notADirectory(path: path)
+    default: throw .system(error)
+    }
+  }
+  do {
+    let facts = try status(of: descriptor)
+    if let pinnedOwner, facts.owner != pinnedOwner {
+      throw RootFailure.ownerChanged(path: path, from: pinnedOwner, to: facts.owner)
+    }
+    if exclusive {
+      switch tryLockRoot(descriptor) {
+      case .taken: break
+      case .held: throw RootFailure.held(path: path, by: lockHolders(of: facts.identity).text)
+      case .failed(let reason):
+        throw RootFailure.system(SystemError("lock (\(reason))", path, EIO))
+      }
+    }
+    return OpenRoot(
+      path: path, descriptor: descriptor, identity: facts.identity, owner: facts.owner)
+  } catch let failure as RootFailure {
+    descriptor.close()
+    throw failure
+  } catch {
+    descriptor.close()
+    throw .absent(path: path)
+  }
+}
+
+/// Every home directory of the password file and the environment, links resolved.
+private func homeDirectories() -> Set<String> {
+  var homes: Set<String> = []
+  setpwent()
+  while let entry = getpwent() {
+    if let home = entry.pointee.pw_dir { homes.insert(resolveRoot(String(cString: home))) }
+  }
+  endpwent()
+  if let home = getenv("HOME") { homes.insert(resolveRoot(String(cString: home))) }
+  homes.remove("/")
+  return homes.filter { $0.hasPrefix("/") && !["/nonexistent"].contains($0) }
+}

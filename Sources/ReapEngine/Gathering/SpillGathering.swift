@@ -1,0 +1,262 @@
+// How the evidence of a spill directory is gathered, stage by stage. What is opened is only read;
+// a foreign lock file is never opened for writing and never created.
+
+import Glibc
+package import OwnedDirectories
+import ReapRules
+
+/// A file that reapd keeps open for a candidate, so that its own probing raises no close event
+/// and an unlinked lock file stays visible.
+package final class HeldFile: Sendable {
+  package let descriptor: Descriptor
+  /// The directory it was found in.
+  let directory: FileIdentity
+  package let identity: FileIdentity
+  /// The owner's lock file; otherwise a file that somebody else has open.
+  let isLock: Bool
+
+  init(
+    descriptor: Descriptor, directory: FileIdentity, identity: FileIdentity, isLock: Bool
+  ) {
+    self.descriptor = descriptor
+    self.directory = directory
+    self.identity = identity
+    self.isLock = isLock
+  }
+}
+
+/// The descriptors and findings of one examination of one spill directory.
+struct SpillGathering {
+  let settings: SpillSettings
+  let contents: ContentsPattern?
+  let root: OpenRoot
+  let name: EntryName
+  let identity: FileIdentity
+  var held: HeldFile?
+  /// The directory itself, once its inside was asked for.
+  var directory: Descriptor?
+  /// Whether we hold the lock on `held`.
+  var isLocked = false
+
+  // MARK: - The lock
+
+  mutating func gatherLock() -> Evidence.Lock {
+    if let held, held.isLock, held.directory == identity {
+      switch attempt(held) {
+      case .held: return .held
+      case .failed(let reason): return .unknown(reason)
+      case .taken: break
+      }
+      switch lockFileStatus() {
+      case .failure(let error) where error.code == ENOENT: return .takenUnlinked
+      case .failure(let error): return refuse(error)
+      case .success(let there) where there.identity == held.identity: return .taken
+      case .success: break  // another lock file stands there now; the old one is free
+      }
+    }
+    drop()
+    return openLock()
+  }
+
+  private mutating func openLock() -> Evidence.Lock {
+    let facts: FileStatus
+    switch lockFileStatus() {
+    case .failure(let error) where error.code == ENOENT: return .missing
+    case .failure(let error): return refuse(error)
+    case .success(let found): facts = found
+    }
+    switch facts.type {
+    case .regular: break
+    case .directory: return .notAFile("a directory")
+    case .symbolicLink: return .notAFile("a symbolic link")
+    case .other(let what): return .notAFile(what)
+    }
+    do {
+      let file = try openFile(
+        name.bytes + [UInt8(ascii: "/")] + settings.lock.bytes, at: root.descriptor,
+        O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      let opened = HeldFile(
+        descriptor: file, directory: identity, identity: facts.identity, isLock: true)
+      held = opened
+      guard try status(of: file).identity == facts.identity else {
+        drop()
+        return .unknown("the lock file was replaced while it was opened")
+      }
+      switch attempt(opened) {
+      case .held: return .held
+      case .failed(let reason): return .unknown(reason)
+      case .taken: return .taken
+      }
+    } catch {
+      drop()
+      return error.code == ENOENT ? .missing : refuse(error)
+    }
+  }
+
+  private mutating func attempt(_ file: HeldFile) -> LockAttempt {
+    let result = tryLock(file.descriptor, settings.lockType)
+    isLocked = result == .taken
+    return result
+  }
+
+  private func lockFileStatus() -> Result<FileStatus, SystemError> {
+    do {
+      return .success(
+        try status(
+          ofPath: name.bytes + [UInt8(ascii: "/")] + settings.lock.bytes, at: root.descriptor))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  private func refuse(_ error: SystemError) -> Evidence.Lock {
+    switch error.code {
+    case EACCES, EPERM: .unreadable(errorText(error.code))
+    case ELOOP: .notAFile("a symbolic link")
+    default: .unknown(errorText(error.code))
+    }
+  }
+
+  // MARK: - The inside
+
+  /// - Returns: nil where the directory is no longer the one that was looked at first.
+  mutating func gatherInside(lock: Evidence.Lock) throws(SystemError) -> Evidence.Inside? {
+    if directory == nil {
+      directory = try openFile(
+        name.bytes, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+    }
+    guard let directory, try status(of: directory).identity == identity else { return nil }
+    var inside = Evidence.Inside(openness: .nothingOpen)
+    if lock == .missing {
+      inside = try walk(directory, probing: true)
+    } else {
+      if contents != nil { inside = try walk(directory, probing: false) }
+      if let held {
+        switch probeOpen(held.descriptor) {
+        case .notOpen: break
+        case .open: inside.openness = .open(settings.lock.display)
+        case .unknown(let reason): inside.openness = .unknown(reason)
+        }
+      }
+    }
+    guard lockIsStill(lock, in: directory) else { return nil }
+    return inside
+  }
+
+  /// The lock file must be, at the end as at the beginning, the inode that we hold, or missing.
+  private func lockIsStill(_ lock: Evidence.Lock, in directory: Descriptor) -> Bool {
+    do {
+      return try status(of: settings.lock, at: directory).identity == held?.identity
+        && lock == .taken
+    } catch {
+      return error.code == ENOENT && lock != .taken
+    }
+  }
+
+  /// Visits the whole tree: names against `contents` and, where the lock file is missing, change
+  /// times and whether anything is open. A file found open is kept open to see it being closed.
+  private mutating func walk(
+    _ directory: Descriptor, probing: Bool
+  ) throws(SystemError) -> Evidence.Inside {
+    var inside = Evidence.Inside(openness: .nothingOpen)
+    var descent = try TreeDescent(from: directory)
+    defer { descent.abandon() }
+    if probing { inside.newestChange = try status(of: directory).change }
+    var isListed = false
+    while true {
+      if !isListed {
+        try list(&descent, probing: probing, into: &inside)
+        if inside.foreignEntry != nil && !probing { return inside }
+        if case .open = inside.openness { return inside }
+        isListed = true
+      }
+      if let next = descent.nextSubdirectory() {
+        do {
+          try descent.enter(next)
+          isListed = false
+        } catch where error.code == ENOENT {
+          continue
+        }
+      } else if descent.depth > 0 {
+        _ = try descent.leave()
+      } else {
+        return inside
+      }
+    }
+  }
+
+  private mutating func list(
+    _ descent: inout TreeDescent, probing: Bool, into inside: inout Evidence.Inside
+  ) throws(SystemError) {
+    var listing = DirectoryListing(descent.current)
+    defer { listing.finish() }
+    while true {
+      let batch = try listing.nextBatch()
+      guard !batch.isEmpty else { return }
+      for entry in batch {
+        if descent.depth == 0, entry.name == settings.lock { continue }
+        if let contents, inside.foreignEntry == nil, !contents.matches(entry.name) {
+          inside.foreignEntry = entry.name.display
+          if !probing { return }
+        }
+        let facts: FileStatus
+        do {
+          facts = try status(of: entry.name, at: descent.current)
+        } catch where error.code == ENOENT {
+          continue
+        }
+        if facts.type == .directory { descent.addSubdirectories([entry.name]) }
+        guard probing else { continue }
+        inside.newestChange = max(inside.newestChange ?? facts.change, facts.change)
+        guard facts.type == .regular, inside.openness == .nothingOpen else { continue }
+        inside.openness = try probe(entry.name, facts, in: descent.current)
+        if case .open = inside.openness { return }
+      }
+    }
+  }
+
+  private mutating func probe(
+    _ name: EntryName, _ facts: FileStatus, in directory: Descriptor
+  ) throws(SystemError) -> Evidence.Inside.Openness {
+    let file: Descriptor
+    do {
+      file = try openFile(
+        name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+    } catch {
+      return error.code == ENOENT ? .nothingOpen : .unknown("\(error)")
+    }
+    switch probeOpen(file) {
+    case .notOpen:
+      file.close()
+      return .nothingOpen
+    case .unknown(let reason):
+      file.close()
+      return .unknown(reason)
+    case .open:
+      drop()
+      held = HeldFile(
+        descriptor: file, directory: identity, identity: facts.identity, isLock: false)
+      return .open(name.display)
+    }
+  }
+
+  // MARK: - Ends
+
+  /// Closes what is held, and the lock with it.
+  mutating func drop() {
+    held?.descriptor.close()
+    held = nil
+    isLocked = false
+  }
+
+  /// Gives the lock back where it was only probed.
+  mutating func unlock() {
+    if isLocked, let held { releaseLock(held.descriptor, settings.lockType) }
+    isLocked = false
+  }
+
+  mutating func closeDirectory() {
+    directory?.close()
+    directory = nil
+  }
+}

@@ -1,0 +1,305 @@
+// The daemon: one thread that waits on a mailbox, feeds the schedules and carries out what they
+// ask for. Reading events, walking trees and removing happen on other threads.
+
+import Glibc
+import Logging
+import OwnedDirectories
+package import ReapRules
+import Watching
+
+package final class Reaper: @unchecked Sendable {
+  package struct Options: Sendable {
+    package var rules: [Rule]
+    /// Nil: off.
+    package var backstop: Nanoseconds?
+    package var dryRun: Bool
+
+    package init(rules: [Rule], backstop: Nanoseconds?, dryRun: Bool) {
+      self.rules = rules
+      self.backstop = backstop
+      self.dryRun = dryRun
+    }
+  }
+
+  enum Message: Sendable {
+    case watched([WatchMessage], at: Nanoseconds)
+    /// From a worker, which kept the open root for it.
+    case examined(WatchedRootID, CandidateID, Schedule.Examine, Examination.Result, OpenRoot)
+    case removed(root: Int, Claimed, RemovalResult, Occasion)
+    case reload(Options)
+    case stop
+  }
+
+  /// Tells results for a rule that was dropped meanwhile from those for the present ones.
+  struct WatchedRootID: Sendable {
+    let index: Int
+    let object: ObjectIdentifier
+  }
+
+  /// Events that may wait before the rest is given up for a full scan: four kernel queues' worth.
+  private static let mailboxLimit = 65_536
+  /// How long audit lines that found no room wait before they are tried again.
+  private static let auditRetry: Nanoseconds = 5 * nanosecondsPerSecond
+  /// Descriptors kept free for walking, removing and the rest of the process.
+  static let reservedDescriptors = 512
+
+  let reporter: Reporter
+  var logger: Logger { reporter.logger }
+  let mailbox: Mailbox<Message>
+  let inotify: INotifyThread
+  let pool: WorkerPool
+  let mounts = MountView()
+  var options: Options
+  var roots: [Int: WatchedRoot] = [:]
+  var nextIndex = 0
+  var heldCount = 0
+  var removalsInFlight = 0
+  /// Claims that may wait for a worker with two descriptors each.
+  static let maximumRemovals = 64
+  let heldLimit: Int
+  var watchLimitWarned = 0
+  /// Where the watch of an absent root lies, by the root's index.
+  var watchedAncestor: [Int: String] = [:]
+  private var nextBackstop: Nanoseconds?
+  private var isStopping = false
+
+  /// Starts the inotify thread; call it before many descriptors are open.
+  package init(options: Options, reporter: Reporter, descriptorLimit: Int) throws {
+    self.options = options
+    self.reporter = reporter
+    heldLimit = max(0, descriptorLimit - Self.reservedDescriptors)
+    let mailbox = Mailbox<Message>(limit: Self.mailboxLimit)
+    self.mailbox = mailbox
+    inotify = try INotifyThread { messages, arrival in
+      var kept = messages
+      // What answers a command is never dropped; what tells of the world may be, and is counted.
+      kept.removeAll { if case .armed = $0 { true } else { false } }
+      if kept.count == messages.count {
+        mailbox.post(.watched(messages, at: arrival), droppable: true)
+      } else {
+        mailbox.post(.watched(messages, at: arrival))
+      }
+    }
+    pool = WorkerPool()
+  }
+
+  /// Opens every root; one that is absent is waited for.
+  ///
+  /// - Throws: `RootFailure` for a root that may not be used: then nothing has begun.
+  package func open() throws(RootFailure) {
+    for rule in options.rules where rule.enabled { try add(rule) }
+  }
+
+  func add(_ rule: Rule) throws(RootFailure) {
+    let path = resolveRoot(rule.root)
+    if let table = mounts.current(),
+      let refusal = refusal(
+        root: path, homes: [], mounts: table, allowShallow: rule.allowShallow,
+        allowRemote: rule.allowRemote)
+    {
+      throw .refused(path: path, refusal)
+    }
+    let watched = WatchedRoot(index: nextIndex, rule: rule, path: path)
+    do {
+      try attach(watched)
+    } catch {
+      guard case .absent = error else { throw error }
+    }
+    roots[nextIndex] = watched
+    nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots
+  }
+
+  package func stop() { mailbox.post(.stop) }
+
+  package func reload(_ options: Options) { mailbox.post(.reload(options)) }
+
+  /// Works until `stop()`; returns once the removals in hand are finished.
+  package func run() {
+    setBackstop(readClocks().monotonic)
+    for root in sortedRoots { begin(root) }
+    while !isStopping {
+      let (messages, hasLost) = mailbox.take(until: nextDeadline)
+      if hasLost { desynced("the reaper's queue is full") }
+      for message in messages { handle(message) }
+      handleDeadlines()
+    }
+    inotify.stop()
+    pool.drain()
+    for case .removed(let index, let claimed, let result, let occasion) in mailbox.take(until: 0)
+      .messages
+    {
+      removed(index, claimed, result, occasion)
+    }
+    reporter.audit?.retry()
+    reporter.count { [kept = roots.values.reduce(0) { $0 + $1.schedule.count }] in $0.kept = kept }
+  }
+
+  var sortedRoots: [WatchedRoot] { roots.values.sorted { $0.index < $1.index } }
+
+  /// Starts what `open` has opened: the first scan, or the wait for the root.
+  private func begin(_ watched: WatchedRoot) {
+    watchDirectory(watched)
+    guard watched.root != nil else {
+      logger.notice("waiting for \(watched.path) (rule \(watched.rule.name)) to be created")
+      return
+    }
+  }
+
+  // MARK: - Messages
+
+  private func handle(_ message: Message) {
+    switch message {
+    case .watched(let messages, let arrival):
+      for message in messages { handle(message, arrival) }
+    case .examined(let owner, let id, let examine, let result, let root):
+      defer { root.release() }
+      guard let watched = roots[owner.index], ObjectIdentifier(watched) == owner.object else {
+        return discard(result)
+      }
+      watched.elsewhere -= 1
+      settle(watched, id, examine, result)
+      announce(watched)
+    case .removed(let index, let claimed, let result, let occasion):
+      removed(index, claimed, result, occasion)
+    case .reload(let options): apply(options)
+    case .stop: isStopping = true
+    }
+  }
+
+  private func handle(_ message: WatchMessage, _ arrival: Nanoseconds) {
+    switch message {
+    case .overflow: desynced("the kernel's event queue overflowed")
+    case .rebuilt:
+      for watched in sortedRoots {
+        for id in watched.holdings.keys { watched.holdings[id]?.watch = nil }
+        watched.directoryWatch = nil
+        watchDirectory(watched)
+      }
+    case .mountsChanged:
+      for watched in sortedRoots {
+        if let root = watched.root, !root.isInPlace { detach(watched) }
+        if watched.root == nil { watchDirectory(watched) }
+        feed(watched, .mountsChanged, arrival)
+      }
+    case .entry(let token, let name, _, let change):
+      guard let watched = roots[WatchedRoot.root(of: token)], token == watched.directoryToken
+      else { return }
+      guard watched.root != nil else { return tryAttach(watched) }
+      entry(watched, name, change, arrival)
+    case .closed(let token):
+      guard let watched = roots[WatchedRoot.root(of: token)],
+        let id = WatchedRoot.candidate(of: token)
+      else { return }
+      feed(watched, .closed(id), arrival)
+    case .lost(let token):
+      guard let watched = roots[WatchedRoot.root(of: token)] else { return }
+      if let id = WatchedRoot.candidate(of: token) {
+        watched.holdings[id]?.watch = nil
+      } else if token == watched.directoryToken {
+        detach(watched)
+        watchDirectory(watched)
+      }
+    case .armed(let token, let result):
+      guard let watched = roots[WatchedRoot.root(of: token)] else {
+        if case .success(let handle) = result { inotify.unwatch(handle, token: token) }
+        return
+      }
+      if let id = WatchedRoot.candidate(of: token) {
+        armed(watched, id, result, arrival)
+      } else {
+        directoryArmed(watched, token, result)
+      }
+    }
+  }
+
+  private func entry(
+    _ watched: WatchedRoot, _ bytes: [UInt8], _ change: WatchMessage.Change,
+    _ arrival: Nanoseconds
+  ) {
+    guard let name = EntryName(bytes), watched.isCandidate(name) else { return }
+    switch change {
+    case .created: feed(watched, .appeared(name, created: true, .created), arrival)
+    case .movedIn: feed(watched, .appeared(name, created: false, .created), arrival)
+    case .gone:
+      if let root = watched.root { reporter.forget(root.path(of: name)) }
+      feed(watched, .vanished(name), arrival)
+    }
+  }
+
+  func desynced(_ what: String) {
+    reporter.count { $0.eventsLost += 1 }
+    logger.info("\(what): everything is looked at again")
+    for watched in sortedRoots where watched.root != nil {
+      feed(watched, .desynced, readClocks().monotonic)
+    }
+  }
+
+  // MARK: - Deadlines
+
+  private var nextDeadline: Nanoseconds? {
+    var earliest = nextBackstop
+    func consider(_ instant: Nanoseconds?) {
+      if let instant { earliest = min(earliest ?? instant, instant) }
+    }
+    for watched in roots.values {
+      consider(watched.schedule.nextDeadline)
+      consider(watched.nextPoll)
+    }
+    if reporter.audit?.isWaiting == true { consider(readClocks().monotonic + Self.auditRetry) }
+    return earliest
+  }
+
+  private func handleDeadlines() {
+    let now = readClocks().monotonic
+    for watched in roots.values {
+      if let deadline = watched.schedule.nextDeadline, deadline <= now {
+        feed(watched, .tick, now)
+      }
+      if let poll = watched.nextPoll, poll <= now {
+        watched.nextPoll = now + pollInterval(watched.rule)
+        feed(watched, .desynced, now)
+      }
+    }
+    if let instant = nextBackstop, instant <= now {
+      setBackstop(now)
+      for watched in sortedRoots {
+        if let root = watched.root, !root.isInPlace { detach(watched) }
+        if watched.root == nil { watchDirectory(watched) } else { feed(watched, .backstopDue, now) }
+      }
+    }
+    if reporter.audit?.isWaiting == true { reporter.audit?.retry() }
+  }
+
+  func pollInterval(_ rule: Rule) -> Nanoseconds {
+    max(nanosecondsPerSecond, min(rule.grace / 2, 30 * nanosecondsPerSecond))
+  }
+
+  private func setBackstop(_ now: Nanoseconds) { nextBackstop = options.backstop.map { now + $0 } }
+
+  /// Keeps what did not change, so that nothing is missed in between.
+  private func apply(_ new: Options) {
+    options = new
+    setBackstop(readClocks().monotonic)
+    let wanted = new.rules.filter(\.enabled)
+    for watched in sortedRoots where !wanted.contains(watched.rule) {
+      detach(watched)
+      if let handle = watched.directoryWatch {
+        inotify.unwatch(handle, token: watched.directoryToken)
+      }
+      roots[watched.index] = nil
+    }
+    let present = roots.values.map(\.rule)
+    for rule in wanted where !present.contains(rule) {
+      do {
+        try add(rule)
+      } catch {
+        logger.error("rule \(rule.name): \(error)")
+      }
+    }
+    for watched in sortedRoots {
+      if let root = watched.root { watched.examination = examination(watched, root) }
+      if watched.directoryWatch == nil, !watched.hasStarted { begin(watched) }
+    }
+    logger.notice("configuration reread: \(roots.count) roots")
+  }
+}

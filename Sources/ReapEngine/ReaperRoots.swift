@@ -1,0 +1,151 @@
+// How the reaper comes by its roots, loses them and finds them again.
+
+import Glibc
+import Logging
+import OwnedDirectories
+import ReapRules
+import Watching
+
+extension Reaper {
+  func examination(_ watched: WatchedRoot, _ root: OpenRoot) -> Examination {
+    Examination(
+      rule: watched.rule, root: root,
+      surroundings: SurroundingsView(
+        mounts: mounts,
+        roots: options.rules.filter(\.enabled).map { resolveRoot($0.root) }
+          .filter { $0 != watched.path }),
+      claims: watched.claims, claiming: !options.dryRun)
+  }
+
+  /// Opens a root and takes its lock.
+  func attach(_ watched: WatchedRoot) throws(RootFailure) {
+    let root = try openRoot(
+      watched.path, rule: watched.rule, mounts: mounts, exclusive: !options.dryRun,
+      pinnedOwner: watched.pinnedOwner)
+    watched.root = root
+    watched.pinnedOwner = root.owner
+    watched.complaint = nil
+    watched.examination = examination(watched, root)
+    if let table = mounts.current(), let type = remoteType(of: watched.path, mounts: table) {
+      let interval = pollInterval(watched.rule)
+      logger.warning(
+        "\(watched.path) is on \(type): no events from elsewhere, so it is polled every \(formatDuration(interval))"
+      )
+      watched.nextPoll = readClocks().monotonic + interval
+    }
+  }
+
+  /// Puts the watch on the root or, while that is absent, on its nearest ancestor that exists.
+  func watchDirectory(_ watched: WatchedRoot) {
+    if let handle = watched.directoryWatch {
+      inotify.unwatch(handle, token: watched.directoryToken)
+      watched.directoryWatch = nil
+    }
+    watched.incarnation &+= 1
+    let place = watched.root?.descriptor.procPath ?? nearestAncestor(watched.path)
+    inotify.watch(path: place, token: watched.directoryToken, .directory)
+  }
+
+  private func nearestAncestor(_ path: String) -> String {
+    var ancestor = path
+    while let slash = ancestor.lastIndex(of: "/"), slash != ancestor.startIndex {
+      ancestor = String(ancestor[..<slash])
+      if (try? status(ofPath: ancestor))?.type == .directory { return ancestor }
+    }
+    return "/"
+  }
+
+  /// The watch is there: what happened before it was is found by looking now.
+  func directoryArmed(
+    _ watched: WatchedRoot, _ token: UInt64, _ result: Result<WatchHandle, WatchFailure>
+  ) {
+    guard token == watched.directoryToken else {
+      if case .success(let handle) = result { inotify.unwatch(handle, token: token) }
+      return
+    }
+    switch result {
+    case .success(let handle): watched.directoryWatch = handle
+    case .failure(let failure):
+      if failure.code == ENOSPC { warnOfWatchLimit(1) }
+      complain(watched, "\(watched.path) cannot be watched: \(errorText(failure.code))")
+      if failure.code == ENOENT { return watchDirectory(watched) }
+    }
+    guard watched.root != nil else { return tryAttach(watched) }
+    feed(watched, .desynced, readClocks().monotonic)
+    watched.hasScanned = true
+    announce(watched)
+  }
+
+  /// Tries to open a root that was absent; the next ancestor is watched where it is still.
+  func tryAttach(_ watched: WatchedRoot) {
+    guard (try? status(ofPath: watched.path)) != nil else {
+      // One level further down may exist by now; the watch goes there, and its answer looks again.
+      let ancestor = nearestAncestor(watched.path)
+      guard ancestor != watchedAncestor[watched.index] else { return }
+      watchedAncestor[watched.index] = ancestor
+      return watchDirectory(watched)
+    }
+    do {
+      try attach(watched)
+      logger.notice("\(watched.path) is there (rule \(watched.rule.name))")
+      watchDirectory(watched)
+    } catch {
+      complain(watched, "\(error)")
+    }
+  }
+
+  /// Lets go of a root that is gone or not to be watched any more.
+  func detach(_ watched: WatchedRoot) {
+    guard let root = watched.root else { return }
+    feed(watched, .rootLost, readClocks().monotonic)
+    if roots[watched.index] != nil, !root.isInPlace {
+      logger.notice("\(watched.path) is gone; waiting for it to come back")
+    }
+    if let handle = watched.directoryWatch {
+      inotify.unwatch(handle, token: watched.directoryToken)
+      watched.directoryWatch = nil
+    }
+    watched.incarnation &+= 1
+    watched.root = nil
+    watched.examination = nil
+    watched.nextPoll = nil
+    watchedAncestor[watched.index] = nil
+    root.release(unlocking: true)
+  }
+
+  private func complain(_ watched: WatchedRoot, _ text: String) {
+    guard watched.complaint != text else { return }
+    watched.complaint = text
+    logger.warning("\(text)")
+  }
+
+  /// One line per root when its first scan is done.
+  func announce(_ watched: WatchedRoot) {
+    guard !watched.hasStarted, watched.hasScanned, watched.elsewhere == 0 else { return }
+    watched.hasStarted = true
+    let reasons = watched.schedule.reasons
+    func count(_ wanted: [Reason]) -> Int { wanted.reduce(0) { $0 + (reasons[$1] ?? 0) } }
+    let live = count([.lockHeld, .lockOpen, .fileOpen])
+    let young = count([.young, .recentlyChanged])
+    let kept = reasons.values.reduce(0, +) - live - young
+    logger.notice(
+      """
+      watching \(watched.path) (rule \(watched.rule.name)): \(live) live, \(young) young, \
+      \(watched.startupOrphans) orphaned\(kept > 0 ? ", \(kept) kept for other reasons" : "")
+      """)
+  }
+
+  func warnOfWatchLimit(_ affected: Int) {
+    watchLimitWarned += affected
+    // Once, and again each time the number doubles.
+    guard watchLimitWarned & (watchLimitWarned - 1) == 0 else { return }
+    let path = "/proc/sys/fs/inotify/max_user_watches"
+    let value = (try? readWhole(path)).map { String(decoding: $0.prefix { $0 > 32 }, as: UTF8.self) }
+    logger.warning(
+      """
+      the limit of inotify watches, fs.inotify.max_user_watches = \(value ?? "?"), is reached: \
+      \(watchLimitWarned) directories are seen by the backstop only; \
+      raise it with sysctl fs.inotify.max_user_watches=N
+      """)
+  }
+}

@@ -1,0 +1,134 @@
+package import Logging
+package import OwnedDirectories
+package import ReapRules
+import Synchronization
+
+/// Turns outcomes into audit lines, counts and log messages: the same for watch and sweep.
+package final class Reporter: Sendable {
+  package let audit: AuditLog?
+  package let logger: Logger
+  private let counts = Mutex(Summary())
+  /// What was said of each path, so that a refusal is in the audit once and not in a loop.
+  private let said = Mutex<[[UInt8]: String]>([:])
+
+  package init(audit: AuditLog?, logger: Logger) {
+    self.audit = audit
+    self.logger = logger
+  }
+
+  package var summary: Summary { counts.withLock { $0 } }
+
+  package func count(_ change: @Sendable (inout Summary) -> Void) {
+    counts.withLock { change(&$0) }
+  }
+
+  package func reaped(_ claimed: Claimed, _ result: RemovalResult, _ occasion: Occasion) {
+    let path = claimed.root.path(of: claimed.original)
+    let micros = occasion.wokenAt.map { max(0, claimed.claimedAt - $0) / 1000 }
+    var record = AuditRecord(
+      wall: readClocks().wall, action: .reaped, rule: claimed.rule.name,
+      kind: claimed.rule.kind.name, path: path, reason: claimed.verdict.reason.rawValue,
+      trigger: occasion.trigger, bytes: result.bytes, files: result.files,
+      latencyMicroseconds: micros, evidence: claimed.evidence.json)
+    counts.withLock {
+      $0.bytes += result.bytes
+      $0.files += result.files
+      if result.failure == nil { $0.reaped += 1 } else { $0.failed += 1 }
+      if occasion.trigger == .backstop { $0.backstopNeeded += 1 }
+    }
+    guard let failure = result.failure else {
+      said.withLock { $0[path] = nil }
+      audit?.append(record)
+      logger.debug(
+        "reaped", metadata: ["path": "\(displayText(path))", "bytes": "\(result.bytes)"])
+      return
+    }
+    record.action = .failed
+    record.reason = Reason.removalFailed.rawValue
+    record.evidence = .object([
+      ("error", .string("\(failure)")), ("claimed_as", .string(claimed.name.display)),
+    ])
+    once(record, "cannot remove: \(failure)", .warning)
+  }
+
+  package func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
+    var record = record(.wouldReap, verdict.reason, evidence, place)
+    record.dryRun = true
+    if once(record, "would be reaped", .debug) { counts.withLock { $0.wouldReap += 1 } }
+  }
+
+  package func putBack(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
+    counts.withLock { $0.restored += 1 }
+    audit?.append(record(.restored, verdict.reason, evidence, place))
+    logger.notice(
+      "put back under its own name: \(verdict.reason.explanation)",
+      metadata: ["path": "\(displayText(place.path))"])
+  }
+
+  /// A keep that is no part of normal life is told once per path and reason.
+  package func kept(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
+    guard verdict.isRefusal else {
+      said.withLock { if !$0.isEmpty { $0[place.path] = nil } }
+      return
+    }
+    if once(
+      record(.refused, verdict.reason, evidence, place), verdict.reason.explanation, .info)
+    {
+      counts.withLock { $0.refused += 1 }
+    }
+  }
+
+  package func failed(_ error: SystemError, _ evidence: Evidence, _ place: Place) {
+    var record = record(.failed, .unreadable, evidence, place)
+    record.evidence = .object([("error", .string("\(error)"))])
+    if once(record, "\(error)", .warning) { counts.withLock { $0.failed += 1 } }
+  }
+
+  package func forget(_ path: [UInt8]) {
+    said.withLock { if !$0.isEmpty { $0[path] = nil } }
+  }
+
+  private func record(
+    _ action: AuditRecord.Action, _ reason: Reason, _ evidence: Evidence, _ place: Place
+  ) -> AuditRecord {
+    AuditRecord(
+      wall: readClocks().wall, action: action, rule: place.rule.name, kind: place.rule.kind.name,
+      path: place.path, reason: reason.rawValue, trigger: place.occasion.trigger,
+      evidence: evidence.json)
+  }
+
+  @discardableResult
+  private func once(_ record: AuditRecord, _ message: String, _ level: Logger.Level) -> Bool {
+    let key = "\(record.action) \(record.reason)"
+    let isNew = said.withLock { $0.updateValue(key, forKey: record.path) != key }
+    guard isNew else { return false }
+    audit?.append(record)
+    logger.log(level: level, "\(message)", metadata: ["path": "\(displayText(record.path))"])
+    return true
+  }
+}
+
+/// What brought an examination about.
+package struct Occasion: Sendable {
+  package let trigger: Trigger
+  /// Monotonic arrival of the event, ns.
+  package let wokenAt: Nanoseconds?
+
+  package init(trigger: Trigger, wokenAt: Nanoseconds? = nil) {
+    self.trigger = trigger
+    self.wokenAt = wokenAt
+  }
+}
+
+/// Which candidate of which rule, and why it was looked at.
+package struct Place: Sendable {
+  package let rule: Rule
+  package let path: [UInt8]
+  package let occasion: Occasion
+
+  package init(rule: Rule, path: [UInt8], occasion: Occasion) {
+    self.rule = rule
+    self.path = path
+    self.occasion = occasion
+  }
+}
