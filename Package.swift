@@ -31,7 +31,7 @@ let package = Package(
     .executableTarget(
       name: "reapd",
       dependencies: [
-        "ReapRules", "ReapConfiguration", "ReapEngine",
+        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -37,23 +37,18 @@ struct YAMLTree {
     case YAML_SCALAR_EVENT:
       let scalar = event.data.scalar
       let plain = scalar.style == YAML_PLAIN_SCALAR_STYLE
-      try refuseProperties(
-        anchor: scalar.anchor, tag: scalar.tag,
-        // A lone '!' leaves no tag behind, only this.
-        bareTag: plain && scalar.plain_implicit == 0, line)
+      try refuseProperties(anchor: scalar.anchor, tag: scalar.tag, line)
       let text = String(
         decoding: UnsafeBufferPointer(start: scalar.value, count: Int(scalar.length)),
         as: UTF8.self)
       try place(YAMLNode(content: .scalar(text, plain ? .plain : .quoted), line: line))
     case YAML_SEQUENCE_START_EVENT:
       let sequence = event.data.sequence_start
-      try refuseProperties(
-        anchor: sequence.anchor, tag: sequence.tag, bareTag: sequence.implicit == 0, line)
+      try refuseProperties(anchor: sequence.anchor, tag: sequence.tag, line)
       try open(line, isMapping: false)
     case YAML_MAPPING_START_EVENT:
       let mapping = event.data.mapping_start
-      try refuseProperties(
-        anchor: mapping.anchor, tag: mapping.tag, bareTag: mapping.implicit == 0, line)
+      try refuseProperties(anchor: mapping.anchor, tag: mapping.tag, line)
       try open(line, isMapping: true)
     case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT:
       guard let closed = stack.popLast() else { return }
@@ -67,12 +62,12 @@ struct YAMLTree {
 
   private func refuseProperties(
     anchor: UnsafeMutablePointer<yaml_char_t>?, tag: UnsafeMutablePointer<yaml_char_t>?,
-    bareTag: Bool, _ line: Int
+    _ line: Int
   ) throws(ConfigurationError) {
     if anchor != nil {
       throw error(line, "anchors (&name) are not supported", "write the value out")
     }
-    if tag != nil || bareTag {
+    if tag != nil {
       throw error(line, "tags (!name) are not supported", "write the plain value")
     }
   }

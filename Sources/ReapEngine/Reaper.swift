@@ -113,6 +113,18 @@ package final class Reaper: @unchecked Sendable {
 
   package func reload(_ options: Options) { mailbox.post(.reload(options)) }
 
+  /// Runs on a thread of its own, since it blocks; `done` is called there.
+  package func runOnThread(_ done: @escaping @Sendable () -> Void) {
+    let started = startThread(named: "reaper") {
+      self.run()
+      done()
+    }
+    if started == nil {
+      logger.critical("no thread for the reaper")
+      done()
+    }
+  }
+
   /// Works until `stop()`; returns once the removals in hand are finished.
   package func run() {
     setBackstop(readClocks().monotonic)

@@ -325,7 +325,7 @@ struct ErrorTests {
     #expect(try parse(Configuration.minimalExample).rules.map(\.name) == ["spill"])
   }
 
-  @Test("and no random text gets past, or brings the parser down", arguments: [UInt64(1)])
+  @Test("and random damage does not bring the parser down", arguments: [UInt64(1)])
   func noise(seed: UInt64) {
     var state = seed
     func next(_ bound: Int) -> Int {

@@ -61,6 +61,11 @@ struct LoadingTests {
       #expect(
         complaint { try Configuration.load(path: nil, environment: environment, user: alice) }
           == "\(path): it cannot be read: Is a directory; check the path and its permissions")
+      remove(path)
+      symlink(path, path)
+      #expect(
+        complaint { try Configuration.load(path: nil, environment: environment, user: alice) }
+          .hasPrefix("\(path): it cannot be read: Too many levels of symbolic links"))
     }
   }
 

@@ -7,6 +7,8 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
   private var elements: [Element] = []
   private var isClosed = false
   private var waiters = 0
+  /// Elements taken whose work is not done: it may still add others.
+  private var active = 0
 
   init() {
     pthread_mutex_init(&mutex, nil)
@@ -29,15 +31,25 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     }
   }
 
-  /// The newest element, waited for; nil once the queue is closed and empty.
+  /// The newest element, waited for; nil once the queue is closed and no work is left that could
+  /// add another. `finished()` follows each one.
   func pop() -> Element? {
     locked {
-      while elements.isEmpty, !isClosed {
+      while elements.isEmpty, !isClosed || active > 0 {
         waiters += 1
         pthread_cond_wait(&filled, &mutex)
         waiters -= 1
       }
-      return elements.popLast()
+      guard let element = elements.popLast() else { return nil }
+      active += 1
+      return element
+    }
+  }
+
+  func finished() {
+    locked {
+      active -= 1
+      if isClosed, active == 0 { pthread_cond_broadcast(&filled) }
     }
   }
 

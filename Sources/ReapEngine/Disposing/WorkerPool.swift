@@ -21,9 +21,13 @@ package final class WorkerPool: Sendable {
     self.threads = threads
     var started: [pthread_t] = []
     for _ in 0..<threads {
-      if let thread = startThread(named: "worker", { while let work = queue.pop() { work() } }) {
-        started.append(thread)
+      let thread = startThread(named: "worker") {
+        while let work = queue.pop() {
+          work()
+          queue.finished()
+        }
       }
+      if let thread { started.append(thread) }
     }
     running = Mutex(started)
   }

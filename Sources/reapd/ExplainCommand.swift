@@ -1,0 +1,40 @@
+import ArgumentParser
+import OwnedDirectories
+import ReapConfiguration
+import ReapEngine
+import ReapRules
+
+struct ExplainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain",
+    abstract: "Say what would be decided about one directory, and on what evidence.",
+    discussion: "Changes nothing.")
+
+  @Argument(help: "A directory in a root.")
+  var path: String
+
+  @OptionGroup var rules: RuleOptions
+
+  func run() throws {
+    var bytes = rawArgument(path)
+    while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
+    let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
+    guard let name = EntryName(slash.map { bytes[($0 + 1)...] } ?? bytes[...]) else {
+      throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
+    }
+    let parent = slash.map { $0 == 0 ? "/" : String(decoding: bytes[..<$0], as: UTF8.self) } ?? "."
+    let (configuration, fromFile) = try rules.configuration(roots: [parent])
+    let rule = configuration.rules[0]
+    let mounts = MountView()
+    let root: OpenRoot
+    do {
+      root = try openRoot(resolveRoot(rule.root), rule: rule, mounts: mounts, exclusive: false)
+    } catch {
+      throw fail(error, fromFile: fromFile)
+    }
+    guard
+      let explanation = Explanation.make(name, rule: rule, root: root, roots: [], mounts: mounts)
+    else { throw fail(.badData, "\(displayText(bytes)) does not exist") }
+    printLine(rules.json ? explanation.json.text : explanation.text)
+  }
+}

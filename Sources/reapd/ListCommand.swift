@@ -1,0 +1,69 @@
+import ArgumentParser
+import OwnedDirectories
+import ReapConfiguration
+import ReapEngine
+import ReapRules
+
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Show every candidate: verdict, reason, age, size.")
+
+  @Argument(help: "Roots to list (default: those of the configuration).")
+  var roots: [String] = []
+
+  @OptionGroup var rules: RuleOptions
+
+  func run() throws {
+    let (configuration, fromFile) = try rules.configuration(roots: roots)
+    let logger = try rules.logger(configuration)
+    let reporter = Reporter(audit: nil, logger: logger)
+    var table: [[String]] = []
+    for pass in try openPasses(
+      configuration, fromFile: fromFile, logger: logger, exclusive: false)
+    {
+      let sweep = Sweep(
+        rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,
+        reporter: reporter, claiming: false, measuring: true)
+      for finding in try sweep.run(reporting: false) {
+        let path = pass.root.path(of: finding.name)
+        let age = age(finding.evidence)
+        if rules.json {
+          printLine(
+            JSONValue.object([
+              JSONValue.pathMember(path), ("rule", .string(pass.rule.name)),
+              ("verdict", .string(finding.verdict.word)),
+              ("reason", .string(finding.verdict.reason.rawValue)),
+              ("explanation", .string(finding.verdict.reason.explanation)),
+              ("age_ms", age.map { .integer($0 / 1_000_000) } ?? .null),
+              ("bytes", finding.bytes.map(JSONValue.integer) ?? .null),
+              ("evidence", finding.evidence.json),
+            ]).text)
+        } else {
+          table.append([
+            finding.verdict.word, finding.verdict.reason.rawValue, age.map(roughDuration) ?? "-",
+            finding.bytes.map(formatBytes) ?? "-", displayText(path),
+          ])
+        }
+      }
+    }
+    if !rules.json { printTable(["VERDICT", "REASON", "AGE", "SIZE", "PATH"], table) }
+  }
+
+  /// By birth time, else by the time in the name.
+  private func age(_ evidence: Evidence) -> Nanoseconds? {
+    (evidence.clocks.birth ?? evidence.clocks.name).map { readClocks().wall - $0 }
+  }
+
+  private func printTable(_ head: [String], _ rows: [[String]]) {
+    guard !rows.isEmpty else { return printLine("no candidates") }
+    let widths = head.indices.map { column in
+      ([head] + rows).map { $0[column].count }.max() ?? 0
+    }
+    for row in [head] + rows {
+      let cells = zip(row, widths).dropLast().map { cell, width in
+        cell + String(repeating: " ", count: width - cell.count)
+      }
+      printLine((cells + [row[row.count - 1]]).joined(separator: "  "))
+    }
+  }
+}

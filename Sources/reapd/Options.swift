@@ -1,0 +1,145 @@
+import ArgumentParser
+import Glibc
+import Logging
+import OwnedDirectories
+import ReapConfiguration
+import ReapEngine
+import ReapRules
+
+/// Which directories, by which rules: the options that watch, sweep, list and explain share.
+struct RuleOptions: ParsableArguments {
+  @Option(help: "Configuration file (default: ~/.config/reapd/reapd.yaml, then /etc/reapd/).")
+  var config: String?
+
+  @Option(help: "Kind of directory: spill.")
+  var kind: String?
+
+  @Option(help: "Settings of a known system: ant.")
+  var preset: String?
+
+  @Option(help: ArgumentHelp("Names that are candidates (spill: spill_*).", valueName: "glob"))
+  var match: String?
+
+  @Option(help: ArgumentHelp("Name of the lock file (spill: .lock).", valueName: "name"))
+  var lock: String?
+
+  @Option(help: ArgumentHelp("Time after creation without a probe (30s).", valueName: "duration"))
+  var grace: String?
+
+  @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error.")
+  var logLevel: String?
+
+  @Flag(help: "Machine-readable output.")
+  var json = false
+
+  private var shapesRules: Bool {
+    kind != nil || preset != nil || match != nil || lock != nil || grace != nil
+  }
+
+  /// The configuration that results from file, environment and command line.
+  ///
+  /// A root on the command line uses the file's rule for it, if there is one and no option asks
+  /// for something else.
+  func configuration(roots: [String]) throws -> (Configuration, fromFile: Bool) {
+    let environment = processEnvironment()
+    let user = UserContext.current
+    do {
+      let file = try Configuration.load(path: config, environment: environment, user: user)
+      if roots.isEmpty, !shapesRules {
+        guard let file else {
+          throw fail(
+            .usage, "no root was named and no configuration file was found; name a root, or --config")
+        }
+        return (file, true)
+      }
+      var result = try Configuration.fromCommandLine(
+        roots: roots, kind: kind, preset: preset, match: match, lock: lock, grace: grace,
+        user: user, environment: environment)
+      if let file {
+        if !shapesRules {
+          result.rules = result.rules.map { rule in
+            let path = resolveRoot(rule.root)
+            return file.rules.first { resolveRoot($0.root) == path } ?? rule
+          }
+        }
+        result.auditLog = file.auditLog
+        result.backstop = file.backstop
+        result.logLevel = file.logLevel
+        result.enabled = file.enabled
+      }
+      return (result, false)
+    } catch let error as ConfigurationError {
+      throw fail(error)
+    }
+  }
+
+  func logger(_ configuration: Configuration) throws -> Logger {
+    let name = logLevel ?? configuration.logLevel
+    guard let level = Logger.Level(rawValue: name) else {
+      throw fail(.usage, "--log-level \(name): use trace, debug, info, notice, warning or error")
+    }
+    var handler = PlainLog()
+    handler.logLevel = level
+    return Logger(label: "reapd") { _ in handler }
+  }
+}
+
+/// What watch and sweep have besides.
+struct ReapOptions: ParsableArguments {
+  @Flag(name: [.customShort("n"), .customLong("dry-run")], help: "Judge, but remove nothing.")
+  var dryRun = false
+
+  @Option(name: .customLong("audit-log"), help: ArgumentHelp("Where each decision is noted.", valueName: "file"))
+  var auditLog: String?
+
+  func audit(_ configuration: Configuration, _ logger: Logger) throws -> AuditLog? {
+    let complain: @Sendable (String) -> Void = { logger.warning("\($0)") }
+    if let path = auditLog ?? configuration.auditLog {
+      do {
+        return try AuditLog(trying: [absolute(path)], complain: complain)
+      } catch {
+        throw fail(
+          error.code == EACCES || error.code == EPERM ? .noPermission : .someFailed,
+          "audit log: \(error)")
+      }
+    }
+    let environment = processEnvironment()
+    let state = environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+      ?? UserContext.current.home + "/.local/state"
+    let places = ["/var/log/reapd/audit.jsonl", state + "/reapd/audit.jsonl"]
+    do {
+      return try AuditLog(
+        trying: geteuid() == 0 ? places : places.reversed(), complain: complain)
+    } catch {
+      logger.warning("no audit is written: \(error)")
+      return nil
+    }
+  }
+}
+
+func absolute(_ path: String) -> String {
+  path.hasPrefix("/") ? path : UserContext.current.workingDirectory + "/" + path
+}
+
+func processEnvironment() -> [String: String] {
+  var result: [String: String] = [:]
+  var entry = environ
+  while let variable = entry.pointee {
+    let text = String(cString: variable)
+    if let equals = text.firstIndex(of: "=") {
+      result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+    }
+    entry += 1
+  }
+  return result
+}
+
+/// The bytes of an argument as they were given: `String` has mended what is not UTF-8.
+func rawArgument(_ argument: String) -> [UInt8] {
+  for index in 1..<Int(CommandLine.argc) {
+    guard let pointer = CommandLine.unsafeArgv[index] else { continue }
+    let bytes = UnsafeBufferPointer(start: pointer, count: strlen(pointer)).map(UInt8.init(bitPattern:))
+    if String(decoding: bytes, as: UTF8.self) == argument { return bytes }
+  }
+  return Array(argument.utf8)
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Logging
+import OwnedDirectories
+import ReapConfiguration
+import ReapEngine
+import ReapRules
+
+/// One rule with its root open, for commands that make a single pass.
+struct Pass {
+  let rule: Rule
+  let root: OpenRoot
+  let otherRoots: [String]
+  let mounts: MountView
+}
+
+/// Opens the root of every enabled rule. One that does not exist holds nothing, and is passed over.
+func openPasses(
+  _ configuration: Configuration, fromFile: Bool, logger: Logger, exclusive: Bool
+) throws -> [Pass] {
+  _ = raiseDescriptorLimit()
+  guard configuration.enabled else {
+    logger.notice("enabled is false: nothing is done")
+    return []
+  }
+  let mounts = MountView()
+  let rules = configuration.rules.filter(\.enabled)
+  let paths = rules.map { resolveRoot($0.root) }
+  var passes: [Pass] = []
+  for (rule, path) in zip(rules, paths) {
+    do {
+      let root = try openRoot(path, rule: rule, mounts: mounts, exclusive: exclusive)
+      passes.append(Pass(rule: rule, root: root, otherRoots: paths, mounts: mounts))
+    } catch {
+      guard case .absent = error else { throw fail(error, fromFile: fromFile) }
+      logger.notice("\(error): nothing to do")
+    }
+  }
+  return passes
+}
+
+/// `12.3 MiB` and the like, for people.
+func formatBytes(_ bytes: Int64) -> String {
+  var value = Double(bytes)
+  var unit = "B"
+  for next in ["KiB", "MiB", "GiB", "TiB"] where value >= 1024 {
+    value /= 1024
+    unit = next
+  }
+  if unit == "B" { return "\(bytes) B" }
+  let tenths = Int((value * 10).rounded())
+  return "\(tenths / 10).\(tenths % 10) \(unit)"
+}
