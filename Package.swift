@@ -41,7 +41,7 @@ let package = Package(
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
     .testTarget(
-      name: "ReapLiveTests", dependencies: ["ReapRules", "reapd", "DoomedWriter"]),
+      name: "ReapLiveTests", dependencies: ["DoomedWriter"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -31,7 +31,8 @@ package func lockHolders(of file: FileIdentity) -> LockHolders {
     else { continue }
     // makedev(3): what statx gives in two parts is packed the same way there.
     let device = (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12
-    if device == file.device, pid > 0 { pids.insert(pid) }
+    // The one that took it may be dead, and a child that inherited the descriptor hold it now.
+    if device == file.device, pid > 0, kill(pid, 0) == 0 || errno == EPERM { pids.insert(pid) }
   }
   return LockHolders(processes: pids.sorted().map { .init(pid: $0, command: command(of: $0)) })
 }
