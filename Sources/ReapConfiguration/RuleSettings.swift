@@ -86,7 +86,7 @@ struct RuleSettings {
     }
     let root = try self.root(preset, context)
     var rule = Rule(
-      name: try name(root: root), root: root, match: try match(kindName),
+      name: try name(root: root, preset), root: root, match: try match(kindName),
       grace: try written[.grace]?.duration(graceRange) ?? 30 * nanosecondsPerSecond,
       owners: try written[.owner]?.owners(context.user) ?? .users([context.user.euid]),
       kind: try kind(kindName, preset))
@@ -136,13 +136,14 @@ struct RuleSettings {
     }
   }
 
-  private func name(root: String) throws(ConfigurationError) -> String {
+  private func name(root: String, _ preset: Preset?) throws(ConfigurationError) -> String {
     let wanted = "use letters, digits, '_' and '-'"
     if let setting = written[.name] {
       let name = try setting.text(wanted)
       guard isRuleName(name) else { throw setting.error("is \(quoted(name))", wanted) }
       return name
     }
+    if let preset { return preset.rawValue }
     let name = String(root.split(separator: "/").last ?? "")
     if isRuleName(name) { return name }
     guard !fromShell else { return ruleName(from: name) }

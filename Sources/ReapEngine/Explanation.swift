@@ -95,12 +95,17 @@ package struct Explanation: Sendable {
     if let failure { line("error", "\(failure)") }
     line("rule", "\(rule.name) (kind \(rule.kind.name), grace \(formatDuration(rule.grace)))")
     for (clock, age) in ages {
-      if let age { line("age by \(clock)", age < 0 ? "\(roughDuration(-age)) in the future" : roughDuration(age)) }
+      if let age {
+        line(
+          "age by \(clock)", age < 0 ? "\(roughDuration(-age)) in the future" : roughDuration(age))
+      }
     }
     line("owner", "uid \(evidence.entry.owner)")
     line("lock", evidence.lock?.text ?? "not looked at")
     for holder in holders { line("held by", "pid \(holder.pid) (\(holder.command))") }
-    if evidence.lock == .held, holders.isEmpty { line("held by", "a process not visible from here") }
+    if evidence.lock == .held, holders.isEmpty {
+      line("held by", "a process not visible from here")
+    }
     if let surroundings = evidence.surroundings { line("mounts", surroundings.text) }
     if let inside = evidence.inside { line("open files", inside.openness.text) }
     for opener in openers { line("open in", "pid \(opener.pid) (\(opener.command))") }

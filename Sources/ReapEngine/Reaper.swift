@@ -7,7 +7,7 @@ import OwnedDirectories
 package import ReapRules
 import Watching
 
-package final class Reaper: @unchecked Sendable {
+package final class Reaper {
   package struct Options: Sendable {
     package var rules: [Rule]
     /// Nil: off.
@@ -64,7 +64,7 @@ package final class Reaper: @unchecked Sendable {
   private var isStopping = false
 
   /// Starts the inotify thread; call it before many descriptors are open.
-  package init(options: Options, reporter: Reporter, descriptorLimit: Int) throws {
+  init(options: Options, reporter: Reporter, descriptorLimit: Int) throws {
     self.options = options
     self.reporter = reporter
     heldLimit = max(0, descriptorLimit - Self.reservedDescriptors)
@@ -86,7 +86,7 @@ package final class Reaper: @unchecked Sendable {
   /// Opens every root; one that is absent is waited for.
   ///
   /// - Throws: `RootFailure` for a root that may not be used: then nothing has begun.
-  package func open() throws(RootFailure) {
+  func open() throws(RootFailure) {
     for rule in options.rules where rule.enabled { try add(rule) }
   }
 
@@ -109,24 +109,8 @@ package final class Reaper: @unchecked Sendable {
     nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots
   }
 
-  package func stop() { mailbox.post(.stop) }
-
-  package func reload(_ options: Options) { mailbox.post(.reload(options)) }
-
-  /// Runs on a thread of its own, since it blocks; `done` is called there.
-  package func runOnThread(_ done: @escaping @Sendable () -> Void) {
-    let started = startThread(named: "reaper") {
-      self.run()
-      done()
-    }
-    if started == nil {
-      logger.critical("no thread for the reaper")
-      done()
-    }
-  }
-
-  /// Works until `stop()`; returns once the removals in hand are finished.
-  package func run() {
+  /// Works until told to stop; returns once the removals in hand are finished.
+  func run() {
     setBackstop(readClocks().monotonic)
     for root in sortedRoots { begin(root) }
     while !isStopping {

@@ -140,7 +140,9 @@ extension Reaper {
     // Once, and again each time the number doubles.
     guard watchLimitWarned & (watchLimitWarned - 1) == 0 else { return }
     let path = "/proc/sys/fs/inotify/max_user_watches"
-    let value = (try? readWhole(path)).map { String(decoding: $0.prefix { $0 > 32 }, as: UTF8.self) }
+    let value = (try? readWhole(path)).map {
+      String(decoding: $0.prefix { $0 > 32 }, as: UTF8.self)
+    }
     logger.warning(
       """
       the limit of inotify watches, fs.inotify.max_user_watches = \(value ?? "?"), is reached: \

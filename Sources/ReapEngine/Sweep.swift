@@ -55,7 +55,9 @@ package final class Sweep: Sendable {
     }
     for name in names { pool.submit { self.examine(name, reporting) } }
     pool.drain()
-    return findings.withLock { $0.sorted { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) } }
+    return findings.withLock {
+      $0.sorted { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
+    }
   }
 
   private func examine(_ name: EntryName, _ reporting: Bool) {

@@ -99,7 +99,8 @@ package struct Evidence: Sendable, Equatable {
     /// The first entry that the rule's `contents` does not match.
     package var foreignEntry: String?
 
-    package init(openness: Openness, newestChange: Nanoseconds? = nil, foreignEntry: String? = nil) {
+    package init(openness: Openness, newestChange: Nanoseconds? = nil, foreignEntry: String? = nil)
+    {
       self.openness = openness
       self.newestChange = newestChange
       self.foreignEntry = foreignEntry

@@ -61,6 +61,7 @@ package func refusal(
 /// The type of a network or FUSE file system that the path lies on; nil for a local one.
 package func remoteType(of path: String, mounts: MountTable) -> String? {
   guard let type = mounts.mount(of: Array(path.utf8))?.type else { return nil }
-  return remoteTypes.contains(type) || type == "fuse" || type.hasPrefix("fuse.") || type == "fuseblk"
+  return remoteTypes.contains(type) || type == "fuse" || type.hasPrefix("fuse.")
+    || type == "fuseblk"
     ? type : nil
 }

@@ -13,7 +13,9 @@ package struct Rule: Sendable, Equatable {
   package var allowRemote = false
   package var kind: Kind
 
-  package init(name: String, root: String, match: Glob, grace: Nanoseconds, owners: Owners, kind: Kind) {
+  package init(
+    name: String, root: String, match: Glob, grace: Nanoseconds, owners: Owners, kind: Kind
+  ) {
     self.name = name
     self.root = root
     self.match = match

@@ -67,7 +67,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case .foreignOwner: "it belongs to a user whose directories this rule may not remove"
     case .young: "its grace is not over; nothing inside it was touched"
     case .lockHeld: "a process holds its lock: it is in use"
-    case .lockOpen: "the lock is free, but a process has the lock file open and may be about to lock"
+    case .lockOpen:
+      "the lock is free, but a process has the lock file open and may be about to lock"
     case .missingLockKept: "it has no lock file, and the rule says missing_lock: keep"
     case .mountInside: "something is mounted inside it"
     case .rootInside: "another watched root lies in it"

@@ -23,11 +23,7 @@ struct CheckConfigCommand: ParsableCommand {
         let places = Configuration.searchPaths(environment: environment, user: user)
         throw fail(.configuration, "no configuration file at \(places.joined(separator: " or "))")
       }
-      if json {
-        printLine(found.json.text)
-      } else {
-        printLine(found.effectiveYAML)
-      }
+      printText(json ? found.json.text + "\n" : found.effectiveYAML)
     } catch let error as ConfigurationError {
       throw fail(error)
     }

@@ -41,7 +41,9 @@ func fail(_ failure: RootFailure, fromFile: Bool) -> ExitCode {
 func writeError(_ text: String) { write(Array(text.utf8), to: STDERR_FILENO) }
 
 /// Prints a line to standard output, whole.
-func printLine(_ text: String) { write(Array((text + "\n").utf8), to: STDOUT_FILENO) }
+func printLine(_ text: String) { printText(text + "\n") }
+
+func printText(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
 
 private func write(_ bytes: [UInt8], to descriptor: Int32) {
   var rest = bytes[...]

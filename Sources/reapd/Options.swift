@@ -48,7 +48,8 @@ struct RuleOptions: ParsableArguments {
       if roots.isEmpty, !shapesRules {
         guard let file else {
           throw fail(
-            .usage, "no root was named and no configuration file was found; name a root, or --config")
+            .usage,
+            "no root was named and no configuration file was found; name a root, or --config")
         }
         return (file, true)
       }
@@ -89,7 +90,9 @@ struct ReapOptions: ParsableArguments {
   @Flag(name: [.customShort("n"), .customLong("dry-run")], help: "Judge, but remove nothing.")
   var dryRun = false
 
-  @Option(name: .customLong("audit-log"), help: ArgumentHelp("Where each decision is noted.", valueName: "file"))
+  @Option(
+    name: .customLong("audit-log"),
+    help: ArgumentHelp("Where each decision is noted.", valueName: "file"))
   var auditLog: String?
 
   func audit(_ configuration: Configuration, _ logger: Logger) throws -> AuditLog? {
@@ -104,7 +107,8 @@ struct ReapOptions: ParsableArguments {
       }
     }
     let environment = processEnvironment()
-    let state = environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+    let state =
+      environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
       ?? UserContext.current.home + "/.local/state"
     let places = ["/var/log/reapd/audit.jsonl", state + "/reapd/audit.jsonl"]
     do {
@@ -138,7 +142,8 @@ func processEnvironment() -> [String: String] {
 func rawArgument(_ argument: String) -> [UInt8] {
   for index in 1..<Int(CommandLine.argc) {
     guard let pointer = CommandLine.unsafeArgv[index] else { continue }
-    let bytes = UnsafeBufferPointer(start: pointer, count: strlen(pointer)).map(UInt8.init(bitPattern:))
+    let bytes = UnsafeBufferPointer(start: pointer, count: strlen(pointer)).map(
+      UInt8.init(bitPattern:))
     if String(decoding: bytes, as: UTF8.self) == argument { return bytes }
   }
   return Array(argument.utf8)

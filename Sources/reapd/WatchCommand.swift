@@ -35,12 +35,10 @@ struct WatchCommand: AsyncParsableCommand {
       return
     }
     let reporter = Reporter(audit: try reaping.audit(configuration, logger), logger: logger)
-    let reaper: Reaper
+    let reaper: ReaperControl
     do {
-      reaper = try Reaper(
-        options: options(configuration), reporter: reporter,
-        descriptorLimit: raiseDescriptorLimit())
-      try reaper.open()
+      reaper = try ReaperControl.start(
+        options(configuration), reporter: reporter, descriptorLimit: raiseDescriptorLimit())
     } catch let failure as RootFailure {
       throw fail(failure, fromFile: fromFile)
     } catch {
@@ -75,9 +73,9 @@ struct WatchCommand: AsyncParsableCommand {
   }
 }
 
-/// The reaper as a service: it blocks, so it has a thread of its own.
+/// The reaper as a service that signals end and reload.
 private struct Daemon: Service {
-  let reaper: Reaper
+  let reaper: ReaperControl
   let reload: @Sendable () -> Void
 
   func run() async throws {
@@ -86,9 +84,7 @@ private struct Daemon: Service {
         for await _ in await UnixSignalsSequence(trapping: .sighup) { reload() }
       }
       await withGracefulShutdownHandler {
-        await withCheckedContinuation { continuation in
-          reaper.runOnThread { continuation.resume() }
-        }
+        await reaper.waitUntilDone()
       } onGracefulShutdown: {
         reaper.stop()
       }

@@ -178,7 +178,7 @@ package final class Removal: Sendable {
   private func removeByDescent(_ name: EntryName, in parent: Descriptor) throws(SystemError) {
     do {
       try removeContents(of: name, in: parent)
-    } catch where error.code == ENOENT {
+    } catch  where error.code == ENOENT {
       return
     }
     removeEmptied(name, in: parent)

@@ -1,5 +1,5 @@
-import CLinuxShims
 import Glibc
+import OwnedDirectories
 import Synchronization
 
 /// A few threads for work that blocks: walks and removals. Newest work first, so that a tree is
@@ -8,7 +8,7 @@ package final class WorkerPool: Sendable {
   package typealias Work = @Sendable () -> Void
 
   private let queue: BlockingQueue<Work>
-  private let running: Mutex<[pthread_t]>
+  private let running: Mutex<[Thread]>
   package let threads: Int
 
   /// One directory is one kernel lock, so more threads than processors gain nothing; and a few
@@ -19,9 +19,9 @@ package final class WorkerPool: Sendable {
     let queue = BlockingQueue<Work>()
     self.queue = queue
     self.threads = threads
-    var started: [pthread_t] = []
+    var started: [Thread] = []
     for _ in 0..<threads {
-      let thread = startThread(named: "worker") {
+      let thread = Thread.start(named: "worker") {
         while let work = queue.pop() {
           work()
           queue.finished()
@@ -40,33 +40,6 @@ package final class WorkerPool: Sendable {
   /// Ends the threads once all work that was submitted is done.
   package func drain() {
     queue.close()
-    for thread in running.withLock({ $0 }) { pthread_join(thread, nil) }
+    for thread in running.withLock({ $0 }) { thread.join() }
   }
-}
-
-/// Starts a joinable thread; nil where the system has none left.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> pthread_t? {
-  final class Box: Sendable {
-    let name: String
-    let body: @Sendable () -> Void
-    init(name: String, body: @escaping @Sendable () -> Void) {
-      self.name = name
-      self.body = body
-    }
-  }
-  let box = Unmanaged.passRetained(Box(name: name, body: body))
-  var thread = pthread_t()
-  let code = pthread_create(
-    &thread, nil,
-    { raw in
-      let box = Unmanaged<Box>.fromOpaque(raw!).takeRetainedValue()
-      shim_name_thread(box.name)
-      box.body()
-      return nil
-    }, box.toOpaque())
-  guard code == 0 else {
-    box.release()
-    return nil
-  }
-  return thread
 }

@@ -174,7 +174,7 @@ struct SpillGathering {
         do {
           try descent.enter(next)
           isListed = false
-        } catch where error.code == ENOENT {
+        } catch  where error.code == ENOENT {
           continue
         }
       } else if descent.depth > 0 {
@@ -202,7 +202,7 @@ struct SpillGathering {
         let facts: FileStatus
         do {
           facts = try status(of: entry.name, at: descent.current)
-        } catch where error.code == ENOENT {
+        } catch  where error.code == ENOENT {
           continue
         }
         if facts.type == .directory { descent.addSubdirectories([entry.name]) }

@@ -128,7 +128,9 @@ package struct Schedule: Sendable {
     CandidateID(slot: slot, generation: slots[Int(slot)]!.generation)
   }
 
-  private mutating func insert(_ name: EntryName, created: Bool, _ trigger: Trigger, now: Nanoseconds)
+  private mutating func insert(
+    _ name: EntryName, created: Bool, _ trigger: Trigger, now: Nanoseconds
+  )
     -> UInt32
   {
     generation = (generation &+ 1) & CandidateID.generationMask
@@ -204,7 +206,9 @@ package struct Schedule: Sendable {
     return success || again ? look(id.slot, candidate.trigger) : []
   }
 
-  private mutating func examined(_ id: CandidateID, _ outcome: Outcome, now: Nanoseconds) -> [Action] {
+  private mutating func examined(_ id: CandidateID, _ outcome: Outcome, now: Nanoseconds)
+    -> [Action]
+  {
     guard let before = candidate(id) else { return [] }
     slots[Int(id.slot)]!.state = .waiting
     guard case .kept(let reason, let recheckAfter, let hold) = outcome else {

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A queue between threads, without limit; whoever fills it faster than it is emptied bounds it.
-final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
+package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
   private var mutex = pthread_mutex_t()
   private var filled = pthread_cond_t()
   private var elements: [Element] = []
@@ -10,7 +10,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
   /// Elements taken whose work is not done: it may still add others.
   private var active = 0
 
-  init() {
+  package init() {
     pthread_mutex_init(&mutex, nil)
     pthread_cond_init(&filled, nil)
   }
@@ -21,10 +21,10 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     return body()
   }
 
-  var isEmpty: Bool { locked { elements.isEmpty } }
-  var waiting: Int { locked { waiters } }
+  package var isEmpty: Bool { locked { elements.isEmpty } }
+  package var waiting: Int { locked { waiters } }
 
-  func push(_ element: Element) {
+  package func push(_ element: Element) {
     locked {
       elements.append(element)
       pthread_cond_signal(&filled)
@@ -33,7 +33,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
 
   /// The newest element, waited for; nil once the queue is closed and no work is left that could
   /// add another. `finished()` follows each one.
-  func pop() -> Element? {
+  package func pop() -> Element? {
     locked {
       while elements.isEmpty, !isClosed || active > 0 {
         waiters += 1
@@ -46,14 +46,14 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     }
   }
 
-  func finished() {
+  package func finished() {
     locked {
       active -= 1
       if isClosed, active == 0 { pthread_cond_broadcast(&filled) }
     }
   }
 
-  func close() {
+  package func close() {
     locked {
       isClosed = true
       pthread_cond_broadcast(&filled)
