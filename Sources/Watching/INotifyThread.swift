@@ -185,25 +185,28 @@ package final class INotifyThread: @unchecked Sendable {
     if inotifytools_remove_watch_by_wd(descriptor) == 0 { leaks += 1 }
   }
 
-  /// Takes every event that is there. The library does not tell when its buffer is used up, and
-  /// asking for one event too many would block; so each event is blanked once it was read, and
-  /// the buffer is used up where no event follows (no event has mask 0).
+  /// Takes one read's worth of events; call it only when the descriptor is readable.
+  ///
+  /// The library does not tell when its buffer is used up, and asking for one event too many would
+  /// block; so each event is blanked once it was read, and the buffer is used up where no event
+  /// follows (no event has mask 0).
   private func drain(into messages: inout [WatchMessage]) {
-    var readable = pollfd(fd: inotify, events: Int16(POLLIN), revents: 0)
-    var buffered = false
-    while buffered || poll(&readable, 1, 0) > 0 {
-      guard let event = inotifytools_next_event(1) else { return }
+    while let event = inotifytools_next_event(1) {
       append(event, to: &messages)
       let size = MemoryLayout<inotify_event>.size + Int(event.pointee.len)
       let raw = UnsafeMutableRawPointer(event)
       let next = (raw + size).assumingMemoryBound(to: inotify_event.self)
       raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-      buffered = next.pointee.mask != 0
-      if messages.count >= 4096 {
-        sink(messages, Self.monotonic())
-        messages.removeAll(keepingCapacity: true)
-      }
+      guard next.pointee.mask != 0 else { return }
     }
+  }
+
+  /// Takes every event that is there, for an instance about to be closed: what stays in the
+  /// library's buffer would come out of the next one.
+  private func drainAll() {
+    var readable = pollfd(fd: inotify, events: Int16(POLLIN), revents: 0)
+    var stale: [WatchMessage] = []
+    while poll(&readable, 1, 0) > 0 { drain(into: &stale) }
   }
 
   private func append(
@@ -286,8 +289,7 @@ package final class INotifyThread: @unchecked Sendable {
   /// Gives the leaked records back. Events read so far would survive into the new instance, so
   /// they are drained and dropped; `.rebuilt` asks for everything to be looked at again.
   private func rebuild() {
-    var stale: [WatchMessage] = []
-    drain(into: &stale)
+    drainAll()
     inotifytools_cleanup()
     if reserve >= 0 { close(reserve) }
     instance += 1
@@ -305,8 +307,7 @@ package final class INotifyThread: @unchecked Sendable {
   }
 
   private func shutDown() {
-    var stale: [WatchMessage] = []
-    drain(into: &stale)
+    drainAll()
     inotifytools_cleanup()
     close(wakeUp)
     if mounts >= 0 { close(mounts) }

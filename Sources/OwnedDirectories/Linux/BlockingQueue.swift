@@ -25,10 +25,8 @@ package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
   package var waiting: Int { locked { waiters } }
 
   package func push(_ element: Element) {
-    locked {
-      elements.append(element)
-      pthread_cond_signal(&filled)
-    }
+    locked { elements.append(element) }
+    pthread_cond_signal(&filled)  // after unlocking, or the reader wakes only to wait for the lock
   }
 
   /// The newest element, waited for; nil once the queue is closed and no work is left that could

@@ -23,8 +23,8 @@ package final class Mailbox<Message: Sendable>: @unchecked Sendable {
   package func post(_ message: Message, droppable: Bool = false) {
     pthread_mutex_lock(&mutex)
     if droppable, messages.count >= limit { hasLost = true } else { messages.append(message) }
-    pthread_cond_signal(&filled)
     pthread_mutex_unlock(&mutex)
+    pthread_cond_signal(&filled)  // after unlocking, or the reader wakes only to wait for the lock
   }
 
   /// Everything that is there, waited for until a monotonic instant (ns; nil: for ever), and
