@@ -42,7 +42,8 @@ extension Reaper {
       watched.directoryWatch = nil
     }
     watched.incarnation &+= 1
-    let place = watched.root?.descriptor.procPath ?? nearestAncestor(watched.path)
+    // With the slash: libinotifytools adds one to the path of a directory, and would not find it.
+    let place = watched.root?.descriptor.procPath ?? nearestAncestor(watched.path) + "/"
     inotify.watch(path: place, token: watched.directoryToken, .directory)
   }
 

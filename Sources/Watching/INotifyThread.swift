@@ -45,6 +45,8 @@ package final class INotifyThread: @unchecked Sendable {
   /// Tokens of further watches on an inode that is already watched (hard links).
   private var further: [Int32: [UInt64]] = [:]
   private var leaks = 0
+  /// Tells paths apart that would be spelled the same.
+  private var serial: UInt64 = 0
   /// Kept so that a later instance finds a number below the limit of select.
   private var reserve: Int32 = -1
   private var thread = pthread_t()
@@ -154,10 +156,11 @@ package final class INotifyThread: @unchecked Sendable {
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
       case .writers: IN_CLOSE_WRITE
       }
-    guard inotifytools_watch_file(path, mask) != 0 else {
+    let name = unusedName(path)
+    guard inotifytools_watch_file(name, mask) != 0 else {
       return .failure(WatchFailure(code: inotifytools_error()))
     }
-    let descriptor = inotifytools_wd_from_filename(path)
+    let descriptor = inotifytools_wd_from_filename(name)
     guard descriptor > 0 else { return .failure(WatchFailure(code: EINVAL)) }
     if tokens[descriptor] != nil {
       further[descriptor, default: []].append(token)
@@ -167,6 +170,18 @@ package final class INotifyThread: @unchecked Sendable {
     }
     if purpose == .directory { directories.insert(descriptor) }
     return .success(WatchHandle(instance: instance, descriptor: descriptor))
+  }
+
+  /// The library finds a watch by its path, and a record that leaked keeps the path it had. So a
+  /// path that is taken is spelled differently: `/` and `/./` before it, by the bits of a number.
+  private func unusedName(_ path: String) -> String {
+    guard inotifytools_wd_from_filename(path) > 0 else { return path }
+    serial += 1
+    var prefix = ""
+    for bit in 0..<(64 - serial.leadingZeroBitCount) {
+      prefix += serial >> bit & 1 == 0 ? "/" : "/."
+    }
+    return prefix + "/." + path
   }
 
   private func remove(_ handle: WatchHandle, _ token: UInt64) {
@@ -216,24 +231,22 @@ package final class INotifyThread: @unchecked Sendable {
     let descriptor = event.pointee.wd
     if mask & IN_Q_OVERFLOW != 0 { return messages.append(.overflow) }
     guard let token = tokens[descriptor] else { return }
+    let all = [token] + (further[descriptor] ?? [])
     if mask & IN_IGNORED != 0 {
       tokens[descriptor] = nil
       directories.remove(descriptor)
-      for other in further.removeValue(forKey: descriptor) ?? [] {
-        messages.append(.lost(token: other))
-      }
+      further[descriptor] = nil
       leaks += 1
-      return messages.append(.lost(token: token))
+      return messages += all.map { .lost(token: $0) }
     }
     guard directories.contains(descriptor) else {
       if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE) != 0 {
-        messages.append(.closed(token: token))
-        for other in further[descriptor] ?? [] { messages.append(.closed(token: other)) }
+        messages += all.map { .closed(token: $0) }
       }
       return
     }
     if mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT) != 0 {
-      return messages.append(.lost(token: token))
+      return messages += all.map { .lost(token: $0) }
     }
     let change: WatchMessage.Change
     if mask & IN_CREATE != 0 {
@@ -246,11 +259,10 @@ package final class INotifyThread: @unchecked Sendable {
       return
     }
     let start = UnsafeRawPointer(event) + MemoryLayout<inotify_event>.size
-    let name = UnsafeRawBufferPointer(start: start, count: Int(event.pointee.len))
-    messages.append(
-      .entry(
-        token: token, name: Array(name.prefix { $0 != 0 }),
-        isDirectory: event.pointee.mask & UInt32(IN_ISDIR) != 0, change))
+    let field = UnsafeRawBufferPointer(start: start, count: Int(event.pointee.len))
+    let name = Array(field.prefix { $0 != 0 })
+    let isDirectory = event.pointee.mask & UInt32(IN_ISDIR) != 0
+    messages += all.map { .entry(token: $0, name: name, isDirectory: isDirectory, change) }
   }
 
   // MARK: - The instance
