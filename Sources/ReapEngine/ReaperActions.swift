@@ -207,6 +207,10 @@ extension Reaper {
       let path = "\(root.descriptor.procPath)/\(String(decoding: name.bytes, as: UTF8.self))"
       inotify.watch(
         path: "\(path)/\(settings.lock.display)", token: watched.token(id), .writers)
+      file.descriptor.close()  // at once: while a scan lasts, no answer is read
+      holding.file = nil
+      heldCount -= 1
+      sayDescriptorLimit(watched)
     } else {
       inotify.watch(path: file.descriptor.procPath, token: watched.token(id), .heldFile)
     }
@@ -229,25 +233,22 @@ extension Reaper {
     case .failure(let failure):
       if failure.code == ENOSPC { warnOfWatchLimit(1) }
     }
-    if holding.isSparse, let file = holding.file {
-      file.descriptor.close()
-      holding.file = nil
-      heldCount -= 1
-      if !watched.saidSparse {
-        watched.saidSparse = true
-        logger.warning(
-          """
-          the limit of open files (\(heldLimit + Self.reservedDescriptors)) is reached: further \
-          directories of \(watched.path) are watched without a descriptor, and an owner there \
-          that locks a file opened read-only is seen by the backstop only; raise LimitNOFILE
-          """)
-      }
-    }
     watched.holdings[id] = holding
     if holding.isOrphaned { return release(watched, id) }
     var success = false
     if case .success = result { success = true }
     feed(watched, .armed(id, success), arrival)
+  }
+
+  private func sayDescriptorLimit(_ watched: WatchedRoot) {
+    guard !watched.saidSparse else { return }
+    watched.saidSparse = true
+    logger.warning(
+      """
+      the limit of open files (\(heldLimit + Self.reservedDescriptors)) is reached: further \
+      directories of \(watched.path) are watched without a descriptor, and an owner there \
+      that locks a file opened read-only is seen by the backstop only; raise LimitNOFILE
+      """)
   }
 
   /// Ends the watch first: one that the kernel ends leaks its record in the library.
