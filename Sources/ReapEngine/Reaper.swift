@@ -115,8 +115,9 @@ package final class Reaper {
     for root in sortedRoots { begin(root) }
     while !isStopping {
       let (messages, hasLost) = mailbox.take(until: nextDeadline)
-      if hasLost { desynced("the reaper's queue is full") }
       for message in messages { handle(message) }
+      // After the others, which are older: a scan must have the last word on what is there.
+      if hasLost { desynced("the reaper's queue is full") }
       handleDeadlines()
     }
     inotify.stop()

@@ -1,17 +1,9 @@
 import OwnedDirectories
-import Synchronization
 
 /// A running reaper, seen from other threads.
-package final class ReaperControl: Sendable {
-  private struct Progress {
-    var isDone = false
-    var waiting: CheckedContinuation<Void, Never>?
-  }
-
+package struct ReaperControl: Sendable {
   private let mailbox: Mailbox<Reaper.Message>
-  private let progress = Mutex(Progress())
-
-  private init(mailbox: Mailbox<Reaper.Message>) { self.mailbox = mailbox }
+  private let thread: Thread
 
   /// Opens every root, then works on a thread of its own until `stop()`. Call it before many
   /// descriptors are open: inotify needs a low one.
@@ -23,35 +15,18 @@ package final class ReaperControl: Sendable {
     let reaper = try Reaper(
       options: options, reporter: reporter, descriptorLimit: descriptorLimit)
     try reaper.open()
-    let control = ReaperControl(mailbox: reaper.mailbox)
-    let thread = Thread.start(named: "reaper") {
-      reaper.run()
-      control.finish()
+    let mailbox = reaper.mailbox
+    guard let thread = Thread.start(named: "reaper", { reaper.run() }) else {
+      throw SystemError("start a thread", "reaper")
     }
-    guard thread != nil else { throw SystemError("start a thread", "reaper") }
-    return control
+    return ReaperControl(mailbox: mailbox, thread: thread)
   }
 
-  /// The removals in hand are finished first.
-  package func stop() { mailbox.post(.stop) }
+  /// Ends it and waits: the removals in hand are finished first.
+  package func stop() {
+    mailbox.post(.stop)
+    thread.join()
+  }
 
   package func reload(_ options: Reaper.Options) { mailbox.post(.reload(options)) }
-
-  package func waitUntilDone() async {
-    await withCheckedContinuation { continuation in
-      let isDone = progress.withLock { progress in
-        if !progress.isDone { progress.waiting = continuation }
-        return progress.isDone
-      }
-      if isDone { continuation.resume() }
-    }
-  }
-
-  private func finish() {
-    let waiting = progress.withLock { progress in
-      progress.isDone = true
-      return progress.waiting
-    }
-    waiting?.resume()
-  }
 }

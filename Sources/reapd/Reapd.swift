@@ -4,7 +4,7 @@ import OwnedDirectories
 
 /// Removes what killed programs leave on disk, the moment they die, and never anything alive.
 @main
-struct Reapd: AsyncParsableCommand {
+struct Reapd: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reapd",
     abstract: "Removes what killed programs leave on disk, the moment they die.",
@@ -18,9 +18,9 @@ struct Reapd: AsyncParsableCommand {
       CheckConfigCommand.self,
     ])
 
-  /// Signals are dealt with before any thread or descriptor exists.
-  static func main() async {
+  /// Signals that reapd's own work may raise are dealt with before any thread exists.
+  static func main() {
     ignoreIncidentalSignals()
-    await main(nil)
+    main(nil)
   }
 }

@@ -5,10 +5,8 @@ import OwnedDirectories
 import ReapConfiguration
 import ReapEngine
 import ReapRules
-import ServiceLifecycle
-import UnixSignals
 
-struct WatchCommand: AsyncParsableCommand {
+struct WatchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "watch",
     abstract: "Watch roots and remove orphans as they appear, until stopped.",
@@ -23,7 +21,7 @@ struct WatchCommand: AsyncParsableCommand {
   @OptionGroup var rules: RuleOptions
   @OptionGroup var reaping: ReapOptions
 
-  func run() async throws {
+  func run() throws {
     let (configuration, fromFile) = try rules.configuration(roots: roots)
     let logger = try rules.logger(configuration)
     guard configuration.enabled else {
@@ -34,6 +32,8 @@ struct WatchCommand: AsyncParsableCommand {
       logger.notice("every rule is disabled: nothing is watched")
       return
     }
+    let signals = [SIGTERM, SIGINT, SIGHUP]
+    blockSignals(signals)
     let reporter = Reporter(audit: try reaping.audit(configuration, logger), logger: logger)
     let reaper: ReaperControl
     do {
@@ -44,51 +44,24 @@ struct WatchCommand: AsyncParsableCommand {
     } catch {
       throw fail(.someFailed, "\(error)")
     }
-    let daemon = Daemon(reaper: reaper) {
-      reporter.audit?.reopen()
-      guard let (configuration, _) = try? rules.configuration(roots: roots) else {
-        logger.error("the configuration is left as it was")
-        return
-      }
-      reaper.reload(options(configuration))
-    }
-    let group = ServiceGroup(
-      services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
-    try await group.run()
+    while waitForSignal(signals) == SIGHUP { reload(reaper, reporter) }
+    reaper.stop()
     reporter.audit?.close()
     if rules.json { printLine(reporter.summary.json.text) }
+  }
+
+  private func reload(_ reaper: ReaperControl, _ reporter: Reporter) {
+    reporter.audit?.reopen()
+    do {
+      reaper.reload(options(try rules.configuration(roots: roots).0))
+    } catch {
+      reporter.logger.error("the configuration is left as it was")
+    }
   }
 
   private func options(_ configuration: Configuration) -> Reaper.Options {
     Reaper.Options(
       rules: configuration.enabled ? configuration.rules : [], backstop: configuration.backstop,
       dryRun: reaping.dryRun)
-  }
-
-  /// The lifecycle's own messages are of no use to an operator.
-  private func quiet(_ logger: Logger) -> Logger {
-    var logger = logger
-    logger.logLevel = max(logger.logLevel, .warning)
-    return logger
-  }
-}
-
-/// The reaper as a service that signals end and reload.
-private struct Daemon: Service {
-  let reaper: ReaperControl
-  let reload: @Sendable () -> Void
-
-  func run() async throws {
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        for await _ in await UnixSignalsSequence(trapping: .sighup) { reload() }
-      }
-      await withGracefulShutdownHandler {
-        await reaper.waitUntilDone()
-      } onGracefulShutdown: {
-        reaper.stop()
-      }
-      group.cancelAll()
-    }
   }
 }

@@ -46,8 +46,13 @@ extension Examination {
         try rename(name, to: claimedName, at: root.descriptor)
       } catch {
         claims.remove(claimedName)
-        gathering.drop()
-        return error.code == ENOENT ? .gone : .failed(error, evidence, held: nil)
+        guard error.code == ENOSPC || error.code == EDQUOT else {
+          gathering.drop()
+          return error.code == ENOENT ? .gone : .failed(error, evidence, held: nil)
+        }
+        // The longer name needed a block for the root, and there is none: in place then.
+        claimedName = name
+        claims.insert(name)
       }
       // The rename goes by name, so somebody may have swapped another directory in. Undo it then.
       guard (try? status(of: claimedName, at: root.descriptor))?.identity == gathering.identity

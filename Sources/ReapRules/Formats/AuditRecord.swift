@@ -59,7 +59,8 @@ package struct AuditRecord: Sendable, Equatable {
 /// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 package func formatTime(_ wall: Nanoseconds) -> String {
   let seconds = wall >= 0 ? wall / nanosecondsPerSecond : (wall + 1) / nanosecondsPerSecond - 1
-  let micros = (wall - seconds * nanosecondsPerSecond) / 1000
+  let rest = wall % nanosecondsPerSecond
+  let micros = (rest < 0 ? rest + nanosecondsPerSecond : rest) / 1000
   let days = seconds >= 0 ? seconds / 86400 : (seconds + 1) / 86400 - 1
   let second = seconds - days * 86400
   let shifted = days + 719_468

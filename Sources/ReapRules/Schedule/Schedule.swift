@@ -90,6 +90,7 @@ package struct Schedule: Sendable {
   package func name(of id: CandidateID) -> EntryName? { candidate(id)?.name }
 
   package mutating func handle(_ event: Event, now: Nanoseconds) -> [Action] {
+    defer { dropLapsedDeadlines() }
     switch event {
     case .appeared(let name, let created, let trigger):
       return appeared(name, created: created, trigger, now: now)
@@ -168,6 +169,13 @@ package struct Schedule: Sendable {
     deadlines.insert(.init(instant: instant, id: id(slot)))
   }
 
+  /// Keeps the heap's first entry one that holds, so that nobody is woken up for nothing.
+  private mutating func dropLapsedDeadlines() {
+    while let first = deadlines.first, candidate(first.id)?.deadline != first.instant {
+      _ = deadlines.popFirst()
+    }
+  }
+
   // MARK: - Events
 
   private mutating func appeared(
@@ -176,6 +184,7 @@ package struct Schedule: Sendable {
     if let slot = byName[name] {
       guard created else {
         slots[Int(slot)]!.epoch = epoch
+        lookOnceMore(slot)
         return look(slot, trigger)
       }
       // Its end was missed, or this name was swapped in: what was known of it is another's.
@@ -200,10 +209,14 @@ package struct Schedule: Sendable {
     guard let candidate = candidate(id) else { return [] }
     let again = candidate.state == .armingAgain
     slots[Int(id.slot)]!.state = .waiting
-    // Its release may have begun before the watch was there: look now, and once more after the
-    // longest gap between a close event and the unlock.
-    if candidate.rung == Self.ladder.count { slots[Int(id.slot)]!.rung -= 1 }
+    lookOnceMore(id.slot)
     return success || again ? look(id.slot, candidate.trigger) : []
+  }
+
+  /// A release may have begun without an event for it, since the watch is new or the event was
+  /// lost: whatever is found now, look again after the longest gap between close and unlock.
+  private mutating func lookOnceMore(_ slot: UInt32) {
+    if slots[Int(slot)]!.rung == Self.ladder.count { slots[Int(slot)]!.rung -= 1 }
   }
 
   private mutating func examined(_ id: CandidateID, _ outcome: Outcome, now: Nanoseconds)
@@ -217,7 +230,10 @@ package struct Schedule: Sendable {
     }
     slots[Int(id.slot)]!.reason = reason
     var deadline = recheckAfter.map { now + $0 } ?? Candidate.never
-    if reason == .lockHeld || reason == .lockOpen, Int(before.rung) < Self.ladder.count {
+    // Somebody swaps things there: looked at again, but no more often than once in a grace.
+    if reason == .replaced { deadline = now + grace }
+    let mayBeEnding = reason == .lockHeld || reason == .lockOpen || reason == .fileOpen
+    if mayBeEnding, Int(before.rung) < Self.ladder.count {
       deadline = min(deadline, now + Self.ladder[Int(before.rung)])
       slots[Int(id.slot)]!.rung += 1
     } else {

@@ -1,0 +1,86 @@
+// JSON, base64 and the audit line, byte for byte.
+
+import Testing
+
+@testable import ReapRules
+
+@Suite("Formats")
+struct FormatTests {
+  @Test("JSON is one line, in the order given, with every control character escaped")
+  func json() {
+    let value = JSONValue.object([
+      ("b", .array([.null, .bool(true), .bool(false), .integer(.min)])),
+      ("a\"", .string("q\" b\\ /\n\r\t\u{0}\u{1F}\u{7F} é😀\u{2028}")), ("e", .object([])),
+    ])
+    #expect(
+      value.text == #"{"b":[null,true,false,-9223372036854775808],"a\"":"q\" b\\ /"#
+        + #"\n\r\t\u0000\u001f\u007f é😀"# + "\u{2028}\",\"e\":{}}")
+  }
+
+  @Test(
+    "Base64 is that of RFC 4648, section 10",
+    arguments: [
+      ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="),
+      ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy"),
+    ])
+  func rfc4648(text: String, expected: String) { #expect(base64(bytes(text)) == expected) }
+
+  @Test("Base64 uses both of its last letters")
+  func lastLetters() { #expect(base64([0xFB, 0xEF, 0xFF]) == "++//") }
+
+  @Test("A path that is UTF-8 is text, any other is base64 under another key")
+  func paths() {
+    #expect(JSONValue.object([JSONValue.pathMember(bytes("/a\n"))]).text == #"{"path":"/a\n"}"#)
+    #expect(JSONValue.object([JSONValue.pathMember([0x2F, 0xFF])]).text == #"{"path_b64":"L/8="}"#)
+  }
+
+  @Test("An audit line has the keys of the contract, in its order")
+  func auditLine() {
+    var record = AuditRecord(
+      wall: 1_795_216_264_123_456_789, action: .reaped, rule: "ant", kind: "spill",
+      path: bytes("/d/spill_1_2"), reason: Reason.lockReleased.rawValue, trigger: .closeEvent,
+      bytes: 52_428_800, files: 801, latencyMicroseconds: 410)
+    let head = #"{"v":1,"time":"2026-11-20T23:11:04.123456Z","action":"reaped","rule":"ant","#
+    let middle = #""reason":"lock-released","trigger":"close-event","bytes":52428800,"files":801,"#
+    #expect(
+      record.json.text == head + #""kind":"spill","path":"/d/spill_1_2","# + middle
+        + #""latency_us":410,"dry_run":false,"evidence":{}}"#)
+    record.latencyMicroseconds = nil
+    (record.action, record.dryRun, record.path) = (.wouldReap, true, [0x2F, 0xFF])
+    let text = record.json.text
+    #expect(text.contains(#""action":"would-reap""#) && text.contains(#""path_b64":"L/8=""#))
+    #expect(text.contains(#""files":801,"dry_run":true,"#) && !text.contains(#""path""#))
+  }
+
+  static let instants: [(Nanoseconds, String)] = [
+    (0, "1970-01-01T00:00:00.000000Z"), (-1, "1969-12-31T23:59:59.999999Z"),
+    (-second, "1969-12-31T23:59:59.000000Z"), (-86400 * second, "1969-12-31T00:00:00.000000Z"),
+    (1_709_164_800 * second, "2024-02-29T00:00:00.000000Z"),
+    (1_709_251_199 * second + 999, "2024-02-29T23:59:59.000000Z"),
+    (1_709_251_200 * second, "2024-03-01T00:00:00.000000Z"),
+    (951_782_400 * second, "2000-02-29T00:00:00.000000Z"),
+    (4_107_542_400 * second, "2100-03-01T00:00:00.000000Z"),
+    (.max, "2262-04-11T23:47:16.854775Z"),
+  ]
+
+  @Test("An instant is written in UTC, microseconds rounded down", arguments: instants)
+  func times(wall: Nanoseconds, expected: String) { #expect(formatTime(wall) == expected) }
+
+  @Test("The earliest instant of all does not trap")
+  func earliestInstant() async {
+    // In a process of its own: a trap would end all other tests with it.
+    await #expect(processExitsWith: .success) {
+      precondition(formatTime(.min) == "1677-09-21T00:12:43.145224Z")
+    }
+  }
+
+  @Test("Evidence that was not gathered is left out of its JSON")
+  func evidence() {
+    var evidence = deadEvidence()
+    (evidence.lock, evidence.surroundings, evidence.inside) = (nil, nil, nil)
+    evidence.clocks.name = nil
+    #expect(
+      evidence.json.text
+        == #"{"type":"directory","owner":1000,"birth_time":"1970-01-01T00:00:01.000000Z"}"#)
+  }
+}

@@ -1,0 +1,152 @@
+// The simulated edge: what the reaper does between the schedule and the world, in model time.
+
+@testable import ReapRules
+
+/// What the edge keeps open for one candidate.
+struct Holding {
+  enum Watch { case none, arming, effective }
+  var inode: Int
+  var isLock: Bool
+  var watch = Watch.none
+}
+
+extension Simulation {
+  mutating func feed(_ event: Schedule.Event) {
+    trace("-> \(event)")
+    for action in schedule.handle(event, now: now) {
+      trace("   \(action)")
+      switch action {
+      case .scan(let trigger): scan(trigger)
+      case .examine(let id, let request):
+        examinations += 1
+        at(now + delay(), .look(id, request, incarnation: incarnation))
+      case .watch(let id):
+        guard holdings[id] != nil else {
+          fail("asked to watch \(id), for which nothing is held")
+          continue
+        }
+        holdings[id]!.watch = .arming
+        at(now + delay(), .watchEffective(id, incarnation: incarnation))
+      case .forget(let id): holdings[id] = nil
+      }
+    }
+  }
+
+  private mutating func delay() -> Nanoseconds {
+    random.pick([0, random.below(100_000), random.below(8 * millisecond)])
+  }
+
+  mutating func scan(_ trigger: Trigger) {
+    feed(.scanBegan)
+    for directory in directories where !directory.isRemoved {
+      stimuli += 1
+      feed(.appeared(directory.name, created: false, trigger))
+    }
+    feed(.scanEnded)
+  }
+
+  mutating func deliver(_ event: KernelEvent) {
+    stimuli += 1
+    switch event {
+    case .created(let name): feed(.appeared(name, created: true, .created))
+    case .movedIn(let name): feed(.appeared(name, created: false, .created))
+    case .gone(let name): feed(.vanished(name))
+    case .closed(let id): feed(.closed(id))
+    case .noise: break
+    case .overflow: feed(.desynced)
+    }
+  }
+
+  /// Gathers what the judge asks for, and claims where it says so, in one instant.
+  mutating func look(_ id: CandidateID, _ request: Schedule.Examine) {
+    guard schedule.name(of: id) != nil || random.chance(50) else { return }
+    let outcome = examine(id, request)
+    at(now + delay(), .answer(id, outcome, incarnation: incarnation))
+  }
+
+  private mutating func examine(
+    _ id: CandidateID, _ request: Schedule.Examine
+  ) -> Schedule.Outcome {
+    guard let index = directories.firstIndex(where: { $0.name == request.name && !$0.isRemoved })
+    else {
+      holdings[id] = nil
+      return .settled
+    }
+    let directory = directories[index]
+    let birth = directory.hasStamps ? directory.created + wallOffset : nil
+    var evidence = Evidence(
+      entry: .init(name: request.name, type: .directory, owner: 1000, isMountPoint: false),
+      clocks: .init(
+        birth: birth, sawCreation: request.sawCreation, firstSeen: request.firstSeen))
+    while true {
+      switch judge(evidence, rule: rule, now: Now(wall: now + wallOffset, monotonic: now)) {
+      case .gather(let stage):
+        if now - directory.created < rule.grace { fail("\(stage) of \(directory.name) in grace") }
+        gather(stage, directory, holdings[id], &evidence)
+      case .verdict(.dispose(let reason)):
+        claim(index, reason)
+        holdings[id] = nil
+        return .settled
+      case .verdict(let verdict):
+        var recheck: Nanoseconds?
+        if case .keep(_, let after) = verdict { recheck = after }
+        let hold = hold(id, verdict.reason, directory, evidence)
+        trace("   judged \(verdict)")
+        return .kept(verdict.reason, recheckAfter: recheck, hold)
+      }
+    }
+  }
+
+  private func gather(
+    _ stage: Judgement.Stage, _ directory: WorldDirectory, _ held: Holding?,
+    _ evidence: inout Evidence
+  ) {
+    let file = files[directory.inode]
+    switch stage {
+    case .surroundings: evidence.surroundings = .clear
+    case .lock:
+      let hasHeld = held?.inode == directory.inode && held?.isLock == true
+      if !hasHeld, !directory.hasLockFile {
+        evidence.lock = .missing
+      } else if file.isLocked {
+        evidence.lock = .held
+      } else {
+        evidence.lock = directory.hasLockFile ? .taken : .takenUnlinked
+      }
+    case .inside:
+      evidence.inside = .init(openness: file.isOpen ? .open("file") : .nothingOpen)
+      if evidence.lock == .missing {
+        // An unlinked lock file is not found by walking the tree; a data file is.
+        if lockWriters.contains(directory.inode) { evidence.inside?.openness = .nothingOpen }
+        evidence.inside?.newestChange = directory.changed + wallOffset
+      }
+    }
+  }
+
+  private mutating func hold(
+    _ id: CandidateID, _ reason: Reason, _ directory: WorldDirectory, _ evidence: Evidence
+  ) -> Schedule.Hold {
+    guard schedule.name(of: id) != nil else { return .none }
+    guard [.lockHeld, .lockOpen, .fileOpen].contains(reason) else {
+      holdings[id] = nil
+      return .none
+    }
+    if holdings[id]?.inode != directory.inode {
+      holdings[id] = Holding(inode: directory.inode, isLock: evidence.lock != .missing)
+    }
+    return holdings[id]!.watch == .effective ? .watched : .unwatched
+  }
+
+  private mutating func claim(_ index: Int, _ reason: Reason) {
+    let directory = directories[index]
+    trace("   CLAIMED \(directory.name.display) as \(reason)")
+    if let writer = writers.first(where: { $0.directory == directory.inode }), writer.isAlive,
+      writer.hasOpen
+    {
+      fail("\(directory.name.display) is live and was disposed of as \(reason)")
+    }
+    directories[index].isRemoved = true
+    notify(.gone(directory.name))
+    if random.chance(10), directories.count < 20 { moveInDead(directory.name) }
+  }
+}
