@@ -51,4 +51,8 @@ for target in package.targets where target.type != .system {
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
   ]
+  // Tests may be unsafe: they break things on purpose.
+  if target.type != .test, target.name != "DoomedWriter" {
+    target.swiftSettings?.append(.strictMemorySafety())
+  }
 }

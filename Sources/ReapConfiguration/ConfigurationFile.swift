@@ -38,7 +38,7 @@ extension Configuration {
   private static func read(
     _ path: String, optional: Bool
   ) throws(ConfigurationError) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       let code = errno
       if optional, code == ENOENT || code == ENOTDIR { return nil }
@@ -49,7 +49,7 @@ extension Configuration {
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     // One byte over the limit is enough to be refused for it.
     while text.count <= YAMLDocument.sizeLimit {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
       if count == 0 { break }
       if count < 0 {
         if errno == EINTR { continue }
@@ -62,7 +62,7 @@ extension Configuration {
 
   private static func unreadable(_ path: String, _ code: CInt) -> ConfigurationError {
     ConfigurationError(
-      file: path, what: "it cannot be read: \(String(cString: strerror(code)))",
+      file: path, what: unsafe "it cannot be read: \(String(cString: strerror(code)))",
       wanted: "check the path and its permissions")
   }
 }

@@ -210,16 +210,16 @@ struct Setting: Sendable {
     let text = try text(wanted)
     // regcomp recurses: without a limit, enough brackets overflow the stack.
     guard text.utf8.count <= 1024 else { throw error("is longer than 1024 bytes", wanted) }
-    var compiled = regex_t()
-    let code = regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB)
+    var compiled = unsafe regex_t()
+    let code = unsafe regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB)
     guard code == 0 else {
       var message = [CChar](repeating: 0, count: 256)
-      regerror(code, &compiled, &message, message.count)
+      unsafe regerror(code, &compiled, &message, message.count)
       let reason = String(
         decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       throw error("is \(quoted(text)): \(reason)", wanted)
     }
-    regfree(&compiled)
+    unsafe regfree(&compiled)
     return text
   }
 }

@@ -24,18 +24,19 @@ package struct UserContext: Sendable {
 
   package static var current: UserContext {
     let euid = geteuid()
-    let own = passwordEntry { getpwuid_r(euid, $0, $1, $2, $3) }
+    let own = unsafe passwordEntry { unsafe getpwuid_r(euid, $0, $1, $2, $3) }
     return UserContext(
       euid: euid, home: own?.home ?? "", workingDirectory: currentDirectory(),
-      lookupUser: { name in passwordEntry { getpwnam_r(name, $0, $1, $2, $3) }?.uid },
-      lookupHome: { name in passwordEntry { getpwnam_r(name, $0, $1, $2, $3) }?.home })
+      lookupUser: { name in unsafe passwordEntry { unsafe getpwnam_r(name, $0, $1, $2, $3) }?.uid },
+      lookupHome: { name in unsafe passwordEntry { unsafe getpwnam_r(name, $0, $1, $2, $3) }?.home }
+    )
   }
 }
 
 private func currentDirectory() -> String {
-  guard let path = getcwd(nil, 0) else { return "" }
-  defer { free(path) }
-  let text = String(cString: path)
+  guard let path = unsafe getcwd(nil, 0) else { return "" }
+  defer { unsafe free(path) }
+  let text = unsafe String(cString: path)
   // Linux answers "(unreachable)/…" for a directory outside the process's root.
   return text.hasPrefix("/") ? text : ""
 }
@@ -49,16 +50,18 @@ private func passwordEntry(
   var size = 1024
   // The entry comes from the user database, not from us: grow while it says "too small".
   while size <= 1 << 20 {
-    var entry = passwd()
+    var entry = unsafe passwd()
     var found: UnsafeMutablePointer<passwd>?
     let buffer = UnsafeMutablePointer<CChar>.allocate(capacity: size)
-    defer { buffer.deallocate() }
-    switch ask(&entry, buffer, size, &found) {
+    defer { unsafe buffer.deallocate() }
+    switch unsafe ask(&entry, buffer, size, &found) {
     case ERANGE: size *= 2
     case EINTR: continue
     case 0:
-      guard let found else { return nil }
-      return (found.pointee.pw_uid, found.pointee.pw_dir.map { String(cString: $0) } ?? "")
+      guard let found = unsafe found else { return nil }
+      return unsafe (
+        found.pointee.pw_uid, found.pointee.pw_dir.map { unsafe String(cString: $0) } ?? ""
+      )
     default: return nil
     }
   }

@@ -31,28 +31,28 @@ struct YAMLDocument {
   }
 
   private func read(_ text: [UInt8]) throws(ConfigurationError) -> YAMLNode? {
-    var parser = yaml_parser_t()
-    guard yaml_parser_initialize(&parser) == 1 else { throw outOfMemory }
-    defer { yaml_parser_delete(&parser) }
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING)
+    var parser = unsafe yaml_parser_t()
+    guard unsafe yaml_parser_initialize(&parser) == 1 else { throw outOfMemory }
+    defer { unsafe yaml_parser_delete(&parser) }
+    unsafe yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING)
 
     // libyaml keeps the pointer until the last event.
     let input = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(text.count, 1))
-    defer { input.deallocate() }
-    _ = input.initialize(from: text)
-    yaml_parser_set_input_string(&parser, input.baseAddress, text.count)
+    defer { unsafe input.deallocate() }
+    _ = unsafe input.initialize(from: text)
+    unsafe yaml_parser_set_input_string(&parser, input.baseAddress, text.count)
 
     var tree = YAMLTree(file: file)
     while true {
-      var event = yaml_event_t()
-      guard yaml_parser_parse(&parser, &event) == 1 else {
-        if parser.error == YAML_MEMORY_ERROR { throw outOfMemory }
-        let problem = YAMLProblem(parser, text: text)
+      var event = unsafe yaml_event_t()
+      guard unsafe yaml_parser_parse(&parser, &event) == 1 else {
+        if unsafe parser.error == YAML_MEMORY_ERROR { throw outOfMemory }
+        let problem = unsafe YAMLProblem(parser, text: text)
         throw error(problem.line, problem.what, problem.wanted)
       }
-      defer { yaml_event_delete(&event) }
-      if event.type == YAML_STREAM_END_EVENT { return tree.root }
-      try tree.add(event)
+      defer { unsafe yaml_event_delete(&event) }
+      if unsafe event.type == YAML_STREAM_END_EVENT { return tree.root }
+      try unsafe tree.add(event)
     }
   }
 

@@ -7,16 +7,16 @@ struct YAMLProblem {
   let wanted: String
 
   init(_ parser: yaml_parser_t, text: [UInt8]) {
-    let problem = parser.problem.map { String(cString: $0) } ?? "this is not YAML"
-    if parser.error == YAML_READER_ERROR {
+    let problem = unsafe parser.problem.map { unsafe String(cString: $0) } ?? "this is not YAML"
+    if unsafe parser.error == YAML_READER_ERROR {
       // The reader knows no line, only how many bytes it had passed.
-      let passed = text.prefix(Int(clamping: parser.problem_offset))
+      let passed = unsafe text.prefix(Int(clamping: parser.problem_offset))
       line = 1 + passed.count { $0 == UInt8(ascii: "\n") }
       what = "a control character (\(problem))"
       wanted = "remove it, or escape it in double quotes as in \"\\x07\""
       return
     }
-    let mark = parser.problem_mark
+    let mark = unsafe parser.problem_mark
     line = Int(mark.line) + 1
     let source = Self.line(Int(mark.line), of: text)
     if Self.isTab(source, at: Int(mark.column)) {
@@ -24,7 +24,7 @@ struct YAMLProblem {
       wanted = "indent with spaces"
       return
     }
-    let context = parser.context.map { " " + String(cString: $0) } ?? ""
+    let context = unsafe parser.context.map { unsafe " " + String(cString: $0) } ?? ""
     (what, wanted) =
       Self.plainWords[problem] ?? ("\(problem)\(context)", "correct the YAML around this line")
   }

@@ -25,8 +25,8 @@ struct YAMLTree {
   }
 
   mutating func add(_ event: yaml_event_t) throws(ConfigurationError) {
-    let line = Int(event.start_mark.line) + 1
-    switch event.type {
+    let line = unsafe Int(event.start_mark.line) + 1
+    switch unsafe event.type {
     case YAML_DOCUMENT_START_EVENT:
       documents += 1
       guard documents == 1 else {
@@ -35,20 +35,20 @@ struct YAMLTree {
     case YAML_ALIAS_EVENT:
       throw error(line, "aliases (*name) are not supported", "write the value out")
     case YAML_SCALAR_EVENT:
-      let scalar = event.data.scalar
-      let plain = scalar.style == YAML_PLAIN_SCALAR_STYLE
-      try refuseProperties(anchor: scalar.anchor, tag: scalar.tag, line)
-      let text = String(
+      let scalar = unsafe event.data.scalar
+      let plain = unsafe scalar.style == YAML_PLAIN_SCALAR_STYLE
+      try unsafe refuseProperties(anchor: scalar.anchor, tag: scalar.tag, line)
+      let text = unsafe String(
         decoding: UnsafeBufferPointer(start: scalar.value, count: Int(scalar.length)),
         as: UTF8.self)
       try place(YAMLNode(content: .scalar(text, plain ? .plain : .quoted), line: line))
     case YAML_SEQUENCE_START_EVENT:
-      let sequence = event.data.sequence_start
-      try refuseProperties(anchor: sequence.anchor, tag: sequence.tag, line)
+      let sequence = unsafe event.data.sequence_start
+      try unsafe refuseProperties(anchor: sequence.anchor, tag: sequence.tag, line)
       try open(line, isMapping: false)
     case YAML_MAPPING_START_EVENT:
-      let mapping = event.data.mapping_start
-      try refuseProperties(anchor: mapping.anchor, tag: mapping.tag, line)
+      let mapping = unsafe event.data.mapping_start
+      try unsafe refuseProperties(anchor: mapping.anchor, tag: mapping.tag, line)
       try open(line, isMapping: true)
     case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT:
       guard let closed = stack.popLast() else { return }
@@ -64,10 +64,10 @@ struct YAMLTree {
     anchor: UnsafeMutablePointer<yaml_char_t>?, tag: UnsafeMutablePointer<yaml_char_t>?,
     _ line: Int
   ) throws(ConfigurationError) {
-    if anchor != nil {
+    if unsafe anchor != nil {
       throw error(line, "anchors (&name) are not supported", "write the value out")
     }
-    if tag != nil {
+    if unsafe tag != nil {
       throw error(line, "tags (!name) are not supported", "write the plain value")
     }
   }

@@ -56,20 +56,20 @@ package final class INotifyThread: @unchecked Sendable {
     self.sink = sink
     self.leakLimit = min(leakLimit, Self.toleratedLeaks)
     wakeUp = shim_eventfd()
-    mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
+    mounts = unsafe open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
     guard wakeUp >= 0 else { throw StartFailure(description: "no eventfd: \(Self.text(errno))") }
     try initialise()
     reserve = fcntl(wakeUp, F_DUPFD_CLOEXEC, 3)
-    let box = Unmanaged.passRetained(self)
-    let code = pthread_create(
+    let box = unsafe Unmanaged.passRetained(self)
+    let code = unsafe pthread_create(
       &thread, nil,
       { raw in
-        shim_name_thread("inotify")
-        Unmanaged<INotifyThread>.fromOpaque(raw!).takeRetainedValue().run()
+        unsafe shim_name_thread("inotify")
+        unsafe Unmanaged<INotifyThread>.fromOpaque(raw!).takeRetainedValue().run()
         return nil
-      }, box.toOpaque())
+      }, unsafe box.toOpaque())
     guard code == 0 else {
-      box.release()
+      unsafe box.release()
       throw StartFailure(description: "no thread for inotify: \(Self.text(code))")
     }
   }
@@ -97,7 +97,7 @@ package final class INotifyThread: @unchecked Sendable {
     }
     guard wasEmpty else { return }
     var one: UInt64 = 1
-    _ = write(wakeUp, &one, MemoryLayout.size(ofValue: one))
+    _ = unsafe write(wakeUp, &one, MemoryLayout.size(ofValue: one))
   }
 
   // MARK: - The thread
@@ -110,7 +110,7 @@ package final class INotifyThread: @unchecked Sendable {
     ]
     while true {
       polled[0].fd = inotify
-      guard poll(&polled, 3, -1) > 0 else { continue }
+      guard unsafe poll(&polled, 3, -1) > 0 else { continue }
       var messages: [WatchMessage] = []
       if polled[0].revents != 0 { drain(into: &messages) }
       if polled[2].revents != 0 { messages.append(.mountsChanged) }
@@ -126,7 +126,7 @@ package final class INotifyThread: @unchecked Sendable {
   /// Carries out what was asked; false when asked to stop.
   private func obey(_ arrival: Int64) -> Bool {
     var count: UInt64 = 0
-    _ = read(wakeUp, &count, MemoryLayout.size(ofValue: count))
+    _ = unsafe read(wakeUp, &count, MemoryLayout.size(ofValue: count))
     let queue = commands.withLock { queue in
       let all = queue
       queue = []
@@ -157,10 +157,10 @@ package final class INotifyThread: @unchecked Sendable {
       case .writers: IN_CLOSE_WRITE
       }
     let name = unusedName(path)
-    guard inotifytools_watch_file(name, mask) != 0 else {
+    guard unsafe inotifytools_watch_file(name, mask) != 0 else {
       return .failure(WatchFailure(code: inotifytools_error()))
     }
-    let descriptor = inotifytools_wd_from_filename(name)
+    let descriptor = unsafe inotifytools_wd_from_filename(name)
     guard descriptor > 0 else { return .failure(WatchFailure(code: EINVAL)) }
     if tokens[descriptor] != nil {
       further[descriptor, default: []].append(token)
@@ -175,7 +175,7 @@ package final class INotifyThread: @unchecked Sendable {
   /// The library finds a watch by its path, and a record that leaked keeps the path it had. So a
   /// path that is taken is spelled differently: `/` and `/./` before it, by the bits of a number.
   private func unusedName(_ path: String) -> String {
-    guard inotifytools_wd_from_filename(path) > 0 else { return path }
+    guard unsafe inotifytools_wd_from_filename(path) > 0 else { return path }
     serial += 1
     var prefix = ""
     for bit in 0..<(64 - serial.leadingZeroBitCount) {
@@ -206,13 +206,13 @@ package final class INotifyThread: @unchecked Sendable {
   /// block; so each event is blanked once it was read, and the buffer is used up where no event
   /// follows (no event has mask 0).
   private func drain(into messages: inout [WatchMessage]) {
-    while let event = inotifytools_next_event(1) {
-      append(event, to: &messages)
-      let size = MemoryLayout<inotify_event>.size + Int(event.pointee.len)
+    while let event = unsafe inotifytools_next_event(1) {
+      unsafe append(event, to: &messages)
+      let size = unsafe MemoryLayout<inotify_event>.size + Int(event.pointee.len)
       let raw = UnsafeMutableRawPointer(event)
-      let next = (raw + size).assumingMemoryBound(to: inotify_event.self)
-      raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-      guard next.pointee.mask != 0 else { return }
+      let next = unsafe (raw + size).assumingMemoryBound(to: inotify_event.self)
+      unsafe raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+      guard unsafe next.pointee.mask != 0 else { return }
     }
   }
 
@@ -221,14 +221,14 @@ package final class INotifyThread: @unchecked Sendable {
   private func drainAll() {
     var readable = pollfd(fd: inotify, events: Int16(POLLIN), revents: 0)
     var stale: [WatchMessage] = []
-    while poll(&readable, 1, 0) > 0 { drain(into: &stale) }
+    while unsafe poll(&readable, 1, 0) > 0 { drain(into: &stale) }
   }
 
   private func append(
     _ event: UnsafeMutablePointer<inotify_event>, to messages: inout [WatchMessage]
   ) {
-    let mask = Int32(bitPattern: event.pointee.mask)
-    let descriptor = event.pointee.wd
+    let mask = unsafe Int32(bitPattern: event.pointee.mask)
+    let descriptor = unsafe event.pointee.wd
     if mask & IN_Q_OVERFLOW != 0 { return messages.append(.overflow) }
     guard let token = tokens[descriptor] else { return }
     let all = [token] + (further[descriptor] ?? [])
@@ -258,10 +258,10 @@ package final class INotifyThread: @unchecked Sendable {
     } else {
       return
     }
-    let start = UnsafeRawPointer(event) + MemoryLayout<inotify_event>.size
-    let field = UnsafeRawBufferPointer(start: start, count: Int(event.pointee.len))
-    let name = Array(field.prefix { $0 != 0 })
-    let isDirectory = event.pointee.mask & UInt32(IN_ISDIR) != 0
+    let start = unsafe UnsafeRawPointer(event) + MemoryLayout<inotify_event>.size
+    let field = unsafe UnsafeRawBufferPointer(start: start, count: Int(event.pointee.len))
+    let name = unsafe Array(field.prefix { $0 != 0 })
+    let isDirectory = unsafe event.pointee.mask & UInt32(IN_ISDIR) != 0
     messages += all.map { .entry(token: $0, name: name, isDirectory: isDirectory, change) }
   }
 
@@ -288,8 +288,8 @@ package final class INotifyThread: @unchecked Sendable {
     var found: Set<Int32> = []
     for number in 0..<selectLimit {
       var target = [UInt8](repeating: 0, count: 32)
-      let length = target.withUnsafeMutableBytes {
-        readlink("/proc/self/fd/\(number)", $0.baseAddress!, $0.count)
+      let length = unsafe target.withUnsafeMutableBytes {
+        unsafe readlink("/proc/self/fd/\(number)", $0.baseAddress!, $0.count)
       }
       if length > 0, target[..<length].elementsEqual("anon_inode:inotify".utf8) {
         found.insert(number)
@@ -328,9 +328,9 @@ package final class INotifyThread: @unchecked Sendable {
 
   private static func monotonic() -> Int64 {
     var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
-  private static func text(_ code: Int32) -> String { String(cString: strerror(code)) }
+  private static func text(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import OwnedDirectories
 import ReapConfiguration
 import ReapRules
 

@@ -45,11 +45,11 @@ func printLine(_ text: String) { printText(text + "\n") }
 
 func printText(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
 
-private func write(_ bytes: [UInt8], to descriptor: Int32) {
+private func write(_ bytes: [UInt8], to number: Int32) {
   var rest = bytes[...]
   while !rest.isEmpty {
-    let size = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress!, $0.count) }
-    if size < 0, errno == EINTR || errno == EAGAIN { continue }
+    let size = writeOnce(rest, to: Descriptor(number: number))
+    if size < 0, errno == EAGAIN { continue }
     guard size > 0 else { return }
     rest = rest.dropFirst(size)
   }

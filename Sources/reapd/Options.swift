@@ -124,27 +124,3 @@ struct ReapOptions: ParsableArguments {
 func absolute(_ path: String) -> String {
   path.hasPrefix("/") ? path : UserContext.current.workingDirectory + "/" + path
 }
-
-func processEnvironment() -> [String: String] {
-  var result: [String: String] = [:]
-  var entry = environ
-  while let variable = entry.pointee {
-    let text = String(cString: variable)
-    if let equals = text.firstIndex(of: "=") {
-      result[String(text[..<equals])] = String(text[text.index(after: equals)...])
-    }
-    entry += 1
-  }
-  return result
-}
-
-/// The bytes of an argument as they were given: `String` has mended what is not UTF-8.
-func rawArgument(_ argument: String) -> [UInt8] {
-  for index in 1..<Int(CommandLine.argc) {
-    guard let pointer = CommandLine.unsafeArgv[index] else { continue }
-    let bytes = UnsafeBufferPointer(start: pointer, count: strlen(pointer)).map(
-      UInt8.init(bitPattern:))
-    if String(decoding: bytes, as: UTF8.self) == argument { return bytes }
-  }
-  return Array(argument.utf8)
-}

@@ -1,8 +1,8 @@
 import Glibc
 
 /// A queue between threads, without limit; whoever fills it faster than it is emptied bounds it.
-package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
-  private var mutex = pthread_mutex_t()
+@safe package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
+  private var mutex = unsafe pthread_mutex_t()
   private var filled = pthread_cond_t()
   private var elements: [Element] = []
   private var isClosed = false
@@ -11,13 +11,13 @@ package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
   private var active = 0
 
   package init() {
-    pthread_mutex_init(&mutex, nil)
-    pthread_cond_init(&filled, nil)
+    unsafe pthread_mutex_init(&mutex, nil)
+    unsafe pthread_cond_init(&filled, nil)
   }
 
   private func locked<Result>(_ body: () -> Result) -> Result {
-    pthread_mutex_lock(&mutex)
-    defer { pthread_mutex_unlock(&mutex) }
+    unsafe pthread_mutex_lock(&mutex)
+    defer { unsafe pthread_mutex_unlock(&mutex) }
     return body()
   }
 
@@ -26,7 +26,7 @@ package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
 
   package func push(_ element: Element) {
     locked { elements.append(element) }
-    pthread_cond_signal(&filled)  // after unlocking, or the reader wakes only to wait for the lock
+    unsafe pthread_cond_signal(&filled)  // after unlocking, or the reader wakes only to wait for the lock
   }
 
   /// The newest element, waited for; nil once the queue is closed and no work is left that could
@@ -35,7 +35,7 @@ package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     locked {
       while elements.isEmpty, !isClosed || active > 0 {
         waiters += 1
-        pthread_cond_wait(&filled, &mutex)
+        unsafe pthread_cond_wait(&filled, &mutex)
         waiters -= 1
       }
       guard let element = elements.popLast() else { return nil }
@@ -47,14 +47,14 @@ package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
   package func finished() {
     locked {
       active -= 1
-      if isClosed, active == 0 { pthread_cond_broadcast(&filled) }
+      if isClosed, active == 0 { unsafe pthread_cond_broadcast(&filled) }
     }
   }
 
   package func close() {
     locked {
       isClosed = true
-      pthread_cond_broadcast(&filled)
+      unsafe pthread_cond_broadcast(&filled)
     }
   }
 }

@@ -66,9 +66,10 @@ package func openFile(
     resolve |= UInt64(shim_RESOLVE_BENEATH | shim_RESOLVE_NO_XDEV)
   }
   // NO_SYMLINKS fails with ELOOP also for O_PATH|O_NOFOLLOW on a link, which is what is wanted.
-  let number = withCPath(path) { pointer in
+  let number = unsafe withCPath(path) { pointer in
     retrying {
-      shim_openat2(directory.number, pointer, flags(openFlags | O_CLOEXEC | O_NOCTTY), 0, resolve)
+      unsafe shim_openat2(
+        directory.number, pointer, flags(openFlags | O_CLOEXEC | O_NOCTTY), 0, resolve)
     }
   }
   guard number >= 0 else { throw SystemError("open", displayPath(path)) }
@@ -84,7 +85,7 @@ package func openRoot(_ path: String) throws(SystemError) -> Descriptor {
 /// Opens the parent of an open directory; whoever calls compares its identity.
 package func openParent(of directory: Descriptor) throws(SystemError) -> Descriptor {
   let number = retrying {
-    shim_openat2(
+    unsafe shim_openat2(
       directory.number, "..", flags(O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0,
       UInt64(shim_RESOLVE_NO_SYMLINKS | shim_RESOLVE_NO_XDEV))
   }
@@ -120,8 +121,10 @@ private func statx(
   _ directory: Descriptor, _ path: [UInt8], _ atFlags: Int32
 ) throws(SystemError) -> FileStatus {
   var raw = shim_statx()
-  let result = withCPath(path) { pointer in
-    retrying { shim_statx(directory.number, pointer, atFlags | Int32(shim_AT_NO_AUTOMOUNT), &raw) }
+  let result = unsafe withCPath(path) { pointer in
+    retrying {
+      unsafe shim_statx(directory.number, pointer, atFlags | Int32(shim_AT_NO_AUTOMOUNT), &raw)
+    }
   }
   guard result == 0 else { throw SystemError("stat", displayPath(path)) }
   let type: FileStatus.FileType =
@@ -146,9 +149,9 @@ private func statx(
 package func rename(
   _ old: EntryName, to new: EntryName, at directory: Descriptor
 ) throws(SystemError) {
-  let result = withCPath(old.bytes) { old in
-    withCPath(new.bytes) { new in
-      shim_rename_noreplace(directory.number, old, new)
+  let result = unsafe withCPath(old.bytes) { old in
+    unsafe withCPath(new.bytes) { new in
+      unsafe shim_rename_noreplace(directory.number, old, new)
     }
   }
   guard result == 0 else { throw SystemError("rename", old.display) }
@@ -157,18 +160,18 @@ package func rename(
 package func unlink(
   _ name: EntryName, at directory: Descriptor, isDirectory: Bool
 ) throws(SystemError) {
-  let result = withCPath(name.bytes) {
-    unlinkat(directory.number, $0, isDirectory ? AT_REMOVEDIR : 0)
+  let result = unsafe withCPath(name.bytes) {
+    unsafe unlinkat(directory.number, $0, isDirectory ? AT_REMOVEDIR : 0)
   }
   guard result == 0 else { throw SystemError(isDirectory ? "rmdir" : "unlink", name.display) }
 }
 
 /// Names go to the kernel as C strings; an `EntryName` holds no NUL.
 func withCPath<Result>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> Result) -> Result {
-  withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { buffer in
-    for (index, byte) in bytes.enumerated() { buffer[index] = CChar(bitPattern: byte) }
-    buffer[bytes.count] = 0
-    return body(UnsafePointer(buffer.baseAddress!))
+  unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { buffer in
+    for (index, byte) in bytes.enumerated() { unsafe buffer[index] = CChar(bitPattern: byte) }
+    unsafe buffer[bytes.count] = 0
+    return unsafe body(UnsafePointer(buffer.baseAddress!))
   }
 }
 

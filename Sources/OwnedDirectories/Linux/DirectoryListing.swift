@@ -11,7 +11,7 @@ package enum EntryKind: Sendable {
 
 /// Reads an open directory from its beginning, a buffer at a time: bounded memory at any width,
 /// and entries may be removed between batches.
-package struct DirectoryListing {
+@safe package struct DirectoryListing {
   /// One getdents64(2) call's worth: about 1,000 entries of usual length.
   package static let bufferSize = 32768
 
@@ -21,11 +21,11 @@ package struct DirectoryListing {
   /// The buffer lives until `finish()`.
   package init(_ directory: Descriptor) {
     self.directory = directory
-    self.buffer = .allocate(byteCount: Self.bufferSize, alignment: 8)
+    unsafe self.buffer = .allocate(byteCount: Self.bufferSize, alignment: 8)
     rewind()
   }
 
-  package func finish() { buffer.deallocate() }
+  package func finish() { unsafe buffer.deallocate() }
 
   package func rewind() { _ = lseek(directory.number, 0, SEEK_SET) }
 
@@ -37,25 +37,25 @@ package struct DirectoryListing {
     // A batch of nothing but "." and ".." is not the end.
     while entries.isEmpty {
       let size = retrying {
-        shim_getdents64(directory.number, buffer.baseAddress!, buffer.count)
+        unsafe shim_getdents64(directory.number, buffer.baseAddress!, buffer.count)
       }
       guard size >= 0 else { throw SystemError("read directory", "(an open directory)") }
       guard size > 0 else { return [] }
       // struct linux_dirent64 (getdents64(2)): ino 8, off 8, reclen 2, type 1, name.
       var offset = 0
       while offset < size {
-        let record = UnsafeRawBufferPointer(rebasing: buffer[offset...])
-        let length = Int(record.loadUnaligned(fromByteOffset: 16, as: UInt16.self))
-        let name = record[19..<length].prefix { $0 != 0 }
-        if let name = EntryName(name) {
+        let record = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset...])
+        let length = unsafe Int(record.loadUnaligned(fromByteOffset: 16, as: UInt16.self))
+        let name = unsafe record[19..<length].prefix { $0 != 0 }
+        if let name = unsafe EntryName(name) {
           let kind: EntryKind =
-            switch Int(record[18]) {
+            switch unsafe Int(record[18]) {
             case DT_DIR: .directory
             case DT_REG: .regular
             case DT_UNKNOWN: .unknown
             default: .other
             }
-          entries.append((name, kind, record.loadUnaligned(as: UInt64.self)))
+          unsafe entries.append((name, kind, record.loadUnaligned(as: UInt64.self)))
         }
         offset += length
       }

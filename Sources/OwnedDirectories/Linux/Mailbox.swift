@@ -2,8 +2,8 @@ import Glibc
 
 /// What the reaper's thread waits on: messages in order, or an instant. Bounded: events beyond the
 /// limit are dropped, and the reader is told that some are missing.
-package final class Mailbox<Message: Sendable>: @unchecked Sendable {
-  private var mutex = pthread_mutex_t()
+@safe package final class Mailbox<Message: Sendable>: @unchecked Sendable {
+  private var mutex = unsafe pthread_mutex_t()
   private var filled = pthread_cond_t()
   private var messages: [Message] = []
   private var hasLost = false
@@ -11,34 +11,34 @@ package final class Mailbox<Message: Sendable>: @unchecked Sendable {
 
   package init(limit: Int) {
     self.limit = limit
-    pthread_mutex_init(&mutex, nil)
+    unsafe pthread_mutex_init(&mutex, nil)
     var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(&filled, &attributes)
-    pthread_condattr_destroy(&attributes)
+    unsafe pthread_condattr_init(&attributes)
+    unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    unsafe pthread_cond_init(&filled, &attributes)
+    unsafe pthread_condattr_destroy(&attributes)
   }
 
   /// - Parameter droppable: it may be lost when the box is full; others never are.
   package func post(_ message: Message, droppable: Bool = false) {
-    pthread_mutex_lock(&mutex)
+    unsafe pthread_mutex_lock(&mutex)
     if droppable, messages.count >= limit { hasLost = true } else { messages.append(message) }
-    pthread_mutex_unlock(&mutex)
-    pthread_cond_signal(&filled)  // after unlocking, or the reader wakes only to wait for the lock
+    unsafe pthread_mutex_unlock(&mutex)
+    unsafe pthread_cond_signal(&filled)  // after unlocking, or the reader wakes only to wait for the lock
   }
 
   /// Everything that is there, waited for until a monotonic instant (ns; nil: for ever), and
   /// whether something was dropped since the last time.
   package func take(until deadline: Int64?) -> (messages: [Message], hasLost: Bool) {
-    pthread_mutex_lock(&mutex)
-    defer { pthread_mutex_unlock(&mutex) }
+    unsafe pthread_mutex_lock(&mutex)
+    defer { unsafe pthread_mutex_unlock(&mutex) }
     while messages.isEmpty, !hasLost {
       if let deadline {
         var time = timespec(
           tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
-        if pthread_cond_timedwait(&filled, &mutex, &time) == ETIMEDOUT { break }
+        if unsafe pthread_cond_timedwait(&filled, &mutex, &time) == ETIMEDOUT { break }
       } else {
-        pthread_cond_wait(&filled, &mutex)
+        unsafe pthread_cond_wait(&filled, &mutex)
       }
     }
     defer {

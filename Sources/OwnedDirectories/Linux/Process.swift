@@ -4,7 +4,7 @@ import Glibc
 package func readClocks() -> (wall: Int64, monotonic: Int64) {
   func read(_ clock: clockid_t) -> Int64 {
     var time = timespec()
-    clock_gettime(clock, &time)
+    unsafe clock_gettime(clock, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
   return (read(CLOCK_REALTIME), read(CLOCK_MONOTONIC))
@@ -13,11 +13,13 @@ package func readClocks() -> (wall: Int64, monotonic: Int64) {
 /// Raises the soft limit of open descriptors to the hard one; returns what is in force then.
 package func raiseDescriptorLimit() -> Int {
   var limit = rlimit()
-  guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+  guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+    return 1024
+  }
   if limit.rlim_cur < limit.rlim_max {
     limit.rlim_cur = limit.rlim_max
-    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    _ = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
   return Int(min(limit.rlim_cur, rlim_t(Int32.max)))
 }
@@ -31,7 +33,7 @@ package func ignoreIncidentalSignals() {
 /// Keeps signals from this thread and those it starts; `waitForSignal` receives them.
 package func blockSignals(_ numbers: [Int32]) {
   var set = signalSet(numbers)
-  pthread_sigmask(SIG_BLOCK, &set, nil)
+  unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
 }
 
 /// Waits for one of the signals, which must be blocked. Costs nothing until one comes: Swift's
@@ -39,23 +41,22 @@ package func blockSignals(_ numbers: [Int32]) {
 package func waitForSignal(_ numbers: [Int32]) -> Int32 {
   var set = signalSet(numbers)
   var received: Int32 = 0
-  while sigwait(&set, &received) != 0 {}
+  while unsafe sigwait(&set, &received) != 0 {}
   return received
 }
 
 private func signalSet(_ numbers: [Int32]) -> sigset_t {
   var set = sigset_t()
-  sigemptyset(&set)
-  for number in numbers { sigaddset(&set, number) }
+  unsafe sigemptyset(&set)
+  for number in numbers { unsafe sigaddset(&set, number) }
   return set
 }
 
 /// The whole of a small file, such as those below /proc.
 package func readWhole(_ path: String) throws(SystemError) -> [UInt8] {
-  let number = retrying { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
-  guard number >= 0 else { throw SystemError("open", path) }
-  defer { Glibc.close(number) }
-  return try readToEnd(Descriptor(number: number), path)
+  let file = try openForReading(path)
+  defer { file.close() }
+  return try readToEnd(file, path)
 }
 
 /// Reads an open file from its beginning to its end.
@@ -64,9 +65,34 @@ package func readToEnd(_ file: Descriptor, _ path: String) throws(SystemError) -
   var chunk = [UInt8](repeating: 0, count: 65536)
   lseek(file.number, 0, SEEK_SET)
   while true {
-    let size = retrying { read(file.number, &chunk, chunk.count) }
+    let size = retrying { unsafe read(file.number, &chunk, chunk.count) }
     guard size >= 0 else { throw SystemError("read", path) }
     guard size > 0 else { return bytes }
     bytes += chunk[..<size]
   }
+}
+
+/// The environment; a variable whose bytes are no UTF-8 is mended.
+package func processEnvironment() -> [String: String] {
+  var result: [String: String] = [:]
+  var entry = unsafe environ
+  while let variable = unsafe entry.pointee {
+    let text = unsafe String(cString: variable)
+    if let equals = text.firstIndex(of: "=") {
+      result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+    }
+    unsafe entry += 1
+  }
+  return result
+}
+
+/// The bytes of an argument as they were given: `String` has mended what is not UTF-8.
+package func rawArgument(_ argument: String) -> [UInt8] {
+  for index in 1..<max(1, Int(CommandLine.argc)) {
+    guard let pointer = unsafe CommandLine.unsafeArgv[index] else { continue }
+    let bytes = unsafe UnsafeBufferPointer(start: pointer, count: strlen(pointer)).map(
+      UInt8.init(bitPattern:))
+    if String(decoding: bytes, as: UTF8.self) == argument { return bytes }
+  }
+  return Array(argument.utf8)
 }

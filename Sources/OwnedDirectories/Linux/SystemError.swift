@@ -18,7 +18,7 @@ package struct SystemError: Error, Sendable, CustomStringConvertible {
 
 /// The system's words for an errno.
 package func errorText(_ code: Int32) -> String {
-  String(cString: shim_error_text(code))
+  unsafe String(cString: shim_error_text(code))
 }
 
 /// Repeats a call that a signal interrupted; the one place that knows EINTR.

@@ -16,18 +16,18 @@ package struct Thread: Sendable {
         self.body = body
       }
     }
-    let box = Unmanaged.passRetained(Box(name: name, body: body))
+    let box = unsafe Unmanaged.passRetained(Box(name: name, body: body))
     var handle = pthread_t()
-    let code = pthread_create(
+    let code = unsafe pthread_create(
       &handle, nil,
       { raw in
-        let box = Unmanaged<Box>.fromOpaque(raw!).takeRetainedValue()
-        shim_name_thread(box.name)
+        let box = unsafe Unmanaged<Box>.fromOpaque(raw!).takeRetainedValue()
+        unsafe shim_name_thread(box.name)
         box.body()
         return nil
-      }, box.toOpaque())
+      }, unsafe box.toOpaque())
     guard code == 0 else {
-      box.release()
+      unsafe box.release()
       return nil
     }
     return Thread(handle: handle)

@@ -29,7 +29,7 @@ package final class AuditLog: Sendable {
     var first: SystemError?
     for path in paths {
       do {
-        let file = try Self.open(path)
+        let file = try openForAppending(path)
         self.path = path
         state = Mutex(State(file: file))
         if let first { complain("audit: \(first); writing to \(path) instead") }
@@ -39,21 +39,6 @@ package final class AuditLog: Sendable {
       }
     }
     throw first ?? SystemError("open", "(no audit file)", ENOENT)
-  }
-
-  private static func open(_ path: String) throws(SystemError) -> Descriptor {
-    var parent = ""
-    for component in path.split(separator: "/").dropLast() {
-      parent += "/" + component
-      if mkdir(parent, 0o755) != 0, errno != EEXIST, errno != EISDIR {
-        throw SystemError("mkdir", parent)
-      }
-    }
-    // Read by whoever may read the directory; never through a link that somebody planted.
-    let number = Glibc.open(
-      path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0o640)
-    guard number >= 0 else { throw SystemError("open", path) }
-    return Descriptor(number: number)
   }
 
   package func append(_ record: AuditRecord) {
@@ -72,7 +57,7 @@ package final class AuditLog: Sendable {
   /// Opens the file again by its name, as after a rotation.
   package func reopen() {
     state.withLock { state in
-      guard let fresh = try? Self.open(path) else { return }
+      guard let fresh = try? openForAppending(path) else { return }
       state.file?.close()
       state.file = fresh
     }
@@ -94,14 +79,13 @@ package final class AuditLog: Sendable {
     defer { state.waiting.removeFirst(written) }
     while written < state.waiting.count {
       let line = state.waiting[written]
-      let size = line.withUnsafeBytes { write(file.number, $0.baseAddress!, $0.count) }
+      let size = writeOnce(line, to: file)
       if size == line.count {
         written += 1
         state.complained = false
         continue
       }
       if size > 0 { state.waiting[written].removeFirst(size) }  // the rest follows when it can
-      if size < 0, errno == EINTR { continue }
       if !state.complained {
         state.complained = true
         complain("audit: \(SystemError("write", path)); lines wait in memory")

@@ -1,4 +1,3 @@
-import Glibc
 import OwnedDirectories
 package import ReapRules
 import Synchronization
@@ -14,16 +13,14 @@ package final class MountView: Sendable {
   private let state: Mutex<State>
 
   package init() {
-    let number = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
-    state = Mutex(State(file: number >= 0 ? Descriptor(number: number) : nil, table: nil))
+    state = Mutex(State(file: try? openForReading("/proc/self/mountinfo"), table: nil))
   }
 
   /// Nil where the table cannot be read or does not have the documented form.
   package func current() -> MountTable? {
     state.withLock { state in
       guard let file = state.file else { return nil }
-      var polled = pollfd(fd: file.number, events: Int16(POLLPRI), revents: 0)
-      let changed = poll(&polled, 1, 0) != 0
+      let changed = hasChanged(file)
       if changed || state.table == nil {
         state.table = (try? readToEnd(file, "/proc/self/mountinfo")).flatMap {
           MountTable(parsing: $0)

@@ -73,10 +73,7 @@ package enum RootFailure: Error, Sendable, CustomStringConvertible {
 
 /// Resolves links of a root's path, as far as it exists: the rest is appended as it is.
 package func resolveRoot(_ path: String) -> String {
-  if let resolved = realpath(path, nil) {
-    defer { free(resolved) }
-    return String(cString: resolved)
-  }
+  if let resolved = resolvePath(path) { return resolved }
   guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return path }
   let parent = resolveRoot(String(path[..<slash]))
   return (parent == "/" ? "" : parent) + path[slash...]
@@ -90,7 +87,7 @@ package func openRoot(
 ) throws(RootFailure) -> OpenRoot {
   guard let table = mounts.current() else { throw .mountsUnknown }
   if let refusal = refusal(
-    root: path, homes: homeDirectories(), mounts: table, allowShallow: rule.allowShallow,
+    root: path, homes: resolvedHomes(), mounts: table, allowShallow: rule.allowShallow,
     allowRemote: rule.allowRemote)
   {
     throw .refused(path: path, refusal)
@@ -129,15 +126,7 @@ package func openRoot(
   }
 }
 
-/// Every home directory of the password file and the environment, links resolved.
-private func homeDirectories() -> Set<String> {
-  var homes: Set<String> = []
-  setpwent()
-  while let entry = getpwent() {
-    if let home = entry.pointee.pw_dir { homes.insert(resolveRoot(String(cString: home))) }
-  }
-  endpwent()
-  if let home = getenv("HOME") { homes.insert(resolveRoot(String(cString: home))) }
-  homes.remove("/")
-  return homes.filter { $0.hasPrefix("/") && !["/nonexistent"].contains($0) }
+/// Home directories, links resolved; what stands in the password file for "none" is left out.
+private func resolvedHomes() -> Set<String> {
+  Set(homeDirectories().filter { $0.hasPrefix("/") && $0 != "/" }.map(resolveRoot))
 }

@@ -1,5 +1,4 @@
 import Glibc
-package import OwnedDirectories
 import ReapRules
 
 /// Who holds a lock on a file, as far as it can be seen from here: for people, never as proof,
@@ -40,19 +39,21 @@ package func lockHolders(of file: FileIdentity) -> LockHolders {
 /// Every process that has a file of the directory open, as far as /proc shows it to us.
 package func processesWithOpenFiles(below directory: [UInt8]) -> [LockHolders.Process] {
   var found: Set<LockHolders.Process> = []
-  guard let proc = opendir("/proc") else { return [] }
-  defer { closedir(proc) }
+  guard let proc = unsafe opendir("/proc") else { return [] }
+  defer { unsafe closedir(proc) }
   let own = getpid()
-  while let entry = readdir(proc) {
-    let name = entryName(entry)
-    guard let pid = Int32(name), pid != own, let descriptors = opendir("/proc/\(pid)/fd") else {
+  while let entry = unsafe readdir(proc) {
+    let name = unsafe entryName(entry)
+    guard let pid = Int32(name), pid != own, let descriptors = unsafe opendir("/proc/\(pid)/fd")
+    else {
       continue
     }
-    defer { closedir(descriptors) }
-    while let descriptor = readdir(descriptors) {
+    defer { unsafe closedir(descriptors) }
+    while let descriptor = unsafe readdir(descriptors) {
       var target = [UInt8](repeating: 0, count: 4096)
-      let length = target.withUnsafeMutableBytes {
-        readlink("/proc/\(pid)/fd/\(entryName(descriptor))", $0.baseAddress!, $0.count)
+      let length = unsafe target.withUnsafeMutableBytes {
+        unsafe readlink(
+          unsafe "/proc/\(pid)/fd/\(entryName(descriptor))", $0.baseAddress!, $0.count)
       }
       guard length > 0 else { continue }
       if isBelow(Array(target[..<length]), directory) {
@@ -65,8 +66,8 @@ package func processesWithOpenFiles(below directory: [UInt8]) -> [LockHolders.Pr
 }
 
 private func entryName(_ entry: UnsafeMutablePointer<dirent>) -> String {
-  withUnsafePointer(to: &entry.pointee.d_name) {
-    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+  unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+    unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
   }
 }
 
