@@ -1,11 +1,12 @@
 // A program that owns a spill directory the way ant does, and waits to be killed.
 //
 //   DoomedWriter ROOT [--name NAME] [--stop-at STEP] [--lock flock|fcntl] [--fork]
-//                [--pause-ms N] [--chunks N] [--eat-memory] [--count N]
+//                [--pause-ms N] [--chunks N] [--eat-memory] [--count N] [--raise-stop-at STEP]
 //
 // It prints one line per step reached ("mkdir NAME", "open NAME", "locked NAME", "chunk NAME I",
 // "removing NAME", "done NAME", "would-block NAME", "failed NAME ERRNO") and at the step named by
-// --stop-at waits for its end. With --pause-ms it waits a random time up to N between mkdir and
+// --stop-at waits for its end. At the step named by --raise-stop-at it stops itself (SIGSTOP), and
+// goes on when told to (SIGCONT). With --pause-ms it waits a random time up to N between mkdir and
 // open, then between open and lock. With --fork a child inherits the lock and outlives the parent.
 
 import Glibc
@@ -27,7 +28,8 @@ struct DoomedWriter {
         value("--name") ?? "spill_\(time(nil))_\(UInt64(getpid()) * 1_000_000 + UInt64(number))"
       own(
         "\(root)/\(name)", name: name, stopAt: value("--stop-at"),
-        fcntlLock: value("--lock") == "fcntl", forks: arguments.contains("--fork"),
+        raiseStopAt: value("--raise-stop-at"), fcntlLock: value("--lock") == "fcntl",
+        forks: arguments.contains("--fork"),
         pause: value("--pause-ms").flatMap(UInt32.init) ?? 0,
         chunks: value("--chunks").flatMap(Int.init) ?? 3,
         eatsMemory: arguments.contains("--eat-memory"))
@@ -35,12 +37,13 @@ struct DoomedWriter {
   }
 
   static func own(
-    _ path: String, name: String, stopAt: String?, fcntlLock: Bool, forks: Bool, pause: UInt32,
-    chunks: Int, eatsMemory: Bool
+    _ path: String, name: String, stopAt: String?, raiseStopAt: String?, fcntlLock: Bool,
+    forks: Bool, pause: UInt32, chunks: Int, eatsMemory: Bool
   ) {
     func say(_ step: String, _ rest: String = "") {
       let line = Array("\(step) \(name)\(rest)\n".utf8)
       _ = write(STDOUT_FILENO, line, line.count)
+      if step == raiseStopAt { raise(SIGSTOP) }
       if step == stopAt { while true { sleep(1000) } }
     }
     func linger() { if pause > 0 { usleep(UInt32.random(in: 0...pause) * 1000) } }

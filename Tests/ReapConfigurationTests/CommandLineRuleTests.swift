@@ -25,7 +25,7 @@ struct CommandLineRuleTests {
     let rule = try Rule.fromCommandLine(
       root: "/d/x.y", kind: "spill", preset: "ant", match: "up_*", lock: "l", grace: "1s",
       user: alice, environment: [:])
-    #expect(rule.name == "x-y")
+    #expect(rule.name == "ant")
     #expect(rule.match == (try Glob("up_*")))
     #expect(rule.grace == 1_000_000_000)
     #expect(

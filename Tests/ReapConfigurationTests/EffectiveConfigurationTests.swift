@@ -42,18 +42,18 @@ struct EffectiveConfigurationTests {
   @Test("holds every key, presets filled in, and names the overrides and the source")
   func everything() throws {
     var configuration = try parse(
-      "rules: [{preset: ant}]", environment: ["HOME": "/h", "REAPD_SPILL_GRACE": "7s"])
+      "rules: [{preset: ant}]", environment: ["HOME": "/h", "REAPD_ANT_GRACE": "7s"])
     configuration.source = "/etc/reapd/\nreapd.yaml"
     #expect(
       configuration.effectiveYAML == """
         # from /etc/reapd/\\x0areapd.yaml
-        # overridden by REAPD_SPILL_GRACE
+        # overridden by REAPD_ANT_GRACE
         enabled: true
         log_level: info
         backstop: 5m
         # audit_log: the default place
         rules:
-          - name: "spill"
+          - name: "ant"
             kind: spill
             root: "/h/.local/share/ant/spill"
             enabled: true

@@ -109,6 +109,7 @@ struct AntPresetTests {
   @Test("fills in what ant does")
   func filled() throws {
     var expected = try plainRule()
+    expected.name = "ant"
     expected.root = "/home/me/.local/share/ant/spill"
     expected.kind = .spill(SpillSettings(lockType: .flock))
     #expect(try ant(["HOME": "/home/me"]) == expected)

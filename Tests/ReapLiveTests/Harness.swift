@@ -131,7 +131,8 @@ let reapdBinary: String =
 
 /// Where this test's own products lie: DoomedWriter is beside the test bundle.
 let buildDirectory: String = {
-  let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+  let executable =
+    (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
   for argument in [executable] + CommandLine.arguments {
     var directory = URL(fileURLWithPath: argument).deletingLastPathComponent()
     while directory.path != "/" {
@@ -238,3 +239,75 @@ final class MountedImage {
 func skip(_ reason: String) { print("SKIPPED: \(reason)") }
 
 let isRoot = geteuid() == 0
+
+/// What a process has open, as /proc names it.
+func openFiles(of pid: pid_t) -> [String] {
+  let directory = "/proc/\(pid)/fd"
+  return names(in: directory).compactMap {
+    try? FileManager.default.destinationOfSymbolicLink(atPath: "\(directory)/\($0)")
+  }
+}
+
+/// Whether a process was stopped by a signal.
+func isStopped(_ pid: pid_t) -> Bool { processStatus(pid).contains("State:\tT") }
+
+/// Whether a process is gone, or was killed and only waits to be noticed by its parent.
+func isDead(_ pid: pid_t) -> Bool {
+  let status = processStatus(pid)
+  return status.isEmpty || status.contains("State:\tZ")
+}
+
+private func processStatus(_ pid: pid_t) -> String {
+  let status = FileManager.default.contents(atPath: "/proc/\(pid)/status") ?? Data()
+  return String(decoding: status, as: UTF8.self)
+}
+
+/// A directory as it looks: inode and change time of itself and of each entry. Nobody who
+/// renames, adds, removes or writes leaves it the same.
+func portrait(_ directory: String) -> [String] {
+  (["."] + names(in: directory)).map { directory + "/" + $0 }.map {
+    var status = stat()
+    guard lstat($0, &status) == 0 else { return "\($0) gone" }
+    return "\($0) \(status.st_ino) \(status.st_ctim.tv_sec).\(status.st_ctim.tv_nsec)"
+  }
+}
+
+/// A directory that nobody owns, with an empty lock file.
+@discardableResult
+func makeOrphan(_ path: String, files: Int = 0) -> String {
+  mkdir(path, 0o777)
+  for name in [".lock"] + (0..<files).map({ "file-\($0)" }) {
+    close(open("\(path)/\(name)", O_WRONLY | O_CREAT, 0o666))
+  }
+  return path
+}
+
+/// `reapd explain --json` of a path.
+func explain(_ path: String, grace: String = "200ms") -> [String: Any] {
+  let result = run(reapdBinary, ["explain", "--json", "--grace", grace, path])
+  let parsed = try? JSONSerialization.jsonObject(with: Data(result.output.utf8))
+  return parsed as? [String: Any] ?? [:]
+}
+
+extension Watcher {
+  /// Whether it keeps the lock file of a directory open, so that it sees it being closed.
+  func holds(_ directory: String) -> Bool {
+    openFiles(of: background.pid).contains(directory + "/.lock")
+  }
+
+  /// Waits until it has removed an orphan made only now: whatever was due before, it has done.
+  func catchUp(in root: String) {
+    let later = makeOrphan("\(root)/spill_1_\(UInt32.random(in: 0 ... .max))")
+    #expect(wait(seconds: 60) { !exists(later) }, "reapd does not work: \(background.error)")
+  }
+
+  /// From the close event's arrival to the name being gone: printed, never judged.
+  func printLatencies(_ title: String) {
+    let micros = audit.compactMap { $0["latency_us"] as? Int }.sorted()
+    guard let last = micros.last else { return print("\(title): no latencies") }
+    func percentile(_ share: Double) -> Int { micros[Int(Double(micros.count - 1) * share)] }
+    print(
+      "\(title): latency_us of \(micros.count): p50 \(percentile(0.5)),",
+      "p99 \(percentile(0.99)), max \(last)")
+  }
+}

@@ -26,7 +26,8 @@ import Glibc
 
   package func push(_ element: Element) {
     locked { elements.append(element) }
-    unsafe pthread_cond_signal(&filled)  // after unlocking, or the reader wakes only to wait for the lock
+    // After unlocking, or the reader wakes only to wait for the lock.
+    unsafe pthread_cond_signal(&filled)
   }
 
   /// The newest element, waited for; nil once the queue is closed and no work is left that could

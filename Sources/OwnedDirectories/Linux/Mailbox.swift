@@ -24,7 +24,8 @@ import Glibc
     unsafe pthread_mutex_lock(&mutex)
     if droppable, messages.count >= limit { hasLost = true } else { messages.append(message) }
     unsafe pthread_mutex_unlock(&mutex)
-    unsafe pthread_cond_signal(&filled)  // after unlocking, or the reader wakes only to wait for the lock
+    // After unlocking, or the reader wakes only to wait for the lock.
+    unsafe pthread_cond_signal(&filled)
   }
 
   /// Everything that is there, waited for until a monotonic instant (ns; nil: for ever), and
