@@ -30,7 +30,7 @@ package struct Explanation: Sendable {
     var failure: SystemError?
     var holders: [LockHolders.Process] = []
     switch examination.run(name, firstSeen: clocks.monotonic, sawCreation: nil, mayWalk: true) {
-    case .gone, .needsWalk, .claimed, .putBack: return nil
+    case .gone, .needsWalk, .claimed, .putBack, .rootMoved: return nil
     case .kept(let found, let seen, let held):
       (verdict, evidence) = (found, seen)
       if let held {

@@ -10,12 +10,15 @@ import Watching
 package final class Reaper {
   package struct Options: Sendable {
     package var rules: [Rule]
+    /// Every root that is known, watched here or not: none may lie in what is removed.
+    package var roots: [String]
     /// Nil: off.
     package var backstop: Nanoseconds?
     package var dryRun: Bool
 
-    package init(rules: [Rule], backstop: Nanoseconds?, dryRun: Bool) {
+    package init(rules: [Rule], roots: [String], backstop: Nanoseconds?, dryRun: Bool) {
       self.rules = rules
+      self.roots = roots
       self.backstop = backstop
       self.dryRun = dryRun
     }
@@ -170,11 +173,12 @@ package final class Reaper {
       for watched in sortedRoots {
         for id in watched.holdings.keys { watched.holdings[id]?.watch = nil }
         watched.directoryWatch = nil
+        watched.ancestorWatches = []
         watchDirectory(watched)
       }
     case .mountsChanged:
       for watched in sortedRoots {
-        if let root = watched.root, !root.isInPlace { detach(watched) }
+        checkPlace(watched)
         if watched.root == nil { watchDirectory(watched) }
         feed(watched, .mountsChanged, arrival)
       }
@@ -194,6 +198,8 @@ package final class Reaper {
         watched.holdings[id]?.watch = nil
       } else if token == watched.directoryToken {
         detach(watched)
+        watchDirectory(watched)
+      } else if token == watched.ancestorToken, !checkPlace(watched) {
         watchDirectory(watched)
       }
     case .armed(let token, let result):
@@ -260,7 +266,7 @@ package final class Reaper {
     if let instant = nextBackstop, instant <= now {
       setBackstop(now)
       for watched in sortedRoots {
-        if let root = watched.root, !root.isInPlace { detach(watched) }
+        checkPlace(watched)
         if watched.root == nil { watchDirectory(watched) } else { feed(watched, .backstopDue, now) }
       }
     }

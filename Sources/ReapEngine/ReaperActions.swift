@@ -33,6 +33,7 @@ extension Reaper {
         let batch = try listing.nextBatch()
         guard !batch.isEmpty else { break }
         for entry in batch where watched.isCandidate(entry.name) {
+          guard watched.root != nil else { return }  // let go of meanwhile
           let now = readClocks().monotonic
           feed(watched, .appeared(entry.name, created: false, trigger), now)
         }
@@ -110,6 +111,10 @@ extension Reaper {
       _ = keep(watched, id, nil)
       let reason: Reason = error.call == "rename" ? .removalFailed : .unreadable
       feed(watched, .examined(id, .kept(reason, recheckAfter: nil, .none)), now)
+    case .rootMoved:
+      _ = keep(watched, id, nil)
+      detach(watched)
+      watchDirectory(watched)
     case .gone:
       _ = keep(watched, id, nil)
       feed(watched, .examined(id, .settled), now)
@@ -139,7 +144,7 @@ extension Reaper {
       Removal.start(claimed, on: pool) { [mailbox] claimed, result in
         mailbox.post(.removed(root: -1, claimed, result, Occasion(trigger: .rescan)))
       }
-    case .gone, .wouldClaim, .putBack: break
+    case .gone, .wouldClaim, .putBack, .rootMoved: break
     }
   }
 

@@ -12,8 +12,7 @@ extension Reaper {
       rule: watched.rule, root: root,
       surroundings: SurroundingsView(
         mounts: mounts,
-        roots: options.rules.filter(\.enabled).map { resolveRoot($0.root) }
-          .filter { $0 != watched.path }),
+        roots: options.roots.map(resolveRoot).filter { $0 != watched.path }),
       claims: watched.claims, claiming: !options.dryRun)
   }
 
@@ -37,14 +36,36 @@ extension Reaper {
 
   /// Puts the watch on the root or, while that is absent, on its nearest ancestor that exists.
   func watchDirectory(_ watched: WatchedRoot) {
-    if let handle = watched.directoryWatch {
-      inotify.unwatch(handle, token: watched.directoryToken)
-      watched.directoryWatch = nil
-    }
+    endDirectoryWatches(watched)
     watched.incarnation &+= 1
     // With the slash: libinotifytools adds one to the path of a directory, and would not find it.
     let place = watched.root?.descriptor.procPath ?? nearestAncestor(watched.path) + "/"
     inotify.watch(path: place, token: watched.directoryToken, .directory)
+    guard watched.root != nil else { return }
+    var ancestor = watched.path[...]
+    while let slash = ancestor.lastIndex(of: "/"), slash != ancestor.startIndex {
+      ancestor = ancestor[..<slash]
+      inotify.watch(path: ancestor + "/", token: watched.ancestorToken, .ancestor)
+    }
+  }
+
+  private func endDirectoryWatches(_ watched: WatchedRoot) {
+    if let handle = watched.directoryWatch {
+      inotify.unwatch(handle, token: watched.directoryToken)
+      watched.directoryWatch = nil
+    }
+    for handle in watched.ancestorWatches {
+      inotify.unwatch(handle, token: watched.ancestorToken)
+    }
+    watched.ancestorWatches = []
+  }
+
+  /// Lets go of a root whose path does not lead to it any more; false where that was so.
+  @discardableResult
+  func checkPlace(_ watched: WatchedRoot) -> Bool {
+    guard let root = watched.root, !root.isInPlace else { return true }
+    detach(watched)
+    return false
   }
 
   private func nearestAncestor(_ path: String) -> String {
@@ -60,6 +81,12 @@ extension Reaper {
   func directoryArmed(
     _ watched: WatchedRoot, _ token: UInt64, _ result: Result<WatchHandle, WatchFailure>
   ) {
+    if token == watched.ancestorToken, watched.root != nil {
+      if case .success(let handle) = result { watched.ancestorWatches.append(handle) }
+      // It may have been moved before the watch was there.
+      if !checkPlace(watched) { watchDirectory(watched) }
+      return
+    }
     guard token == watched.directoryToken else {
       if case .success(let handle) = result { inotify.unwatch(handle, token: token) }
       return
@@ -102,10 +129,7 @@ extension Reaper {
     if roots[watched.index] != nil, !root.isInPlace {
       logger.notice("\(watched.path) is gone; waiting for it to come back")
     }
-    if let handle = watched.directoryWatch {
-      inotify.unwatch(handle, token: watched.directoryToken)
-      watched.directoryWatch = nil
-    }
+    endDirectoryWatches(watched)
     watched.incarnation &+= 1
     watched.root = nil
     watched.examination = nil

@@ -67,7 +67,7 @@ package final class Sweep: Sendable {
     let original = ClaimName(name)?.original ?? name
     let place = Place(rule: rule, path: root.path(of: original), occasion: occasion)
     switch result {
-    case .gone, .needsWalk: break
+    case .gone, .needsWalk, .rootMoved: break
     case .kept(let verdict, let evidence, let held):
       held?.descriptor.close()
       if reporting { reporter.kept(verdict, evidence, place) }

@@ -32,6 +32,8 @@ final class WatchedRoot {
   let claims = OwnClaims()
   /// The watch on the root or, while that is absent, on its nearest ancestor.
   var directoryWatch: WatchHandle?
+  /// The watches on the directories above the root.
+  var ancestorWatches: [WatchHandle] = []
   /// Tells answers and events of the present directory watch from those of an earlier one.
   var incarnation: UInt32 = 0
   var pinnedOwner: UInt32?
@@ -68,12 +70,14 @@ final class WatchedRoot {
       | UInt64(incarnation & CandidateID.generationMask)
   }
 
+  var ancestorToken: UInt64 { directoryToken - 1 << 28 }
+
   static func root(of token: UInt64) -> Int { Int(token >> 52) }
 
-  /// Nil for the token of a directory watch.
+  /// Nil for the token of a directory or ancestor watch.
   static func candidate(of token: UInt64) -> CandidateID? {
     let slot = UInt32(truncatingIfNeeded: token >> 28) & CandidateID.slotMask
-    guard slot != CandidateID.slotMask else { return nil }
+    guard slot < CandidateID.slotMask - 1 else { return nil }
     return CandidateID(
       slot: slot, generation: UInt32(truncatingIfNeeded: token) & CandidateID.generationMask)
   }

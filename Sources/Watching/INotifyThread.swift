@@ -30,6 +30,10 @@ package final class INotifyThread: @unchecked Sendable {
   /// select(2) cannot take a descriptor at or above FD_SETSIZE.
   private static let selectLimit: Int32 = 1024
 
+  /// Added to what is asked for already: one directory may be a root and above another one.
+  private static let directoryFlags =
+    Int32(bitPattern: UInt32(IN_ONLYDIR)) | Int32(bitPattern: UInt32(IN_MASK_ADD))
+
   private let commands = Mutex<[Command]>([])
   private let wakeUp: Int32
   private let mounts: Int32
@@ -152,7 +156,8 @@ package final class INotifyThread: @unchecked Sendable {
       switch purpose {
       case .directory:
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
-          | Int32(bitPattern: UInt32(IN_ONLYDIR))
+          | Self.directoryFlags
+      case .ancestor: IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
       case .writers: IN_CLOSE_WRITE
       }
@@ -168,7 +173,7 @@ package final class INotifyThread: @unchecked Sendable {
     } else {
       tokens[descriptor] = token
     }
-    if purpose == .directory { directories.insert(descriptor) }
+    if purpose == .directory || purpose == .ancestor { directories.insert(descriptor) }
     return .success(WatchHandle(instance: instance, descriptor: descriptor))
   }
 

@@ -35,6 +35,8 @@ package struct WatchFailure: Error, Equatable, Sendable {
 package enum WatchPurpose: Sendable {
   /// Entries coming and going in a directory.
   case directory
+  /// A directory above one that matters, in case it is moved away.
+  case ancestor
   /// A file that we keep open ourselves: every close of it is somebody else's.
   case heldFile
   /// A file that we open and close now and then: only closes by writers are somebody else's.

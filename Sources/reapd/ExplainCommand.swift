@@ -23,17 +23,18 @@ struct ExplainCommand: ParsableCommand {
       throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
     }
     let parent = slash.map { $0 == 0 ? "/" : String(decoding: bytes[..<$0], as: UTF8.self) } ?? "."
-    let (configuration, fromFile) = try rules.configuration(roots: [parent])
-    let rule = configuration.rules[0]
+    let setup = try rules.configuration(roots: [parent])
+    let rule = setup.configuration.rules[0]
     let mounts = MountView()
     let root: OpenRoot
     do {
       root = try openRoot(resolveRoot(rule.root), rule: rule, mounts: mounts, exclusive: false)
     } catch {
-      throw fail(error, fromFile: fromFile)
+      throw fail(error, fromFile: setup.fromFile)
     }
     guard
-      let explanation = Explanation.make(name, rule: rule, root: root, roots: [], mounts: mounts)
+      let explanation = Explanation.make(
+        name, rule: rule, root: root, roots: setup.roots.map(resolveRoot), mounts: mounts)
     else { throw fail(.badData, "\(displayText(bytes)) does not exist") }
     printLine(rules.json ? explanation.json.text : explanation.text)
   }

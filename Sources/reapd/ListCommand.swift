@@ -14,12 +14,12 @@ struct ListCommand: ParsableCommand {
   @OptionGroup var rules: RuleOptions
 
   func run() throws {
-    let (configuration, fromFile) = try rules.configuration(roots: roots)
-    let logger = try rules.logger(configuration)
+    let setup = try rules.configuration(roots: roots)
+    let logger = try rules.logger(setup.configuration)
     let reporter = Reporter(audit: nil, logger: logger)
     var table: [[String]] = []
     for pass in try openPasses(
-      configuration, fromFile: fromFile, logger: logger, exclusive: false)
+      setup, logger: logger, exclusive: false)
     {
       let sweep = Sweep(
         rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,

@@ -40,7 +40,7 @@ struct RuleOptions: ParsableArguments {
   ///
   /// A root on the command line uses the file's rule for it, if there is one and no option asks
   /// for something else.
-  func configuration(roots: [String]) throws -> (Configuration, fromFile: Bool) {
+  func configuration(roots: [String]) throws -> Setup {
     let environment = processEnvironment()
     let user = UserContext.current
     do {
@@ -51,7 +51,7 @@ struct RuleOptions: ParsableArguments {
             .usage,
             "no root was named and no configuration file was found; name a root, or --config")
         }
-        return (file, true)
+        return Setup(configuration: file, fromFile: true, roots: file.rules.map(\.root))
       }
       var result = try Configuration.fromCommandLine(
         roots: roots, kind: kind, preset: preset, match: match, lock: lock, grace: grace,
@@ -68,7 +68,8 @@ struct RuleOptions: ParsableArguments {
         result.logLevel = file.logLevel
         result.enabled = file.enabled
       }
-      return (result, false)
+      let known = result.rules + (file?.rules ?? [])
+      return Setup(configuration: result, fromFile: false, roots: known.map(\.root))
     } catch let error as ConfigurationError {
       throw fail(error)
     }
@@ -83,6 +84,15 @@ struct RuleOptions: ParsableArguments {
     handler.logLevel = level
     return Logger(label: "reapd") { _ in handler }
   }
+}
+
+/// A configuration, and where it comes from.
+struct Setup {
+  let configuration: Configuration
+  /// Whether the roots were named in a file, and not on the command line.
+  let fromFile: Bool
+  /// Every root that file and command line name.
+  let roots: [String]
 }
 
 /// What watch and sweep have besides.

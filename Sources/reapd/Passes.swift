@@ -15,23 +15,24 @@ struct Pass {
 
 /// Opens the root of every enabled rule. One that does not exist holds nothing, and is passed over.
 func openPasses(
-  _ configuration: Configuration, fromFile: Bool, logger: Logger, exclusive: Bool
+  _ setup: Setup, logger: Logger, exclusive: Bool
 ) throws -> [Pass] {
   _ = raiseDescriptorLimit()
-  guard configuration.enabled else {
+  guard setup.configuration.enabled else {
     logger.notice("enabled is false: nothing is done")
     return []
   }
   let mounts = MountView()
-  let rules = configuration.rules.filter(\.enabled)
+  let rules = setup.configuration.rules.filter(\.enabled)
   let paths = rules.map { resolveRoot($0.root) }
   var passes: [Pass] = []
   for (rule, path) in zip(rules, paths) {
     do {
       let root = try openRoot(path, rule: rule, mounts: mounts, exclusive: exclusive)
-      passes.append(Pass(rule: rule, root: root, otherRoots: paths, mounts: mounts))
+      passes.append(
+        Pass(rule: rule, root: root, otherRoots: setup.roots.map(resolveRoot), mounts: mounts))
     } catch {
-      guard case .absent = error else { throw fail(error, fromFile: fromFile) }
+      guard case .absent = error else { throw fail(error, fromFile: setup.fromFile) }
       logger.notice("\(error): nothing to do")
     }
   }

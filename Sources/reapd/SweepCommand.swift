@@ -14,11 +14,11 @@ struct SweepCommand: ParsableCommand {
   @OptionGroup var reaping: ReapOptions
 
   func run() throws {
-    let (configuration, fromFile) = try rules.configuration(roots: roots)
-    let logger = try rules.logger(configuration)
-    let reporter = Reporter(audit: try reaping.audit(configuration, logger), logger: logger)
+    let setup = try rules.configuration(roots: roots)
+    let logger = try rules.logger(setup.configuration)
+    let reporter = Reporter(audit: try reaping.audit(setup.configuration, logger), logger: logger)
     for pass in try openPasses(
-      configuration, fromFile: fromFile, logger: logger, exclusive: !reaping.dryRun)
+      setup, logger: logger, exclusive: !reaping.dryRun)
     {
       let sweep = Sweep(
         rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,

@@ -22,7 +22,8 @@ struct WatchCommand: ParsableCommand {
   @OptionGroup var reaping: ReapOptions
 
   func run() throws {
-    let (configuration, fromFile) = try rules.configuration(roots: roots)
+    let setup = try rules.configuration(roots: roots)
+    let configuration = setup.configuration
     let logger = try rules.logger(configuration)
     guard configuration.enabled else {
       logger.notice("enabled is false: nothing is watched")
@@ -38,9 +39,9 @@ struct WatchCommand: ParsableCommand {
     let reaper: ReaperControl
     do {
       reaper = try ReaperControl.start(
-        options(configuration), reporter: reporter, descriptorLimit: raiseDescriptorLimit())
+        options(setup), reporter: reporter, descriptorLimit: raiseDescriptorLimit())
     } catch let failure as RootFailure {
-      throw fail(failure, fromFile: fromFile)
+      throw fail(failure, fromFile: setup.fromFile)
     } catch {
       throw fail(.someFailed, "\(error)")
     }
@@ -53,15 +54,16 @@ struct WatchCommand: ParsableCommand {
   private func reload(_ reaper: ReaperControl, _ reporter: Reporter) {
     reporter.audit?.reopen()
     do {
-      reaper.reload(options(try rules.configuration(roots: roots).0))
+      reaper.reload(options(try rules.configuration(roots: roots)))
     } catch {
       reporter.logger.error("the configuration is left as it was")
     }
   }
 
-  private func options(_ configuration: Configuration) -> Reaper.Options {
-    Reaper.Options(
-      rules: configuration.enabled ? configuration.rules : [], backstop: configuration.backstop,
-      dryRun: reaping.dryRun)
+  private func options(_ setup: Setup) -> Reaper.Options {
+    let configuration = setup.configuration
+    return Reaper.Options(
+      rules: configuration.enabled ? configuration.rules : [], roots: setup.roots,
+      backstop: configuration.backstop, dryRun: reaping.dryRun)
   }
 }

@@ -34,6 +34,12 @@ package final class AuditLog: Sendable {
         state = Mutex(State(file: file))
         if let first { complain("audit: \(first); writing to \(path) instead") }
         return
+      } catch  where error.code == ENOSPC || error.code == EDQUOT {
+        // A full disk is what reapd is there for: it is made once there is room.
+        self.path = path
+        state = Mutex(State(file: nil))
+        complain("audit: \(error); lines wait in memory")
+        return
       } catch {
         if first == nil { first = error }
       }
@@ -74,6 +80,7 @@ package final class AuditLog: Sendable {
   }
 
   private func flush(_ state: inout State) {
+    if state.file == nil { state.file = try? openForAppending(path) }
     guard let file = state.file else { return }
     var written = 0
     defer { state.waiting.removeFirst(written) }

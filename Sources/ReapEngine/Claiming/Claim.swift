@@ -35,6 +35,11 @@ extension Examination {
     _ name: EntryName, _ original: EntryName, _ verdict: Verdict, _ evidence: Evidence,
     _ gathering: inout SpillGathering
   ) -> Result {
+    // Moved away with the directory above it, it lies outside of the root that the rule names.
+    guard root.isInPlace else {
+      gathering.drop()
+      return .rootMoved
+    }
     let directory = gathering.directory!
     var claimedName = name
     // What already has a claimed name is finished under it. A name too long for a claimed one is

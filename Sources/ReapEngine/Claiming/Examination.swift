@@ -40,6 +40,8 @@ package struct Examination: Sendable {
     /// A claimed directory that is not dead has its own name again.
     case putBack(Verdict, Evidence, as: EntryName)
     case failed(SystemError, Evidence, held: HeldFile?)
+    /// The root's path does not lead to the open root any more.
+    case rootMoved
   }
 
   /// - Parameters:
