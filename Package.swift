@@ -37,6 +37,7 @@ let package = Package(
     .executableTarget(name: "DoomedWriter", path: "Tests/DoomedWriter"),
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
+    .testTarget(name: "WatchingTests", dependencies: ["Watching"]),
     .testTarget(
       name: "ReapLiveTests", dependencies: ["DoomedWriter"]),
   ],

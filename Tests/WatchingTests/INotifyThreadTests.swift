@@ -1,0 +1,160 @@
+// The inotify thread against the real kernel: nothing lost in bursts, leaks bounded, hard links.
+
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Watching
+
+/// What a thread reported so far.
+private final class Reports: Sendable {
+  private let messages = Mutex<[WatchMessage]>([])
+
+  func add(_ more: [WatchMessage]) { messages.withLock { $0 += more } }
+
+  var all: [WatchMessage] { messages.withLock { $0 } }
+
+  /// The handle that answered a token, waited for.
+  func handle(of token: UInt64) -> WatchHandle? {
+    var found: WatchHandle?
+    _ = wait {
+      for case .armed(token, .success(let handle)) in all { found = handle }
+      return found != nil
+    }
+    return found
+  }
+
+  func closes(of token: UInt64) -> Int { all.count { $0 == .closed(token: token) } }
+}
+
+private func wait(until condition: () -> Bool) -> Bool {
+  let end = Date().addingTimeInterval(20)
+  while !condition() {
+    if Date() > end { return false }
+    usleep(1000)
+  }
+  return true
+}
+
+private func touch(_ path: String) {
+  close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+}
+
+// libinotifytools has one instance in a process, so these run one after the other.
+@Suite("The inotify thread", .serialized)
+struct INotifyThreadTests {
+  let directory: String
+
+  init() {
+    var template = Array("/var/tmp/reapd-watching.XXXXXX".utf8CString)
+    directory = String(cString: mkdtemp(&template))
+  }
+
+  private func withThread(
+    leakLimit: Int = 100_000, _ body: (INotifyThread, Reports) throws -> Void
+  ) throws {
+    let reports = Reports()
+    let thread = try INotifyThread(leakLimit: leakLimit) { messages, _ in reports.add(messages) }
+    defer {
+      thread.stop()
+      try? FileManager.default.removeItem(atPath: directory)
+    }
+    try body(thread, reports)
+  }
+
+  @Test("reports every entry of a burst larger than one read, in order")
+  func bursts() throws {
+    try withThread { thread, reports in
+      thread.watch(path: directory + "/", token: 1, .directory)
+      #expect(reports.handle(of: 1) != nil)
+      let names = (0..<6000).map { "entry-\($0)-" + String(repeating: "x", count: $0 % 200) }
+      for name in names { mkdir(directory + "/" + name, 0o700) }
+      func seen() -> [String] {
+        reports.all.compactMap {
+          guard case .entry(1, let name, true, .created) = $0 else { return nil }
+          return String(decoding: name, as: UTF8.self)
+        }
+      }
+      #expect(wait { seen().count == names.count })
+      #expect(seen() == names)
+    }
+  }
+
+  @Test("is made anew when too many records have leaked, and works as before")
+  func leaks() throws {
+    try withThread(leakLimit: 50) { thread, reports in
+      for round in 1...3 {
+        for number in 0..<60 {
+          let path = "\(directory)/\(round)-\(number)"
+          touch(path)
+          let token = UInt64(round * 1000 + number)
+          thread.watch(path: path, token: token, .writers)
+          #expect(reports.handle(of: token) != nil)
+          unlink(path)  // the kernel ends the watch; the library keeps its record
+        }
+        #expect(wait { reports.all.count { $0 == .rebuilt } == round })
+        let instance = descriptors().filter { $0.target == "anon_inode:inotify" }
+        #expect(instance.count == 1)
+        #expect(instance.allSatisfy { $0.number < 1024 })
+        #expect(instance.allSatisfy { fcntl($0.number, F_GETFD) & FD_CLOEXEC != 0 })
+      }
+      thread.watch(path: directory + "/", token: 9, .directory)
+      #expect(reports.handle(of: 9) != nil)
+      touch(directory + "/after")
+      let name = Array("after".utf8)
+      #expect(
+        wait {
+          reports.all.contains(.entry(token: 9, name: name, isDirectory: false, .created))
+        })
+    }
+  }
+
+  @Test("tells every token of an inode with several names, and ends them one by one")
+  func hardLinks() throws {
+    try withThread { thread, reports in
+      let (one, two) = (directory + "/one", directory + "/two")
+      touch(one)
+      link(one, two)
+      thread.watch(path: one, token: 1, .heldFile)
+      thread.watch(path: two, token: 2, .heldFile)
+      let first = try #require(reports.handle(of: 1))
+      #expect(reports.handle(of: 2) != nil)
+      touch(one)
+      #expect(wait { reports.closes(of: 1) == 1 && reports.closes(of: 2) == 1 })
+      thread.unwatch(first, token: 1)
+      thread.watch(path: directory + "/", token: 3, .directory)  // answered after the unwatch
+      #expect(reports.handle(of: 3) != nil)
+      touch(two)
+      #expect(wait { reports.closes(of: 2) == 2 })
+      #expect(reports.closes(of: 1) == 1)
+    }
+  }
+
+  @Test("a path watched again after its record leaked is watched truly")
+  func reusedPaths() throws {
+    try withThread { thread, reports in
+      let path = directory + "/again"
+      for token in UInt64(1)...5 {
+        touch(path)
+        thread.watch(path: path, token: token, .writers)
+        #expect(reports.handle(of: token) != nil)
+        touch(path)
+        #expect(wait { reports.closes(of: token) == 1 })
+        unlink(path)
+        #expect(wait { reports.all.contains(.lost(token: token)) })
+      }
+    }
+  }
+
+  private func descriptors() -> [(number: Int32, target: String)] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    return names.compactMap { name in
+      guard let number = Int32(name),
+        let target = try? FileManager.default.destinationOfSymbolicLink(
+          atPath: "/proc/self/fd/" + name)
+      else { return nil }
+      return (number, target)
+    }
+  }
+}
