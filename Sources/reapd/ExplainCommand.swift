@@ -8,6 +8,7 @@ struct ExplainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
     abstract: "Say what would be decided about one directory, and on what evidence.",
+    usage: "reapd explain PATH [OPTIONS]",
     discussion: "Changes nothing.")
 
   @Argument(help: "A directory in a root.")

@@ -6,7 +6,9 @@ import ReapRules
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "Show every candidate: verdict, reason, age, size.")
+    commandName: "list",
+    abstract: "Show every candidate: verdict, reason, age, size.",
+    usage: "reapd list [ROOT ...] [OPTIONS]")
 
   @Argument(help: "Roots to list (default: those of the configuration).")
   var roots: [String] = []

@@ -5,7 +5,9 @@ import ReapRules
 
 struct SweepCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "sweep", abstract: "Make one pass over the roots, then exit.")
+    commandName: "sweep",
+    abstract: "Make one pass over the roots, then exit.",
+    usage: "reapd sweep [ROOT ...] [OPTIONS]")
 
   @Argument(help: "Directories to sweep (default: those of the configuration).")
   var roots: [String] = []

@@ -10,6 +10,7 @@ struct WatchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "watch",
     abstract: "Watch roots and remove orphans as they appear, until stopped.",
+    usage: "reapd watch [ROOT ...] [OPTIONS]",
     discussion: """
       Runs in the foreground. SIGTERM and SIGINT finish the removal in hand; SIGHUP \
       rereads the configuration and reopens the audit log.
