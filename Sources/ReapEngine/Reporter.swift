@@ -9,6 +9,7 @@ package final class Reporter: Sendable {
   package let logger: Logger
   private let counts = Mutex(Summary())
   /// What was said of each path, so that a refusal is in the audit once and not in a loop.
+  private static let rememberedPaths = 100_000
   private let said = Mutex<[[UInt8]: String]>([:])
 
   package init(audit: AuditLog?, logger: Logger) {
@@ -100,7 +101,11 @@ package final class Reporter: Sendable {
   @discardableResult
   private func once(_ record: AuditRecord, _ message: String, _ level: Logger.Level) -> Bool {
     let key = "\(record.action) \(record.reason)"
-    let isNew = said.withLock { $0.updateValue(key, forKey: record.path) != key }
+    let isNew = said.withLock { said in
+      // Names whose end went unseen stay; rather tell some twice than remember without bound.
+      if said.count > Self.rememberedPaths { said.removeAll() }
+      return said.updateValue(key, forKey: record.path) != key
+    }
     guard isNew else { return false }
     audit?.append(record)
     logger.log(level: level, "\(message)", metadata: ["path": "\(displayText(record.path))"])

@@ -13,8 +13,8 @@ struct CommandLineRuleTests {
   @Test(
     "takes roots as the shell gives them",
     arguments: [
-      ("/data/a", "/data/a"), ("a/b//", "/work/a/b"), ("./a", "/work/a"), (".", "/work"),
-      ("~/a", "/work/~/a"), ("$X", "/work/$X"), ("true", "/work/true"), ("7", "/work/7"),
+      ("/data/a", "/data/a"), ("a/b//", "/cwd/a/b"), ("./a", "/cwd/a"), (".", "/cwd"),
+      ("~/a", "/cwd/~/a"), ("$X", "/cwd/$X"), ("true", "/cwd/true"), ("7", "/cwd/7"),
     ])
   func roots(_ given: String, _ root: String) throws {
     #expect(try Rule.fromCommandLine(root: given, user: alice, environment: [:]).root == root)
@@ -36,7 +36,7 @@ struct CommandLineRuleTests {
   func presetRoot() throws {
     let rule = try Rule.fromCommandLine(
       root: nil, preset: "ant", user: alice, environment: ["XDG_DATA_HOME": "share"])
-    #expect(rule.root == "/work/share/ant/spill")
+    #expect(rule.root == "/cwd/share/ant/spill")
   }
 
   @Test("is refused with the option's name")
@@ -83,7 +83,7 @@ struct CommandLineRuleTests {
     #expect(configuration.overrides == ["REAPD_BACKSTOP"])
     #expect(
       complaint {
-        try Configuration.fromCommandLine(roots: ["/work/a", "a/"], user: alice, environment: [:])
-      } == "command line: the root '/work/a' is named twice; name it once")
+        try Configuration.fromCommandLine(roots: ["/cwd/a", "a/"], user: alice, environment: [:])
+      } == "command line: the root '/cwd/a' is named twice; name it once")
   }
 }

@@ -7,7 +7,7 @@ import Testing
 let alice = context(euid: 1000)
 let root = context(euid: 0)
 
-func context(euid: UInt32, workingDirectory: String = "/work") -> UserContext {
+func context(euid: UInt32, workingDirectory: String = "/cwd") -> UserContext {
   UserContext(
     euid: euid, home: euid == 0 ? "/root" : "/home/alice", workingDirectory: workingDirectory,
     lookupUser: { ["root": 0, "alice": 1000, "bob": 1001][$0] },

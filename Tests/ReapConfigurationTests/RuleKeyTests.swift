@@ -123,7 +123,7 @@ struct AntPresetTests {
   @Test("uses XDG_DATA_HOME as it is, relative ones from the working directory")
   func dataHome() throws {
     #expect(try ant(["XDG_DATA_HOME": "/data", "HOME": "/h"]).root == "/data/ant/spill")
-    #expect(try ant(["XDG_DATA_HOME": "share/$x"]).root == "/work/share/$x/ant/spill")
+    #expect(try ant(["XDG_DATA_HOME": "share/$x"]).root == "/cwd/share/$x/ant/spill")
     #expect(
       complaint { try ant(["XDG_DATA_HOME": ""]) }
         == "reapd.yaml:1: root of preset ant cannot be known: XDG_DATA_HOME is set, but empty; "
