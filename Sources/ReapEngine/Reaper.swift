@@ -223,7 +223,11 @@ package final class Reaper {
     switch change {
     case .created: feed(watched, .appeared(name, created: true, .created), arrival)
     case .movedIn: feed(watched, .appeared(name, created: false, .created), arrival)
-    case .gone:
+    case .movedOut:
+      // Two names that were exchanged are both still there, though this event comes last for one
+      // of them: only looking tells.
+      feed(watched, .appeared(name, created: false, .created), arrival)
+    case .removed:
       if let root = watched.root { reporter.forget(root.path(of: name)) }
       feed(watched, .vanished(name), arrival)
     }

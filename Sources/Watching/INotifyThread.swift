@@ -258,8 +258,10 @@ package final class INotifyThread: @unchecked Sendable {
       change = .created
     } else if mask & IN_MOVED_TO != 0 {
       change = .movedIn
-    } else if mask & (IN_DELETE | IN_MOVED_FROM) != 0 {
-      change = .gone
+    } else if mask & IN_MOVED_FROM != 0 {
+      change = .movedOut
+    } else if mask & IN_DELETE != 0 {
+      change = .removed
     } else {
       return
     }

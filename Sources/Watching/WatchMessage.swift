@@ -1,7 +1,7 @@
 /// What the inotify thread reports. A loss is a message like any other, never silence.
 package enum WatchMessage: Sendable, Equatable {
   package enum Change: Sendable, Equatable {
-    case created, movedIn, gone
+    case created, movedIn, movedOut, removed
   }
 
   /// An entry of a watched directory appeared or went.
