@@ -59,8 +59,10 @@ extension Examination {
         claimedName = name
         claims.insert(name)
       }
-      // The rename goes by name, so somebody may have swapped another directory in. Undo it then.
-      guard (try? status(of: claimedName, at: root.descriptor))?.identity == gathering.identity
+      // The rename goes by name, so somebody may have swapped another directory in; and where there
+      // was no lock file, its creator may have made one until the name was gone. Undo it then.
+      guard (try? status(of: claimedName, at: root.descriptor))?.identity == gathering.identity,
+        gathering.lockIsStill(evidence.lock ?? .missing, in: directory)
       else {
         try? rename(claimedName, to: name, at: root.descriptor)
         claims.remove(claimedName)

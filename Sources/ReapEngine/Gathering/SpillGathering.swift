@@ -144,7 +144,7 @@ struct SpillGathering {
   }
 
   /// The lock file must be, at the end as at the beginning, the inode that we hold, or missing.
-  private func lockIsStill(_ lock: Evidence.Lock, in directory: Descriptor) -> Bool {
+  func lockIsStill(_ lock: Evidence.Lock, in directory: Descriptor) -> Bool {
     do {
       return try status(of: settings.lock, at: directory).identity == held?.identity
         && lock == .taken
