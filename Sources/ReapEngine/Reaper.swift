@@ -114,14 +114,18 @@ package final class Reaper {
 
   /// Works until told to stop; returns once the removals in hand are finished.
   func run() {
-    setBackstop(readClocks().monotonic)
+    setBackstop(readMonotonic())
     for root in sortedRoots { begin(root) }
     while !isStopping {
-      let (messages, hasLost) = mailbox.take(until: nextDeadline)
+      let scanning = roots.values.filter(canScan)
+      let (messages, hasLost) = mailbox.take(until: scanning.isEmpty ? nextDeadline : 0)
+      inotify.hold()
       for message in messages { handle(message) }
       // After the others, which are older: a scan must have the last word on what is there.
       if hasLost { desynced("the reaper's queue is full") }
       handleDeadlines()
+      for watched in scanning { continueScan(watched) }
+      inotify.flush()
     }
     inotify.stop()
     pool.drain()
@@ -171,7 +175,7 @@ package final class Reaper {
     case .overflow: desynced("the kernel's event queue overflowed")
     case .rebuilt:
       for watched in sortedRoots {
-        for id in watched.holdings.keys { watched.holdings[id]?.watch = nil }
+        watched.holdings.forgetWatches()
         watched.directoryWatch = nil
         watched.ancestorWatches = []
         watchDirectory(watched)
@@ -237,7 +241,7 @@ package final class Reaper {
     reporter.count { $0.eventsLost += 1 }
     logger.info("\(what): everything is looked at again")
     for watched in sortedRoots where watched.root != nil {
-      feed(watched, .desynced, readClocks().monotonic)
+      feed(watched, .desynced, readMonotonic())
     }
   }
 
@@ -252,12 +256,12 @@ package final class Reaper {
       consider(watched.schedule.nextDeadline)
       consider(watched.nextPoll)
     }
-    if reporter.audit?.isWaiting == true { consider(readClocks().monotonic + Self.auditRetry) }
+    if reporter.audit?.isWaiting == true { consider(readMonotonic() + Self.auditRetry) }
     return earliest
   }
 
   private func handleDeadlines() {
-    let now = readClocks().monotonic
+    let now = readMonotonic()
     for watched in roots.values {
       if let deadline = watched.schedule.nextDeadline, deadline <= now {
         feed(watched, .tick, now)
@@ -286,7 +290,7 @@ package final class Reaper {
   /// Keeps what did not change, so that nothing is missed in between.
   private func apply(_ new: Options) {
     options = new
-    setBackstop(readClocks().monotonic)
+    setBackstop(readMonotonic())
     let wanted = new.rules.filter(\.enabled)
     for watched in sortedRoots where !wanted.contains(watched.rule) {
       detach(watched)

@@ -21,26 +21,63 @@ extension Reaper {
     }
   }
 
+  // MARK: - Scanning
+
+  /// How many candidates are looked at before events are handled again.
+  private static let scanPortion = 128
+  /// Commands to watch that may be unanswered while a scan goes on, which bounds their memory …
+  private static let armingLimit = 4096
+  /// … and, where descriptors are short, those that are open only until the answer comes.
+  private static let sparseArmingLimit = 256
+
   private func scan(_ watched: WatchedRoot, _ trigger: Trigger) {
     guard let root = watched.root else { return }
+    guard watched.scan == nil else {
+      watched.nextScan = trigger
+      return
+    }
     let trigger = watched.hasStarted ? trigger : .startup
-    let began = readClocks().monotonic
-    feed(watched, .scanBegan, began)
-    var listing = DirectoryListing(root.descriptor)
-    defer { listing.finish() }
-    do {
-      while true {
-        let batch = try listing.nextBatch()
-        guard !batch.isEmpty else { break }
-        for entry in batch where watched.isCandidate(entry.name) {
-          guard watched.root != nil else { return }  // let go of meanwhile
-          let now = readClocks().monotonic
-          feed(watched, .appeared(entry.name, created: false, trigger), now)
-        }
+    watched.scan = .init(listing: DirectoryListing(root.descriptor), trigger: trigger)
+    feed(watched, .scanBegan, readMonotonic())
+  }
+
+  /// Whether a scan could go on now.
+  func canScan(_ watched: WatchedRoot) -> Bool {
+    let limit = heldCount < heldLimit ? Self.armingLimit : Self.sparseArmingLimit
+    return watched.scan != nil && watched.arming < limit
+  }
+
+  /// Looks at the next candidates of a scan that is under way.
+  func continueScan(_ watched: WatchedRoot) {
+    for _ in 0..<Self.scanPortion {
+      guard let trigger = watched.scan?.trigger else { return }  // let go of meanwhile
+      if let name = watched.scan!.batch.popFirst() {
+        guard watched.isCandidate(name) else { continue }
+        feed(watched, .appeared(name, created: false, trigger), readMonotonic())
+        continue
       }
-      feed(watched, .scanEnded, readClocks().monotonic)
-    } catch {
-      logger.warning("\(watched.path) cannot be listed: \(error)")
+      do {
+        watched.scan!.batch = try watched.scan!.listing.nextBatch().map(\.name)[...]
+      } catch {
+        logger.warning("\(watched.path) cannot be listed: \(error)")
+        return endScan(watched)
+      }
+      guard !watched.scan!.batch.isEmpty else {
+        feed(watched, .scanEnded, readMonotonic())
+        return endScan(watched)
+      }
+    }
+  }
+
+  func endScan(_ watched: WatchedRoot) {
+    guard watched.scan != nil else { return }
+    watched.scan!.listing.finish()
+    watched.scan = nil
+    watched.hasScanned = true
+    announce(watched)
+    if let trigger = watched.nextScan {
+      watched.nextScan = nil
+      scan(watched, trigger)
     }
   }
 
@@ -48,27 +85,47 @@ extension Reaper {
 
   private func examine(_ watched: WatchedRoot, _ id: CandidateID, _ examine: Schedule.Examine) {
     guard let examination = watched.examination else {
-      return feed(watched, .examined(id, .settled), readClocks().monotonic)
+      return feed(watched, .examined(id, .settled), readMonotonic())
     }
     let held = watched.holdings[id]?.file
+    var isLocked = false
+    if examine.onlyLock, let holding = watched.holdings[id], holding.watch != nil {
+      switch probeLock(holding, examine.name, examination) {
+      case .held:
+        let outcome = Schedule.Outcome.kept(.lockHeld, recheckAfter: nil, .watched)
+        return feed(watched, .examined(id, outcome), readMonotonic())
+      case .taken: isLocked = true
+      case .failed, nil: break
+      }
+    }
     watched.holdings[id]?.file = nil
     guard removalsInFlight < Self.maximumRemovals else {
       // A claim made now would wait with its descriptors open; made by a worker it goes next.
-      return examineElsewhere(watched, examination, id, examine, held)
+      return examineElsewhere(watched, examination, id, examine, held, isLocked: isLocked)
     }
     let result = examination.run(
       examine.name, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation, held: held,
-      mayWalk: false)
+      isLocked: isLocked, mayWalk: false)
     guard case .needsWalk(let held) = result else {
       return settle(watched, id, examine, result, given: held)
     }
     examineElsewhere(watched, examination, id, examine, held)
   }
 
+  /// Tries the owner's lock where nothing else can have changed: "held" spares an examination.
+  /// What is taken is handed on to one; nil where there is nothing to be handed on.
+  private func probeLock(
+    _ holding: Holding, _ name: EntryName, _ examination: Examination
+  ) -> LockAttempt? {
+    if let file = holding.file { return file.isLock ? examination.tryOwnersLock(file) : nil }
+    guard holding.isSparse else { return nil }
+    return examination.isLockHeld(name) ? .held : nil
+  }
+
   /// A walk takes as long as the tree is large: on a worker, so that the others go on.
   private func examineElsewhere(
     _ watched: WatchedRoot, _ examination: Examination, _ id: CandidateID,
-    _ examine: Schedule.Examine, _ held: HeldFile?
+    _ examine: Schedule.Examine, _ held: HeldFile?, isLocked: Bool = false
   ) {
     let mailbox = mailbox
     let owner = WatchedRootID(index: watched.index, object: ObjectIdentifier(watched))
@@ -77,7 +134,7 @@ extension Reaper {
     pool.submit {
       let result = examination.run(
         examine.name, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation, held: held,
-        mayWalk: true)
+        isLocked: isLocked, mayWalk: true)
       mailbox.post(.examined(owner, id, examine, result, examination.root))
     }
   }
@@ -86,11 +143,11 @@ extension Reaper {
     _ watched: WatchedRoot, _ id: CandidateID, _ examine: Schedule.Examine,
     _ result: Examination.Result, given: HeldFile? = nil
   ) {
-    let now = readClocks().monotonic
+    let now = readMonotonic()
     let name = ClaimName(examine.name)?.original ?? examine.name
     guard let root = watched.root else { return discard(result) }
     let occasion = Occasion(trigger: examine.trigger, wokenAt: examine.wokenAt)
-    let place = Place(rule: watched.rule, path: root.path(of: name), occasion: occasion)
+    let place = Place(rule: watched.rule, root: root, name: name, occasion: occasion)
     let isCurrent = watched.schedule.name(of: id) != nil
     switch result {
     case .kept(let verdict, let evidence, let held):
@@ -163,7 +220,7 @@ extension Reaper {
     guard let watched = roots[index] else { return }
     watched.claims.remove(claimed.name)
     if result.failure != nil {
-      feed(watched, .removalFailed(claimed.name), readClocks().monotonic)
+      feed(watched, .removalFailed(claimed.name), readMonotonic())
     }
   }
 
@@ -171,54 +228,45 @@ extension Reaper {
 
   /// Notes what stays open for a candidate, and ends the watch on what does not.
   private func keep(_ watched: WatchedRoot, _ id: CandidateID, _ held: HeldFile?) -> Schedule.Hold {
-    var holding = watched.holdings[id] ?? WatchedRoot.Holding()
     guard let held else {
-      if holding.isArming {
-        holding.isOrphaned = true
-        watched.holdings[id] = holding
-      } else {
-        release(watched, id)
-      }
+      release(watched, id)
       return .none
     }
+    var holding = watched.holdings[id] ?? Holding()
     if holding.isSparse {
       if holding.watch != nil {
         held.descriptor.close()
         return .watched
       }
       holding.isSparse = false
-      holding.watchedFile = nil
+      holding.setWatchedFile(nil)
     }
-    if let watch = holding.watch, holding.watchedFile != held.identity {
+    if let watch = holding.watch, !holding.isFor(held.identity) {
       inotify.unwatch(watch, token: watched.token(id))
       holding.watch = nil
     }
-    if holding.watchedFile == nil { heldCount += 1 }
+    if !holding.isWatchedFileKnown { heldCount += 1 }
     holding.file = held
-    holding.watchedFile = held.identity
+    holding.setWatchedFile(held.identity)
     watched.holdings[id] = holding
     return holding.watch == nil ? .unwatched : .watched
   }
 
   private func watch(_ watched: WatchedRoot, _ id: CandidateID) {
-    guard var holding = watched.holdings[id], let file = holding.file, let root = watched.root
-    else { return feed(watched, .armed(id, false), readClocks().monotonic) }
+    guard var holding = watched.holdings[id], let file = holding.file
+    else { return feed(watched, .armed(id, false), readMonotonic()) }
     holding.isArming = true
-    if heldCount > heldLimit, file.isLock, case .spill(let settings) = watched.rule.kind,
-      let name = watched.schedule.name(of: id)
-    {
-      // Out of descriptors: only closes by writers are told from our own then.
+    watched.arming += 1
+    if heldCount > heldLimit, file.isLock {
+      // Out of descriptors: this one is closed once the watch is there, and only closes by writers
+      // are told from our own then.
       holding.isSparse = true
-      let path = "\(root.descriptor.procPath)/\(String(decoding: name.bytes, as: UTF8.self))"
-      inotify.watch(
-        path: "\(path)/\(settings.lock.display)", token: watched.token(id), .writers)
-      file.descriptor.close()  // at once: while a scan lasts, no answer is read
-      holding.file = nil
       heldCount -= 1
       sayDescriptorLimit(watched)
-    } else {
-      inotify.watch(path: file.descriptor.procPath, token: watched.token(id), .heldFile)
     }
+    inotify.watch(
+      path: file.descriptor.procPath, token: watched.token(id),
+      holding.isSparse ? .writers : .heldFile)
     watched.holdings[id] = holding
   }
 
@@ -226,23 +274,30 @@ extension Reaper {
     _ watched: WatchedRoot, _ id: CandidateID, _ result: Result<WatchHandle, WatchFailure>,
     _ arrival: Nanoseconds
   ) {
-    guard var holding = watched.holdings[id] else {
+    watched.arming -= 1
+    defer { announce(watched) }
+    if let orphan = watched.holdings.adopt(id) {
       if case .success(let handle) = result {
         inotify.unwatch(handle, token: watched.token(id))
       }
-      return
+      return close(orphan)
     }
+    guard var holding = watched.holdings[id] else { return }
     holding.isArming = false
+    var success = false
     switch result {
-    case .success(let handle): holding.watch = handle
+    case .success(let handle):
+      holding.watch = handle
+      success = true
     case .failure(let failure):
       if failure.code == ENOSPC { warnOfWatchLimit(1) }
     }
     watched.holdings[id] = holding
-    if holding.isOrphaned { return release(watched, id) }
-    var success = false
-    if case .success = result { success = true }
     feed(watched, .armed(id, success), arrival)
+    if let kept = watched.holdings[id], kept.isSparse, let file = kept.file {
+      file.descriptor.close()
+      watched.holdings[id]?.file = nil
+    }
   }
 
   private func sayDescriptorLimit(_ watched: WatchedRoot) {
@@ -258,15 +313,15 @@ extension Reaper {
 
   /// Ends the watch first: one that the kernel ends leaks its record in the library.
   private func release(_ watched: WatchedRoot, _ id: CandidateID) {
-    guard var holding = watched.holdings[id] else { return }
-    if holding.isArming {
-      holding.isOrphaned = true
-      watched.holdings[id] = holding
-      return
-    }
+    guard let holding = watched.holdings[id] else { return }
+    if holding.isArming { return watched.holdings.orphan(id) }
     if let watch = holding.watch { inotify.unwatch(watch, token: watched.token(id)) }
-    if holding.watchedFile != nil, !holding.isSparse { heldCount -= 1 }
-    holding.file?.descriptor.close()
     watched.holdings[id] = nil
+    close(holding)
+  }
+
+  private func close(_ holding: Holding) {
+    if holding.isWatchedFileKnown, !holding.isSparse { heldCount -= 1 }
+    holding.file?.descriptor.close()
   }
 }

@@ -30,7 +30,7 @@ extension Reaper {
       logger.warning(
         "\(watched.path) is on \(type): no events from elsewhere, so it is polled every \(formatDuration(interval))"
       )
-      watched.nextPoll = readClocks().monotonic + interval
+      watched.nextPoll = readMonotonic() + interval
     }
   }
 
@@ -99,9 +99,7 @@ extension Reaper {
       if failure.code == ENOENT { return watchDirectory(watched) }
     }
     guard watched.root != nil else { return tryAttach(watched) }
-    feed(watched, .desynced, readClocks().monotonic)
-    watched.hasScanned = true
-    announce(watched)
+    feed(watched, .desynced, readMonotonic())
   }
 
   /// Tries to open a root that was absent; the next ancestor is watched where it is still.
@@ -125,7 +123,9 @@ extension Reaper {
   /// Lets go of a root that is gone or not to be watched any more.
   func detach(_ watched: WatchedRoot) {
     guard let root = watched.root else { return }
-    feed(watched, .rootLost, readClocks().monotonic)
+    watched.nextScan = nil
+    endScan(watched)
+    feed(watched, .rootLost, readMonotonic())
     if roots[watched.index] != nil, !root.isInPlace {
       logger.notice("\(watched.path) is gone; waiting for it to come back")
     }
@@ -146,7 +146,8 @@ extension Reaper {
 
   /// One line per root when its first scan is done.
   func announce(_ watched: WatchedRoot) {
-    guard !watched.hasStarted, watched.hasScanned, watched.elsewhere == 0 else { return }
+    guard !watched.hasStarted, watched.hasScanned, watched.elsewhere == 0, watched.arming == 0
+    else { return }
     watched.hasStarted = true
     let reasons = watched.schedule.reasons
     func count(_ wanted: [Reason]) -> Int { wanted.reduce(0) { $0 + (reasons[$1] ?? 0) } }

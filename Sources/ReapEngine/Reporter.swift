@@ -1,5 +1,5 @@
 package import Logging
-package import OwnedDirectories
+import OwnedDirectories
 package import ReapRules
 import Synchronization
 
@@ -52,13 +52,13 @@ package final class Reporter: Sendable {
     once(record, "cannot remove: \(failure)", .warning)
   }
 
-  package func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
+  func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
     var record = record(.wouldReap, verdict.reason, evidence, place)
     record.dryRun = true
     if once(record, "would be reaped", .debug) { counts.withLock { $0.wouldReap += 1 } }
   }
 
-  package func putBack(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
+  func putBack(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
     counts.withLock { $0.restored += 1 }
     audit?.append(record(.restored, verdict.reason, evidence, place))
     logger.notice(
@@ -67,7 +67,7 @@ package final class Reporter: Sendable {
   }
 
   /// A keep that is no part of normal life is told once per path and reason.
-  package func kept(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
+  func kept(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
     guard verdict.isRefusal else {
       said.withLock { if !$0.isEmpty { $0[place.path] = nil } }
       return
@@ -79,7 +79,7 @@ package final class Reporter: Sendable {
     }
   }
 
-  package func failed(_ error: SystemError, _ evidence: Evidence, _ place: Place) {
+  func failed(_ error: SystemError, _ evidence: Evidence, _ place: Place) {
     var record = record(.failed, .unreadable, evidence, place)
     record.evidence = .object([("error", .string("\(error)"))])
     if once(record, "\(error)", .warning) { counts.withLock { $0.failed += 1 } }
@@ -126,14 +126,12 @@ package struct Occasion: Sendable {
 }
 
 /// Which candidate of which rule, and why it was looked at.
-package struct Place: Sendable {
-  package let rule: Rule
-  package let path: [UInt8]
-  package let occasion: Occasion
+struct Place: Sendable {
+  let rule: Rule
+  let root: OpenRoot
+  let name: EntryName
+  let occasion: Occasion
 
-  package init(rule: Rule, path: [UInt8], occasion: Occasion) {
-    self.rule = rule
-    self.path = path
-    self.occasion = occasion
-  }
+  /// Put together only when something is to be said.
+  var path: [UInt8] { root.path(of: name) }
 }

@@ -62,10 +62,10 @@ package final class Sweep: Sendable {
 
   private func examine(_ name: EntryName, _ reporting: Bool) {
     let result = examination.run(
-      name, firstSeen: readClocks().monotonic, sawCreation: nil, mayWalk: true)
+      name, firstSeen: readMonotonic(), sawCreation: nil, mayWalk: true)
     let occasion = Occasion(trigger: .manual)
     let original = ClaimName(name)?.original ?? name
-    let place = Place(rule: rule, path: root.path(of: original), occasion: occasion)
+    let place = Place(rule: rule, root: root, name: original, occasion: occasion)
     switch result {
     case .gone, .needsWalk, .rootMoved: break
     case .kept(let verdict, let evidence, let held):

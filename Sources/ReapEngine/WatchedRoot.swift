@@ -6,19 +6,12 @@ import Watching
 /// One rule at work: its root, its schedule, and what is held open for its candidates. Used on the
 /// reaper's thread only.
 final class WatchedRoot {
-  /// What is held for one candidate. The descriptor is closed only when no command to watch it is
-  /// under way, since its number would then name another file.
-  struct Holding {
-    /// Nil while an examination has it.
-    var file: HeldFile?
-    /// The inode that the watch is on.
-    var watchedFile: FileIdentity?
-    var watch: WatchHandle?
-    var isArming = false
-    /// The candidate is forgotten; to be closed when the answer comes.
-    var isOrphaned = false
-    /// Watched without a descriptor of its own, for want of descriptors.
-    var isSparse = false
+  /// A listing of the root under way: candidates are looked at a portion at a time, so that events
+  /// are handled in between.
+  struct Scan {
+    var listing: DirectoryListing
+    var batch: ArraySlice<EntryName> = []
+    let trigger: Trigger
   }
 
   let index: Int
@@ -28,7 +21,12 @@ final class WatchedRoot {
   var root: OpenRoot?
   var examination: Examination?
   var schedule: Schedule
-  var holdings: [CandidateID: Holding] = [:]
+  var holdings = Holdings()
+  /// Commands to watch a candidate's file that are not answered yet.
+  var arming = 0
+  var scan: Scan?
+  /// A scan that was asked for during another one follows it.
+  var nextScan: Trigger?
   let claims = OwnClaims()
   /// The watch on the root or, while that is absent, on its nearest ancestor.
   var directoryWatch: WatchHandle?

@@ -27,6 +27,8 @@ package final class INotifyThread: @unchecked Sendable {
 
   /// A leaked record is about 240 bytes (measured): this bounds the leak to 24 MB.
   private static let toleratedLeaks = 100_000
+  /// Answers are handed over in portions, so that whoever asked for many works on meanwhile.
+  private static let answerBatch = 64
   /// select(2) cannot take a descriptor at or above FD_SETSIZE.
   private static let selectLimit: Int32 = 1024
 
@@ -34,7 +36,12 @@ package final class INotifyThread: @unchecked Sendable {
   private static let directoryFlags =
     Int32(bitPattern: UInt32(IN_ONLYDIR)) | Int32(bitPattern: UInt32(IN_MASK_ADD))
 
-  private let commands = Mutex<[Command]>([])
+  private struct Commands {
+    var queue: [Command] = []
+    var isHeld = false
+  }
+
+  private let commands = Mutex(Commands())
   private let wakeUp: Int32
   private let mounts: Int32
   private let sink: Sink
@@ -94,12 +101,26 @@ package final class INotifyThread: @unchecked Sendable {
     pthread_join(thread, nil)
   }
 
-  private func post(_ command: Command) {
-    let wasEmpty = commands.withLock { queue in
-      queue.append(command)
-      return queue.count == 1
+  /// Collects commands until `flush`, so that many of them wake the thread once.
+  package func hold() { commands.withLock { $0.isHeld = true } }
+
+  package func flush() {
+    let isFilled = commands.withLock { commands in
+      commands.isHeld = false
+      return !commands.queue.isEmpty
     }
-    guard wasEmpty else { return }
+    if isFilled { wake() }
+  }
+
+  private func post(_ command: Command) {
+    let isFirst = commands.withLock { commands in
+      commands.queue.append(command)
+      return !commands.isHeld && commands.queue.count == 1
+    }
+    if isFirst { wake() }
+  }
+
+  private func wake() {
     var one: UInt64 = 1
     _ = unsafe write(wakeUp, &one, MemoryLayout.size(ofValue: one))
   }
@@ -131,16 +152,19 @@ package final class INotifyThread: @unchecked Sendable {
   private func obey(_ arrival: Int64) -> Bool {
     var count: UInt64 = 0
     _ = unsafe read(wakeUp, &count, MemoryLayout.size(ofValue: count))
-    let queue = commands.withLock { queue in
-      let all = queue
-      queue = []
-      return all
+    let queue = commands.withLock { commands in
+      defer { commands.queue = [] }
+      return commands.queue
     }
     var answers: [WatchMessage] = []
     for command in queue {
       switch command {
       case .watch(let path, let token, let purpose):
         answers.append(.armed(token: token, add(path, token, purpose)))
+        if answers.count == Self.answerBatch {
+          sink(answers, arrival)
+          answers = []
+        }
       case .unwatch(let handle, let token): remove(handle, token)
       case .stop: return false
       }

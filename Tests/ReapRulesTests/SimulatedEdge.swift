@@ -37,18 +37,39 @@ extension Simulation {
   }
 
   mutating func scan(_ trigger: Trigger) {
+    guard scanTrigger == nil else { return nextScan = trigger }
+    scanTrigger = trigger
     feed(.scanBegan)
-    for directory in directories where !directory.isRemoved {
+    at(now, .scanOn(from: 0, incarnation: incarnation))
+  }
+
+  /// A portion of a listing: events are handled between two of them.
+  mutating func continueScan(from first: Int) {
+    guard let trigger = scanTrigger else { return }
+    let last = min(directories.count, first + 1 + Int(random.below(4)))
+    for index in first..<max(first, last) where !directories[index].isRemoved {
       stimuli += 1
-      feed(.appeared(directory.name, created: false, trigger))
+      feed(.appeared(directories[index].name, created: false, trigger))
+    }
+    guard last >= directories.count else {
+      return at(now + delay(), .scanOn(from: last, incarnation: incarnation))
     }
     feed(.scanEnded)
+    scanTrigger = nil
+    if let trigger = nextScan {
+      nextScan = nil
+      scan(trigger)
+    }
   }
 
   mutating func deliver(_ event: KernelEvent) {
     stimuli += 1
     switch event {
-    case .created(let name): feed(.appeared(name, created: true, .created))
+    case .created(let name):
+      for index in directories.indices where directories[index].name == name {
+        directories[index].isAnnounced = true
+      }
+      feed(.appeared(name, created: true, .created))
     case .movedIn(let name): feed(.appeared(name, created: false, .created))
     case .gone(let name): feed(.vanished(name))
     case .closed(let id): feed(.closed(id))
@@ -60,7 +81,11 @@ extension Simulation {
   /// Gathers what the judge asks for, and claims where it says so, in one instant.
   mutating func look(_ id: CandidateID, _ request: Schedule.Examine) {
     guard schedule.name(of: id) != nil || random.chance(50) else { return }
-    let outcome = examine(id, request)
+    let held = holdings[id]
+    let isOwned = held?.isLock == true && held?.watch == .effective && files[held!.inode].isLocked
+    let outcome =
+      request.onlyLock && isOwned
+      ? .kept(.lockHeld, recheckAfter: nil, .watched) : examine(id, request)
     at(now + delay(), .answer(id, outcome, incarnation: incarnation))
   }
 
@@ -81,7 +106,10 @@ extension Simulation {
     while true {
       switch judge(evidence, rule: rule, now: Now(wall: now + wallOffset, monotonic: now)) {
       case .gather(let stage):
-        if now - directory.created < rule.grace { fail("\(stage) of \(directory.name) in grace") }
+        let isKnown = directory.hasStamps || directory.isAnnounced
+        if isKnown, now - directory.created < rule.grace {
+          fail("\(stage) of \(directory.name) in grace")
+        }
         gather(stage, directory, holdings[id], &evidence)
       case .verdict(.dispose(let reason)):
         claim(index, reason)

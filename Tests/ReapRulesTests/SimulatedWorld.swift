@@ -13,6 +13,9 @@ struct WorldDirectory {
   var changed: Nanoseconds
   var hasLockFile = false
   var isRemoved = false
+  /// Its creation event was read. One without stamps that took the name of another one, while the
+  /// events of both are still unread, cannot be told from that.
+  var isAnnounced = false
 }
 
 /// A program that owns one directory, step by step until it ends or dies.

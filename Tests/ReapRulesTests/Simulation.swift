@@ -15,6 +15,8 @@ struct Simulation {
     case kill
     case start
     case scan
+    /// The next portion of a listing.
+    case scanOn(from: Int, incarnation: Int)
     /// Every writer is killed at once, in the middle of a flood of other events.
     case massacre
   }
@@ -40,6 +42,8 @@ struct Simulation {
   /// The reapd that runs; answers meant for an earlier one are dropped.
   var incarnation = 0
   var isRunning = false
+  var scanTrigger: Trigger?
+  var nextScan: Trigger?
   var isDelivering = false
   var examinations = 0
   /// Events, entries of scans, armed watches and ticks: what may cause an examination.
@@ -142,6 +146,7 @@ struct Simulation {
     case .kill:
       trace("reapd is killed")
       isRunning = false
+      (scanTrigger, nextScan) = (nil, nil)
       holdings = [:]
       kernel = KernelQueue(capacity: kernel.capacity)
       at(now + random.below(2 * rule.grace), .start)
@@ -154,6 +159,8 @@ struct Simulation {
       kernel = KernelQueue(capacity: kernel.capacity)
       scan(.startup)
     case .scan: if isRunning { scan(.rescan) }
+    case .scanOn(let first, let from):
+      if from == incarnation, isRunning { continueScan(from: first) }
     case .massacre:
       trace("every writer is killed")
       for number in 0..<Int(random.below(6)) { notify(.noise(number)) }

@@ -2,12 +2,15 @@ import Glibc
 
 /// The two clocks of one instant, nanoseconds.
 package func readClocks() -> (wall: Int64, monotonic: Int64) {
-  func read(_ clock: clockid_t) -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(clock, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-  }
-  return (read(CLOCK_REALTIME), read(CLOCK_MONOTONIC))
+  (readClock(CLOCK_REALTIME), readMonotonic())
+}
+
+package func readMonotonic() -> Int64 { readClock(CLOCK_MONOTONIC) }
+
+private func readClock(_ clock: clockid_t) -> Int64 {
+  var time = timespec()
+  unsafe clock_gettime(clock, &time)
+  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
 /// Raises the soft limit of open descriptors to the hard one; returns what is in force then.

@@ -75,13 +75,19 @@ extension Examination {
         gathering.drop()
         return .gone  // this process is removing it already
       }
+      guard gathering.lockIsStill(evidence.lock ?? .missing, in: directory) else {
+        claims.remove(claimedName)
+        gathering.unlock()
+        gathering.drop()
+        return .kept(.unsure(.replaced), evidence, held: nil)
+      }
     }
     gathering.directory = nil
     return .claimed(
       Claimed(
         root: root, rule: rule, name: claimedName, original: original, directory: directory,
         identity: gathering.identity, held: gathering.held, verdict: verdict, evidence: evidence,
-        claimedAt: readClocks().monotonic))
+        claimedAt: readMonotonic()))
   }
 
   private func freeClaimName(_ original: EntryName) -> ClaimName? {
@@ -101,5 +107,7 @@ package final class OwnClaims: Sendable {
 
   package func remove(_ name: EntryName) { _ = names.withLock { $0.remove(name) } }
 
-  package func contains(_ name: EntryName) -> Bool { names.withLock { $0.contains(name) } }
+  package func contains(_ name: EntryName) -> Bool {
+    names.withLock { !$0.isEmpty && $0.contains(name) }
+  }
 }

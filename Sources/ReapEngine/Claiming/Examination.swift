@@ -47,10 +47,11 @@ package struct Examination: Sendable {
   /// - Parameters:
   ///   - name: as it is in the root, perhaps a claimed name.
   ///   - held: what the last examination of it left open; handed over.
+  ///   - isLocked: whether the owner's lock on it was taken already.
   ///   - mayWalk: whether a walk through the whole tree may be done here.
   package func run(
     _ name: EntryName, firstSeen: Nanoseconds, sawCreation: Nanoseconds?, held: HeldFile? = nil,
-    mayWalk: Bool
+    isLocked: Bool = false, mayWalk: Bool
   ) -> Result {
     let claimName = ClaimName(name)
     let original = claimName?.original ?? name
@@ -71,7 +72,7 @@ package struct Examination: Sendable {
     case .spill(let settings):
       var gathering = SpillGathering(
         settings: settings, contents: contents, root: root, name: name, identity: facts.identity,
-        held: held)
+        held: held, isLocked: isLocked)
       defer { gathering.closeDirectory() }
       let verdict: Verdict
       do {
@@ -95,6 +96,25 @@ package struct Examination: Sendable {
       }
       return claim(name, original, verdict, evidence, &gathering)
     }
+  }
+
+  /// Tries the owner's lock on a file that was kept open for it: where nothing else can have
+  /// changed, "held" spares a whole examination. What is taken is handed to `run` as `isLocked`.
+  func tryOwnersLock(_ file: HeldFile) -> LockAttempt {
+    switch rule.kind {
+    case .spill(let settings): tryLock(file.descriptor, settings.lockType)
+    }
+  }
+
+  /// The same for a candidate without a descriptor of its own; what is taken is given back.
+  func isLockHeld(_ name: EntryName) -> Bool {
+    guard case .spill(let settings) = rule.kind,
+      let file = try? openFile(
+        name.bytes + [UInt8(ascii: "/")] + settings.lock.bytes, at: root.descriptor,
+        O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+    else { return false }
+    defer { file.close() }
+    return tryLock(file, settings.lockType) == .held
   }
 
   /// Gathers what the judge asks for until it gives its verdict; nil where that needs a walk.

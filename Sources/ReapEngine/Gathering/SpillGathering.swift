@@ -36,13 +36,13 @@ struct SpillGathering {
   /// The directory itself, once its inside was asked for.
   var directory: Descriptor?
   /// Whether we hold the lock on `held`.
-  var isLocked = false
+  var isLocked: Bool
 
   // MARK: - The lock
 
   mutating func gatherLock() -> Evidence.Lock {
     if let held, held.isLock, held.directory == identity {
-      switch attempt(held) {
+      switch isLocked ? .taken : attempt(held) {
       case .held: return .held
       case .failed(let reason): return .unknown(reason)
       case .taken: break
@@ -59,29 +59,33 @@ struct SpillGathering {
   }
 
   private mutating func openLock() -> Evidence.Lock {
-    let facts: FileStatus
-    switch lockFileStatus() {
-    case .failure(let error) where error.code == ENOENT: return .missing
-    case .failure(let error): return refuse(error)
-    case .success(let found): facts = found
-    }
-    switch facts.type {
-    case .regular: break
-    case .directory: return .notAFile("a directory")
-    case .symbolicLink: return .notAFile("a symbolic link")
-    case .other(let what): return .notAFile(what)
-    }
-    do {
+    do throws(SystemError) {
+      // Without waiting, and never for writing: a FIFO or a socket comes to no harm, and is closed
+      // again once its type is known.
       let file = try openFile(
         name.bytes + [UInt8(ascii: "/")] + settings.lock.bytes, at: root.descriptor,
         O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      let facts: FileStatus
+      do throws(SystemError) {
+        facts = try status(of: file)
+      } catch {
+        file.close()
+        throw error
+      }
+      let notAFile: String? =
+        switch facts.type {
+        case .regular: nil
+        case .directory: "a directory"
+        case .symbolicLink: "a symbolic link"
+        case .other(let what): what
+        }
+      if let notAFile {
+        file.close()
+        return .notAFile(notAFile)
+      }
       let opened = HeldFile(
         descriptor: file, directory: identity, identity: facts.identity, isLock: true)
       held = opened
-      guard try status(of: file).identity == facts.identity else {
-        drop()
-        return .unknown("the lock file was replaced while it was opened")
-      }
       switch attempt(opened) {
       case .held: return .held
       case .failed(let reason): return .unknown(reason)
@@ -113,6 +117,7 @@ struct SpillGathering {
     switch error.code {
     case EACCES, EPERM: .unreadable(errorText(error.code))
     case ELOOP: .notAFile("a symbolic link")
+    case ENXIO: .notAFile("a socket")
     default: .unknown(errorText(error.code))
     }
   }
@@ -139,7 +144,9 @@ struct SpillGathering {
         }
       }
     }
-    guard lockIsStill(lock, in: directory) else { return nil }
+    // Where nothing was walked the lock file was compared only now, and the claim does so again.
+    let isFresh = lock == .taken && contents == nil
+    guard isFresh || lockIsStill(lock, in: directory) else { return nil }
     return inside
   }
 

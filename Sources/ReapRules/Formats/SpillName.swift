@@ -2,13 +2,29 @@
 ///
 /// Nil for any other name: such a candidate just lacks that clock.
 package func spillNameTime(_ name: EntryName) -> Nanoseconds? {
-  let parts = name.bytes.split(separator: UInt8(ascii: "_"), omittingEmptySubsequences: false)
-  guard parts.count == 3, parts[0].elementsEqual("spill".utf8) else { return nil }
-  func digitsOnly(_ part: ArraySlice<UInt8>) -> Bool {
-    !part.isEmpty && part.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-  }
-  guard digitsOnly(parts[1]), digitsOnly(parts[2]) else { return nil }
-  guard let seconds = Int64(String(decoding: parts[1], as: UTF8.self)) else { return nil }
+  var rest = name.bytes[...]
+  guard rest.starts(with: "spill_".utf8) else { return nil }
+  rest = rest.dropFirst(6)
+  guard let seconds = takeDecimal(&rest), rest.popFirst() == UInt8(ascii: "_") else { return nil }
+  guard !rest.isEmpty, rest.allSatisfy(isDigit) else { return nil }
   let (stamp, overflow) = seconds.multipliedReportingOverflow(by: nanosecondsPerSecond)
   return overflow ? nil : stamp
+}
+
+private func isDigit(_ byte: UInt8) -> Bool {
+  byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+}
+
+/// Takes the digits at the front; nil where there is none, or they do not fit.
+private func takeDecimal(_ bytes: inout ArraySlice<UInt8>) -> Int64? {
+  guard let first = bytes.first, isDigit(first) else { return nil }
+  var value: Int64 = 0
+  while let byte = bytes.first, isDigit(byte) {
+    let (product, over) = value.multipliedReportingOverflow(by: 10)
+    let (sum, overSum) = product.addingReportingOverflow(Int64(byte - UInt8(ascii: "0")))
+    guard !over, !overSum else { return nil }
+    value = sum
+    bytes.removeFirst()
+  }
+  return value
 }

@@ -43,6 +43,8 @@ struct Candidate: Sendable {
   /// The scan that last saw it.
   var epoch: UInt32
   var state = State.waiting
+  /// Since the last look something happened that more than its lock may tell of.
+  var isChanged = true
   /// The next rung of the retry ladder; `ladder.count` when nothing more is tried.
   var rung: UInt8
   var trigger: Trigger

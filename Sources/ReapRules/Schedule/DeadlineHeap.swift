@@ -25,7 +25,10 @@ struct DeadlineHeap: Sendable {
   mutating func popFirst() -> Entry? {
     guard let first = entries.first else { return nil }
     let last = entries.removeLast()
-    guard !entries.isEmpty else { return first }
+    guard !entries.isEmpty else {
+      entries = []  // gives the memory of a burst back
+      return first
+    }
     entries[0] = last
     var parent = 0
     while true {

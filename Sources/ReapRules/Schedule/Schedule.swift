@@ -55,6 +55,9 @@ package struct Schedule: Sendable {
     package var trigger: Trigger
     /// Monotonic arrival of the event that brought it about, if one did.
     package var wokenAt: Nanoseconds?
+    /// Nothing but the owner's lock can have changed since the last look: while that is held, the
+    /// verdict is the same.
+    package var onlyLock = false
   }
 
   /// Waits before another try when a close event was followed by "would block": the kernel queues
@@ -185,6 +188,7 @@ package struct Schedule: Sendable {
       guard created else {
         slots[Int(slot)]!.epoch = epoch
         lookOnceMore(slot)
+        slots[Int(slot)]!.isChanged = true
         return look(slot, trigger)
       }
       // Its end was missed, or this name was swapped in: what was known of it is another's.
@@ -252,6 +256,7 @@ package struct Schedule: Sendable {
     for index in slots.indices {
       switch slots[index]?.reason {
       case .mountPoint, .mountInside, .surroundingsUnknown, .removalFailed, .unreadable:
+        slots[index]!.isChanged = true
         actions += look(UInt32(index), .rescan)
       default: continue
       }
@@ -268,6 +273,7 @@ package struct Schedule: Sendable {
       }
       slots[Int(first.id.slot)]!.deadline = Candidate.never
       let byAge = candidate.reason == .young || candidate.reason == .recentlyChanged
+      if candidate.reason != .lockHeld { slots[Int(first.id.slot)]!.isChanged = true }
       actions += look(first.id.slot, byAge ? .graceOver : candidate.trigger)
     }
     return actions
@@ -295,6 +301,7 @@ package struct Schedule: Sendable {
     }
     slots[Int(slot)]!.state = .examining
     slots[Int(slot)]!.trigger = trigger
+    slots[Int(slot)]!.isChanged = false
     return [
       .examine(
         id(slot),
@@ -302,7 +309,8 @@ package struct Schedule: Sendable {
           name: candidate.name, firstSeen: candidate.firstSeen,
           sawCreation: candidate.sawCreation == Candidate.never ? nil : candidate.sawCreation,
           trigger: trigger,
-          wokenAt: candidate.wokenAt == Candidate.never ? nil : candidate.wokenAt))
+          wokenAt: candidate.wokenAt == Candidate.never ? nil : candidate.wokenAt,
+          onlyLock: !candidate.isChanged))
     ]
   }
 }

@@ -1,0 +1,74 @@
+import OwnedDirectories
+import ReapRules
+import Watching
+
+/// What is held for one candidate. The descriptor is closed only when no command to watch it is
+/// under way, since its number would then name another file.
+struct Holding {
+  /// Nil while an examination has it, and where the candidate is watched without one.
+  var file: HeldFile?
+  var watch: WatchHandle?
+  /// Inode and birth time (0: unknown) of the file that the watch is for; inode 0: none.
+  private var inode: UInt64 = 0
+  private var birth: Int64 = 0
+  var isArming = false
+  /// Watched without a descriptor of its own, for want of descriptors.
+  var isSparse = false
+
+  var isWatchedFileKnown: Bool { inode != 0 }
+
+  func isFor(_ file: FileIdentity) -> Bool {
+    inode == file.inode && birth == file.birth ?? 0
+  }
+
+  mutating func setWatchedFile(_ file: FileIdentity?) {
+    inode = file?.inode ?? 0
+    birth = file?.birth ?? 0
+  }
+}
+
+/// The holdings of a root's candidates, by slot of the schedule's table: at 100,000 of them a
+/// dictionary would cost as much again.
+struct Holdings {
+  private struct Entry {
+    var generation: UInt32
+    var holding: Holding
+  }
+
+  private var entries: [Entry?] = []
+  /// Of candidates that are forgotten, until the answer to the command under way comes.
+  private(set) var orphans: [CandidateID: Holding] = [:]
+
+  subscript(id: CandidateID) -> Holding? {
+    get {
+      guard Int(id.slot) < entries.count, let entry = entries[Int(id.slot)],
+        entry.generation == id.generation
+      else { return nil }
+      return entry.holding
+    }
+    set {
+      let slot = Int(id.slot)
+      if slot >= entries.count {
+        guard newValue != nil else { return }
+        entries += Array(repeating: nil, count: slot + 1 - entries.count)
+      }
+      guard entries[slot] == nil || entries[slot]!.generation == id.generation else {
+        preconditionFailure("two candidates hold one slot")
+      }
+      entries[slot] = newValue.map { Entry(generation: id.generation, holding: $0) }
+    }
+  }
+
+  /// Sets one aside until its answer comes; its slot may be another's by then.
+  mutating func orphan(_ id: CandidateID) {
+    orphans[id] = self[id]
+    self[id] = nil
+  }
+
+  mutating func adopt(_ id: CandidateID) -> Holding? { orphans.removeValue(forKey: id) }
+
+  /// Every watch is gone.
+  mutating func forgetWatches() {
+    for slot in entries.indices { entries[slot]?.holding.watch = nil }
+  }
+}
