@@ -9,6 +9,28 @@ enum RuleKey: String, CaseIterable {
   case lockType = "lock_type"
   case missingLock = "missing_lock"
   case contents
+  case cursor, layouts, complete, marker
+  case ownerPidfile = "owner_pidfile"
+  case trustPids = "trust_pids"
+  case quiet, quarantine
+  case quarantineYields = "quarantine_yields"
+  case minFree = "min_free"
+  case minFreeInodes = "min_free_inodes"
+  case compaction
+  case retiredAfter = "retired_after"
+  case staleTemporaries = "stale_temporaries"
+
+  func belongs(to kind: KindName) -> Bool {
+    switch self {
+    case .name, .kind, .preset, .root, .enabled, .match, .grace, .owner, .allowShallow,
+      .allowRemote, .lock, .lockType:
+      true
+    case .missingLock, .contents: kind == .spill
+    case .cursor, .layouts, .complete, .marker, .ownerPidfile, .trustPids, .quiet, .quarantine,
+      .quarantineYields, .minFree, .minFreeInodes, .compaction, .retiredAfter, .staleTemporaries:
+      kind == .generations
+    }
+  }
 
   /// What says which rule it is cannot be changed from outside.
   var canBeOverridden: Bool {
@@ -21,18 +43,26 @@ enum RuleKey: String, CaseIterable {
 
 /// Sets of values for a program that is known: what is written in the rule wins.
 enum Preset: String, CaseIterable {
-  case ant
+  case ant, hypaware
 
   var kind: KindName {
     switch self {
     case .ant: .spill
+    case .hypaware: .generations
     }
   }
 }
 
 /// Kinds by the name they are written with.
 enum KindName: String, CaseIterable {
-  case spill
+  case spill, generations
+
+  init(_ kind: Rule.Kind) {
+    switch kind {
+    case .spill: self = .spill
+    case .generations: self = .generations
+    }
+  }
 }
 
 /// Bounds of `grace`: without any the creation of a directory could be hit; a year is a mistake.
@@ -79,21 +109,36 @@ struct RuleSettings {
     if let setting = written[.kind] {
       kindName = KindName(rawValue: try setting.word(of: KindName.allCases.map(\.rawValue)))
     }
+    if let preset, kindName != preset.kind {
+      throw place(of: .kind).error(
+        "preset \(preset.rawValue) is of kind \(preset.kind.rawValue)", "leave kind out")
+    }
     guard let kindName else {
       throw place.error(
         "the rule has no kind",
         "write 'kind: \(KindName.spill.rawValue)', or 'preset: \(Preset.ant.rawValue)'")
     }
+    try refuseKeys(foreignTo: kindName)
     let root = try self.root(preset, context)
     var rule = Rule(
       name: try name(root: root, preset), root: root, match: try match(kindName),
       grace: try written[.grace]?.duration(graceRange) ?? 30 * nanosecondsPerSecond,
       owners: try written[.owner]?.owners(context.user) ?? .users([context.user.euid]),
-      kind: try kind(kindName, preset))
+      kind: try kind(kindName, preset, root: root, context))
     rule.enabled = try written[.enabled]?.bool() ?? true
     rule.allowShallow = try written[.allowShallow]?.bool() ?? false
     rule.allowRemote = try written[.allowRemote]?.bool() ?? false
     return rule
+  }
+
+  private func refuseKeys(foreignTo kind: KindName) throws(ConfigurationError) {
+    // In the order of the keys, so that of several errors always the same one is reported.
+    for key in RuleKey.allCases where written[key] != nil && !key.belongs(to: kind) {
+      let known = RuleKey.allCases.filter { $0.belongs(to: kind) }.map(\.rawValue)
+      throw place(of: key).error(
+        "a rule of kind \(kind.rawValue) has no key \(quoted(key.rawValue))",
+        knownWords(known, near: key.rawValue))
+    }
   }
 
   private func root(_ preset: Preset?, _ context: Context) throws(ConfigurationError) -> String {
@@ -133,6 +178,13 @@ struct RuleSettings {
         throw setting.error("cannot be known: there is no home directory", "write 'root: '")
       }
       return try setting.tidy(try setting.absolute(home + "/.local/share/ant/spill", context))
+    case .hypaware:
+      let expansion = PathExpansion(environment: context.environment, user: context.user)
+      let root: String
+      do { root = try expansion.expand("${HYP_HOME:-~/.hyp}/hypaware/cache") } catch {
+        throw setting.error("cannot be known: \(error.what)", "write 'root: '")
+      }
+      return try setting.tidy(try setting.absolute(root, context))
     }
   }
 
@@ -157,27 +209,33 @@ struct RuleSettings {
     let pattern =
       switch kind {
       case .spill: "spill_*"
+      case .generations: GenerationSettings.defaultMatch
       }
     return try Setting(key: "match", untyped: pattern, file: place.file).glob()
   }
 
-  private func kind(_ kind: KindName, _ preset: Preset?) throws(ConfigurationError) -> Rule.Kind {
+  func lockType() throws(ConfigurationError) -> LockType? {
+    guard let setting = written[.lockType] else { return nil }
+    return LockType(rawValue: try setting.word(of: LockType.allCases.map(\.rawValue)))
+  }
+
+  private func kind(
+    _ kind: KindName, _ preset: Preset?, root: String, _ context: Context
+  ) throws(ConfigurationError) -> Rule.Kind {
     switch kind {
     case .spill:
       var settings = SpillSettings()
       // Its own lock is known; probing one kind less is one thing less that can be misread.
       if preset == .ant { settings.lockType = .flock }
       if let setting = written[.lock] { settings.lock = try setting.entryName() }
-      if let setting = written[.lockType] {
-        let word = try setting.word(of: LockType.allCases.map(\.rawValue))
-        settings.lockType = LockType(rawValue: word) ?? settings.lockType
-      }
+      settings.lockType = try lockType() ?? settings.lockType
       if let setting = written[.missingLock] {
         let word = try setting.word(of: MissingLock.allCases.map(\.rawValue))
         settings.missingLock = MissingLock(rawValue: word) ?? settings.missingLock
       }
       settings.contents = try written[.contents]?.regularExpression()
       return .spill(settings)
+    case .generations: return .generations(try generations(preset, root: root, context))
     }
   }
 }
