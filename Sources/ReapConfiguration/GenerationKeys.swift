@@ -1,6 +1,6 @@
 import ReapRules
 
-// Kind `generations`: its keys, read from what was written, and the preset that knows a writer.
+// Kind `generations`: its keys, read from what was written.
 
 /// No span in a rule is longer; a year is a mistake.
 private let longestSpan: Nanoseconds = 365 * 86400 * nanosecondsPerSecond
@@ -49,11 +49,5 @@ extension RuleSettings {
           1...longestSpan, wanted: "write a duration such as 1h, or off")
       }
     }
-  }
-
-  /// hypaware keeps its pid file in `run`, beside the cache; the root may lie elsewhere than usual.
-  private func hypawarePidfile(root: String) throws(ConfigurationError) -> OwnerPidfile {
-    let parent = root.utf8.lastIndex(of: UInt8(ascii: "/")).map { root[..<$0] } ?? ""
-    return OwnerPidfile(path: parent + "/run/hypaware.pid", startField: "startedAt")
   }
 }

@@ -1,70 +1,5 @@
 import ReapRules
 
-/// The keys of a rule, in the order in which they are printed.
-enum RuleKey: String, CaseIterable {
-  case name, kind, preset, root, enabled, match, grace, owner
-  case allowShallow = "allow_shallow"
-  case allowRemote = "allow_remote"
-  case lock
-  case lockType = "lock_type"
-  case missingLock = "missing_lock"
-  case contents
-  case cursor, layouts, complete, marker
-  case ownerPidfile = "owner_pidfile"
-  case trustPids = "trust_pids"
-  case quiet, quarantine
-  case quarantineYields = "quarantine_yields"
-  case minFree = "min_free"
-  case minFreeInodes = "min_free_inodes"
-  case compaction
-  case retiredAfter = "retired_after"
-  case staleTemporaries = "stale_temporaries"
-
-  func belongs(to kind: KindName) -> Bool {
-    switch self {
-    case .name, .kind, .preset, .root, .enabled, .match, .grace, .owner, .allowShallow,
-      .allowRemote, .lock, .lockType:
-      true
-    case .missingLock, .contents: kind == .spill
-    case .cursor, .layouts, .complete, .marker, .ownerPidfile, .trustPids, .quiet, .quarantine,
-      .quarantineYields, .minFree, .minFreeInodes, .compaction, .retiredAfter, .staleTemporaries:
-      kind == .generations
-    }
-  }
-
-  /// What says which rule it is cannot be changed from outside.
-  var canBeOverridden: Bool {
-    switch self {
-    case .name, .kind, .preset: false
-    default: true
-    }
-  }
-}
-
-/// Sets of values for a program that is known: what is written in the rule wins.
-enum Preset: String, CaseIterable {
-  case ant, hypaware
-
-  var kind: KindName {
-    switch self {
-    case .ant: .spill
-    case .hypaware: .generations
-    }
-  }
-}
-
-/// Kinds by the name they are written with.
-enum KindName: String, CaseIterable {
-  case spill, generations
-
-  init(_ kind: Rule.Kind) {
-    switch kind {
-    case .spill: self = .spill
-    case .generations: self = .generations
-    }
-  }
-}
-
 /// Bounds of `grace`: without any the creation of a directory could be hit; a year is a mistake.
 let graceRange: ClosedRange<Nanoseconds> = 1...(365 * 86400 * nanosecondsPerSecond)
 
@@ -156,36 +91,6 @@ struct RuleSettings {
         "root is '/'", "name a directory that holds only candidates")
     }
     return root
-  }
-
-  private func presetRoot(
-    _ preset: Preset, _ context: Context
-  ) throws(ConfigurationError) -> String {
-    let setting = Setting(
-      key: "root of preset \(preset.rawValue)", value: .sequence([]),
-      place: self.place(of: .preset))
-    switch preset {
-    case .ant:
-      let home = PathExpansion(environment: context.environment, user: context.user).home
-      if let data = context.environment["XDG_DATA_HOME"] {
-        guard !data.isEmpty else {
-          throw setting.error(
-            "cannot be known: XDG_DATA_HOME is set, but empty", "unset it, or write 'root: '")
-        }
-        return try setting.tidy(try setting.absolute(data + "/ant/spill", context))
-      }
-      guard let home else {
-        throw setting.error("cannot be known: there is no home directory", "write 'root: '")
-      }
-      return try setting.tidy(try setting.absolute(home + "/.local/share/ant/spill", context))
-    case .hypaware:
-      let expansion = PathExpansion(environment: context.environment, user: context.user)
-      let root: String
-      do { root = try expansion.expand("${HYP_HOME:-~/.hyp}/hypaware/cache") } catch {
-        throw setting.error("cannot be known: \(error.what)", "write 'root: '")
-      }
-      return try setting.tidy(try setting.absolute(root, context))
-    }
   }
 
   private func name(root: String, _ preset: Preset?) throws(ConfigurationError) -> String {
