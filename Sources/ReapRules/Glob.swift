@@ -1,13 +1,32 @@
-/// A shell pattern over the bytes of a name: `*`, `?`, `[a-z]`, `[!a-z]`, and `\` before a literal.
+/// A shell pattern over the bytes of a name: `*`, `?`, `[a-z]`, `[!a-z]`, `\` before a literal, and two
+/// operators of ksh: `@(a|b)`, one of several patterns, and `+(a|b)`, one or more of them.
 package struct Glob: Hashable, Sendable {
   package let pattern: String
-  private let tokens: [Token]
+  /// A nondeterministic automaton (Thompson, "Regular Expression Search Algorithm", 1968). All of
+  /// its states advance together, so no pattern costs more than its length times the name's.
+  private let program: [Instruction]
 
-  private enum Token: Hashable {
-    case anyRun
-    case anyByte
+  private enum Instruction: Hashable {
+    /// Consumes one byte that the test accepts.
+    case byte(ByteTest)
+    /// Goes on at both places at once.
+    case fork(Int, Int)
+    case jump(Int)
+    case end
+  }
+
+  private enum ByteTest: Hashable {
+    case any
     case literal(UInt8)
     case oneOf(ranges: [ClosedRange<UInt8>], negated: Bool)
+
+    func accepts(_ byte: UInt8) -> Bool {
+      switch self {
+      case .any: true
+      case .literal(let literal): literal == byte
+      case .oneOf(let ranges, let negated): ranges.contains { $0.contains(byte) } != negated
+      }
+    }
   }
 
   /// What is wrong with a pattern, in words for its author.
@@ -15,36 +34,87 @@ package struct Glob: Hashable, Sendable {
     package let reason: String
   }
 
+  /// Groups within groups: more is no pattern that a person wrote.
+  private static let nestingLimit = 16
+
   package init(_ pattern: String) throws(Malformed) {
     guard !pattern.isEmpty else { throw Malformed(reason: "the pattern is empty") }
     self.pattern = pattern
-    self.tokens = try Self.parse(Array(pattern.utf8))
+    var compiler = Compiler(bytes: Array(pattern.utf8))
+    try compiler.sequence(depth: 0)
+    program = compiler.program + [.end]
   }
 
-  private static func parse(_ bytes: [UInt8]) throws(Malformed) -> [Token] {
-    var tokens: [Token] = []
+  /// Translates a pattern as it reads it; addresses are absolute.
+  private struct Compiler {
+    let bytes: [UInt8]
     var index = 0
-    while index < bytes.count {
-      let byte = bytes[index]
-      index += 1
-      switch byte {
-      case UInt8(ascii: "*"):
-        if tokens.last != .anyRun { tokens.append(.anyRun) }
-      case UInt8(ascii: "?"): tokens.append(.anyByte)
-      case UInt8(ascii: "/"): throw Malformed(reason: "a name never contains '/'")
-      case UInt8(ascii: "\\"):
-        guard index < bytes.count else { throw Malformed(reason: "'\\' stands at the end") }
-        tokens.append(.literal(bytes[index]))
+    var program: [Instruction] = []
+
+    init(bytes: [UInt8]) { self.bytes = bytes }
+
+    /// Reads up to the end, or inside a group up to its next `|` or `)`.
+    mutating func sequence(depth: Int) throws(Malformed) {
+      var endsWithRun = false
+      while index < bytes.count {
+        let byte = bytes[index]
+        if depth > 0, byte == UInt8(ascii: "|") || byte == UInt8(ascii: ")") { return }
         index += 1
-      case UInt8(ascii: "["): tokens.append(try parseSet(bytes, &index))
-      default: tokens.append(.literal(byte))
+        let wasRun = endsWithRun
+        endsWithRun = false
+        switch byte {
+        case UInt8(ascii: "*"):
+          endsWithRun = true
+          if !wasRun {
+            let start = program.count
+            program += [.fork(start + 1, start + 3), .byte(.any), .jump(start)]
+          }
+        case UInt8(ascii: "?"): program.append(.byte(.any))
+        case UInt8(ascii: "/"): throw Malformed(reason: "a name never contains '/'")
+        case UInt8(ascii: "\\"):
+          guard index < bytes.count else { throw Malformed(reason: "'\\' stands at the end") }
+          guard bytes[index] != UInt8(ascii: "/") else {
+            throw Malformed(reason: "a name never contains '/'")
+          }
+          program.append(.byte(.literal(bytes[index])))
+          index += 1
+        case UInt8(ascii: "["): program.append(.byte(try Glob.parseSet(bytes, &index)))
+        case UInt8(ascii: "@"), UInt8(ascii: "+"):
+          guard index < bytes.count, bytes[index] == UInt8(ascii: "(") else { fallthrough }
+          index += 1
+          try group(repeats: byte == UInt8(ascii: "+"), depth: depth + 1)
+        default: program.append(.byte(.literal(byte)))
+        }
       }
+      guard depth == 0 else { throw Malformed(reason: "'(' without ')'") }
     }
-    return tokens
+
+    /// Reads a group whose `(` was just passed; every alternative ends with a jump behind it.
+    private mutating func group(repeats: Bool, depth: Int) throws(Malformed) {
+      guard depth <= Glob.nestingLimit else {
+        throw Malformed(reason: "groups are nested more than \(Glob.nestingLimit) deep")
+      }
+      let start = program.count
+      var exits: [Int] = []
+      while true {
+        let fork = program.count
+        program.append(.end)  // a place for the fork to the next alternative
+        try sequence(depth: depth)
+        let isLast = bytes[index] == UInt8(ascii: ")")
+        index += 1
+        exits.append(program.count)
+        program.append(.end)  // a place for the jump to the exit
+        program[fork] = isLast ? .jump(fork + 1) : .fork(fork + 1, program.count)
+        if isLast { break }
+      }
+      let exit = program.count
+      for place in exits { program[place] = .jump(exit) }
+      if repeats { program.append(.fork(start, exit + 1)) }
+    }
   }
 
   /// Reads a set whose `[` was just passed; `index` ends behind its `]`.
-  private static func parseSet(_ bytes: [UInt8], _ index: inout Int) throws(Malformed) -> Token {
+  private static func parseSet(_ bytes: [UInt8], _ index: inout Int) throws(Malformed) -> ByteTest {
     var negated = false
     var ranges: [ClosedRange<UInt8>] = []
     if index < bytes.count, bytes[index] == UInt8(ascii: "!") || bytes[index] == UInt8(ascii: "^") {
@@ -72,38 +142,54 @@ package struct Glob: Hashable, Sendable {
     return .oneOf(ranges: ranges, negated: negated)
   }
 
-  /// Linear in practice: on a mismatch only the latest `*` is widened.
   package func matches(_ name: EntryName) -> Bool {
-    let bytes = name.bytes
-    var position = 0
-    var token = 0
-    var retry: (token: Int, position: Int)?
-    while position < bytes.count {
-      if token < tokens.count {
-        if case .anyRun = tokens[token] {
-          retry = (token + 1, position)
-          token += 1
-          continue
-        }
-        if Self.accepts(tokens[token], bytes[position]) {
-          token += 1
-          position += 1
-          continue
+    var active = States(count: program.count)
+    var next = active
+    activate(0, in: &active)
+    for byte in name.bytes {
+      guard !active.list.isEmpty else { return false }
+      for place in active.list {
+        if case .byte(let test) = program[place], test.accepts(byte) {
+          activate(place + 1, in: &next)
         }
       }
-      guard let widened = retry else { return false }
-      retry = (widened.token, widened.position + 1)
-      (token, position) = (widened.token, widened.position + 1)
+      swap(&active, &next)
+      next.clear()
     }
-    while token < tokens.count, case .anyRun = tokens[token] { token += 1 }
-    return token == tokens.count
+    return active.list.contains(program.count - 1)
   }
 
-  private static func accepts(_ token: Token, _ byte: UInt8) -> Bool {
-    switch token {
-    case .anyRun, .anyByte: true
-    case .literal(let literal): literal == byte
-    case .oneOf(let ranges, let negated): ranges.contains { $0.contains(byte) } != negated
+  /// The places that are reached, each once.
+  private struct States {
+    private(set) var list: [Int] = []
+    private var seen: [Bool]
+
+    init(count: Int) { seen = Array(repeating: false, count: count) }
+
+    /// False where it was there already.
+    mutating func insert(_ place: Int) -> Bool {
+      guard !seen[place] else { return false }
+      seen[place] = true
+      list.append(place)
+      return true
+    }
+
+    mutating func clear() {
+      for place in list { seen[place] = false }
+      list.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Adds a place and all that is reached from it without a byte.
+  private func activate(_ place: Int, in states: inout States) {
+    var pending = [place]
+    while let place = pending.popLast() {
+      guard states.insert(place) else { continue }
+      switch program[place] {
+      case .fork(let first, let second): pending += [second, first]
+      case .jump(let target): pending.append(target)
+      case .byte, .end: break
+      }
     }
   }
 }

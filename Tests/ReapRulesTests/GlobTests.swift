@@ -22,6 +22,50 @@ struct GlobTests {
     #expect(glob(pattern).matches(entryName(text)) == expected)
   }
 
+  @Test(
+    "Groups are one of several patterns, or one or more of them",
+    arguments: [
+      ("@(a|b)", "a", true), ("@(a|b)", "b", true), ("@(a|b)", "ab", false), ("@(a|b)", "c", false),
+      ("x@(a|b)y", "xby", true), ("x@(a|b)y", "xy", false), ("x@(a|)y", "xy", true),
+      ("+([0-9])", "7", true), ("+([0-9])", "123", true), ("+([0-9])", "12x", false),
+      ("v+([0-9]).metadata.json", "v.metadata.json", false),
+      ("v+([0-9]).metadata.json", "v10.metadata.json", true),
+      ("+(ab|c)", "abcab", true), ("+(ab|c)", "aba", false), ("@(a*|b)c", "axxc", true),
+      ("@(x+(a|b)|y)z", "xabbaz", true), ("@(x+(a|b)|y)z", "xz", false), ("+()a", "a", true),
+      ("@", "@", true), ("a+b", "a+b", true), ("a|b", "a|b", true), ("(a)", "(a)", true),
+      (#"@(\||\))"#, "|", true), (#"@(\||\))"#, ")", true), (#"\@(a)"#, "@(a)", true),
+      ("@([|)])", ")", true),
+    ])
+  func groups(pattern: String, text: String, expected: Bool) {
+    #expect(glob(pattern).matches(entryName(text)) == expected)
+  }
+
+  @Test("Names of generations are told from those that merely begin like one")
+  func generations() {
+    let pattern = glob("@(table|table-+([0-9])|epoch=+([0-9]))")
+    for name in ["table", "table-1", "table-1795216876835", "epoch=0", "epoch=17"] {
+      #expect(pattern.matches(entryName(name)), "\(name)")
+    }
+    for name in [
+      "tables_backup", "tables", "table-", "table-1x", "table--1", "xtable", "table1", "table-1-2",
+      "epoch=", "epoch", "epoch=-1", "epoch=1.5", "Table", ".retired", "table\n", "table-１",
+    ] {
+      #expect(!pattern.matches(entryName(name)), "\(name)")
+    }
+  }
+
+  @Test("Groups within groups do not make matching slow, and too many are refused")
+  func nestedGroups() {
+    let name = entryName(String(repeating: "a", count: 254) + "b")
+    #expect(!glob("+(+(+(+(a|aa)|a*)|+(a)))c").matches(name))
+    func nested(_ depth: Int) -> String {
+      String(repeating: "@(", count: depth) + "a" + String(repeating: ")", count: depth)
+    }
+    #expect(glob(nested(16)).matches(entryName("a")))
+    #expect(throws: Glob.Malformed.self) { try Glob(nested(17)) }
+    #expect(throws: Glob.Malformed.self) { try Glob(nested(100_000)) }
+  }
+
   @Test("Names that are no text are matched byte by byte")
   func rawBytes() {
     let raw = EntryName(bytes("spill_") + [0xFF, 0x0A])!
@@ -29,7 +73,11 @@ struct GlobTests {
     #expect(!glob("spill_?").matches(raw) && !glob("?").matches(entryName("é")))
   }
 
-  @Test("A malformed pattern is refused", arguments: ["", "a/b", "[a", "[", "a\\", "[z-a]", "[]"])
+  @Test(
+    "A malformed pattern is refused",
+    arguments: [
+      "", "a/b", "[a", "[", "a\\", "[z-a]", "[]", "@(a", "+(a|b", "@(a|@(b)", "@(a/b)", "a\\/b",
+    ])
   func malformed(pattern: String) {
     #expect(throws: Glob.Malformed.self) { try Glob(pattern) }
   }

@@ -3,6 +3,8 @@ package enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)
   case integer(Int64)
+  /// Finite; JSON has no other.
+  case number(Double)
   case string(String)
   case array([JSONValue])
   case object([(String, JSONValue)])
@@ -20,6 +22,7 @@ package enum JSONValue: Sendable, Equatable {
     case .null: result += "null"
     case .bool(let value): result += value ? "true" : "false"
     case .integer(let value): result += "\(value)"
+    case .number(let value): result += value.isFinite ? "\(value)" : "null"
     case .string(let value): Self.quote(value, to: &result)
     case .array(let values):
       result += "["
