@@ -60,7 +60,7 @@ package final class Reaper {
   /// Claims that may wait for a worker with two descriptors each.
   static let maximumRemovals = 64
   let heldLimit: Int
-  var watchLimitWarned = 0
+  var shortage = Shortage()
   /// Where the watch of an absent root lies, by the root's index.
   var watchedAncestor: [Int: String] = [:]
   private var nextBackstop: Nanoseconds?
@@ -122,6 +122,7 @@ package final class Reaper {
       // After the others, which are older: a scan must have the last word on what is there.
       if hasLost { desynced("the reaper's queue is full") }
       handleDeadlines()
+      relieveShortage()
     }
     inotify.stop()
     pool.drain()
@@ -130,6 +131,7 @@ package final class Reaper {
     {
       removed(index, claimed, result, occasion)
     }
+    reporter.tellUntold(isLast: true)
     reporter.audit?.retry()
     reporter.count { [kept = roots.values.reduce(0) { $0 + $1.schedule.count }] in $0.kept = kept }
   }
@@ -168,8 +170,11 @@ package final class Reaper {
 
   private func handle(_ message: WatchMessage, _ arrival: Nanoseconds) {
     switch message {
-    case .overflow: desynced("the kernel's event queue overflowed")
+    case .overflow:
+      tellOverflow()
+      desynced("the kernel's event queue overflowed")
     case .rebuilt:
+      shortage.unwatched = WaitingLine()
       for watched in sortedRoots {
         for id in watched.holdings.keys { watched.holdings[id]?.watch = nil }
         watched.directoryWatch = nil
@@ -248,6 +253,8 @@ package final class Reaper {
     func consider(_ instant: Nanoseconds?) {
       if let instant { earliest = min(earliest ?? instant, instant) }
     }
+    consider(shortageDeadline())
+    consider(reporter.untoldDue)
     for watched in roots.values {
       consider(watched.schedule.nextDeadline)
       consider(watched.nextPoll)
@@ -264,7 +271,12 @@ package final class Reaper {
       }
       if let poll = watched.nextPoll, poll <= now {
         watched.nextPoll = now + pollInterval(watched.rule)
-        feed(watched, .desynced, now)
+        // For want of watches there is none on the root: its answer brings the scan.
+        if watched.directoryWatch == nil {
+          watchDirectory(watched)
+        } else {
+          feed(watched, .desynced, now)
+        }
       }
     }
     if let instant = nextBackstop, instant <= now {
@@ -274,6 +286,7 @@ package final class Reaper {
         if watched.root == nil { watchDirectory(watched) } else { feed(watched, .backstopDue, now) }
       }
     }
+    reporter.tellUntold()
     if reporter.audit?.isWaiting == true { reporter.audit?.retry() }
   }
 

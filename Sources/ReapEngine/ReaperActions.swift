@@ -182,10 +182,11 @@ extension Reaper {
       return .none
     }
     if holding.isSparse {
-      if holding.watch != nil {
+      if holding.watch != nil, !deservesDescriptor(watched.token(id)) {
         held.descriptor.close()
         return .watched
       }
+      gotDescriptor(watched.token(id))
       holding.isSparse = false
       holding.watchedFile = nil
     }
@@ -203,23 +204,27 @@ extension Reaper {
   private func watch(_ watched: WatchedRoot, _ id: CandidateID) {
     guard var holding = watched.holdings[id], let file = holding.file, let root = watched.root
     else { return feed(watched, .armed(id, false), readClocks().monotonic) }
-    holding.isArming = true
+    let token = watched.token(id)
+    let mustWait = standsInLine(token)
     if heldCount > heldLimit, file.isLock, case .spill(let settings) = watched.rule.kind,
       let name = watched.schedule.name(of: id)
     {
       // Out of descriptors: only closes by writers are told from our own then.
       holding.isSparse = true
+      goWithoutDescriptor(token, file)
       let path = "\(root.descriptor.procPath)/\(String(decoding: name.bytes, as: UTF8.self))"
-      inotify.watch(
-        path: "\(path)/\(settings.lock.display)", token: watched.token(id), .writers)
+      if !mustWait {
+        inotify.watch(path: "\(path)/\(settings.lock.display)", token: token, .writers)
+      }
       file.descriptor.close()  // at once: while a scan lasts, no answer is read
       holding.file = nil
       heldCount -= 1
-      sayDescriptorLimit(watched)
-    } else {
-      inotify.watch(path: file.descriptor.procPath, token: watched.token(id), .heldFile)
+    } else if !mustWait {
+      inotify.watch(path: file.descriptor.procPath, token: token, .heldFile)
     }
+    holding.isArming = !mustWait
     watched.holdings[id] = holding
+    if mustWait { feed(watched, .armed(id, false), readClocks().monotonic) }
   }
 
   func armed(
@@ -233,27 +238,17 @@ extension Reaper {
       return
     }
     holding.isArming = false
+    var success = false
     switch result {
-    case .success(let handle): holding.watch = handle
-    case .failure(let failure):
-      if failure.code == ENOSPC { warnOfWatchLimit(1) }
+    case .success(let handle):
+      holding.watch = handle
+      success = true
+      watchAnswered(watched.token(id), refusedBy: nil)
+    case .failure(let failure): watchAnswered(watched.token(id), refusedBy: failure.code)
     }
     watched.holdings[id] = holding
     if holding.isOrphaned { return release(watched, id) }
-    var success = false
-    if case .success = result { success = true }
     feed(watched, .armed(id, success), arrival)
-  }
-
-  private func sayDescriptorLimit(_ watched: WatchedRoot) {
-    guard !watched.saidSparse else { return }
-    watched.saidSparse = true
-    logger.warning(
-      """
-      the limit of open files (\(heldLimit + Self.reservedDescriptors)) is reached: further \
-      directories of \(watched.path) are watched without a descriptor, and an owner there \
-      that locks a file opened read-only is seen by the backstop only; raise LimitNOFILE
-      """)
   }
 
   /// Ends the watch first: one that the kernel ends leaks its record in the library.
@@ -264,9 +259,14 @@ extension Reaper {
       watched.holdings[id] = holding
       return
     }
-    if let watch = holding.watch { inotify.unwatch(watch, token: watched.token(id)) }
     if holding.watchedFile != nil, !holding.isSparse { heldCount -= 1 }
-    holding.file?.descriptor.close()
+    if let watch = holding.watch {
+      inotify.unwatch(
+        watch, token: watched.token(id), closing: holding.file?.descriptor.number)
+    } else {
+      holding.file?.descriptor.close()
+    }
     watched.holdings[id] = nil
+    leaveShortage(watched.token(id), holding)
   }
 }
