@@ -105,7 +105,9 @@ package struct Examination: Sendable {
       let clocks = readClocks()
       switch judge(evidence, rule: rule, now: Now(wall: clocks.wall, monotonic: clocks.monotonic)) {
       case .verdict(let verdict): return verdict
-      case .gather(.lock): evidence.lock = gathering.gatherLock()
+      case .gather(.lock):
+        evidence.lock = gathering.gatherLock()
+        if gathering.wasReplaced { return .unsure(.replaced) }
       case .gather(.surroundings):
         evidence.surroundings = surroundings.look(below: root.path(of: gathering.name))
       case .gather(.inside):

@@ -35,6 +35,8 @@ struct SpillGathering {
   var held: HeldFile?
   /// The directory itself, once its inside was asked for.
   var directory: Descriptor?
+  /// Somebody swapped the lock file while it was opened: looking again will tell.
+  var wasReplaced = false
   /// Whether we hold the lock on `held`.
   var isLocked = false
 
@@ -80,6 +82,7 @@ struct SpillGathering {
       held = opened
       guard try status(of: file).identity == facts.identity else {
         drop()
+        wasReplaced = true
         return .unknown("the lock file was replaced while it was opened")
       }
       switch attempt(opened) {
