@@ -73,12 +73,14 @@ private let attackProgram = """
                   os.mkdir(name + b"/dir")
               except OSError:
                   pass
-              for other in (b"/link", b"/other", b"/dir", b"/link", b"/other") * 20:
+              others = (b"/link", b"/other", b"/dir", b"/link", b"/other") if number < 4 else (b"/other",) * 5
+              for other in others * 20:
                   swaps += swap(name + b"/.lock", name + other)
-              if swap(name + b"/.lock", b"spill_1_%d/.lock" % ((number + 1) % 8)):
-                  swaps += 1
-      # A link in place of a lock file is refused for good: in the end each one is a file again.
-      for name in [b"spill_1_%d" % n for n in range(8)]:
+              if number % 4 < 3:
+                  swaps += swap(name + b"/.lock", b"spill_1_%d/.lock" % (number + 1))
+      # A link in place of a lock file is refused for good: in the end each one is a file again. The
+      # second four had files in all places, and are dead without another event.
+      for name in [b"spill_1_%d" % n for n in range(4)]:
           try:
               os.mkdir(name + b"/away")
               os.rename(name + b"/.lock", name + b"/away/lock")
