@@ -60,7 +60,7 @@ package final class Reaper {
   /// Claims that may wait for a worker with two descriptors each.
   static let maximumRemovals = 64
   let heldLimit: Int
-  var watchLimitWarned = 0
+  var shortage = Shortage()
   /// Where the watch of an absent root lies, by the root's index.
   var watchedAncestor: [Int: String] = [:]
   private var nextBackstop: Nanoseconds?
@@ -125,6 +125,7 @@ package final class Reaper {
       if hasLost { desynced("the reaper's queue is full") }
       handleDeadlines()
       for watched in scanning { continueScan(watched) }
+      relieveShortage()
       inotify.flush()
     }
     inotify.stop()
@@ -134,6 +135,7 @@ package final class Reaper {
     {
       removed(index, claimed, result, occasion)
     }
+    reporter.tellUntold(isLast: true)
     reporter.audit?.retry()
     reporter.count { [kept = roots.values.reduce(0) { $0 + $1.schedule.count }] in $0.kept = kept }
   }
@@ -172,8 +174,11 @@ package final class Reaper {
 
   private func handle(_ message: WatchMessage, _ arrival: Nanoseconds) {
     switch message {
-    case .overflow: desynced("the kernel's event queue overflowed")
+    case .overflow:
+      tellOverflow()
+      desynced("the kernel's event queue overflowed")
     case .rebuilt:
+      shortage.unwatched = WaitingLine()
       for watched in sortedRoots {
         watched.holdings.forgetWatches()
         watched.directoryWatch = nil
@@ -252,6 +257,8 @@ package final class Reaper {
     func consider(_ instant: Nanoseconds?) {
       if let instant { earliest = min(earliest ?? instant, instant) }
     }
+    consider(shortageDeadline())
+    consider(reporter.untoldDue)
     for watched in roots.values {
       consider(watched.schedule.nextDeadline)
       consider(watched.nextPoll)
@@ -268,7 +275,12 @@ package final class Reaper {
       }
       if let poll = watched.nextPoll, poll <= now {
         watched.nextPoll = now + pollInterval(watched.rule)
-        feed(watched, .desynced, now)
+        // For want of watches there is none on the root: its answer brings the scan.
+        if watched.directoryWatch == nil {
+          watchDirectory(watched)
+        } else {
+          feed(watched, .desynced, now)
+        }
       }
     }
     if let instant = nextBackstop, instant <= now {
@@ -278,6 +290,7 @@ package final class Reaper {
         if watched.root == nil { watchDirectory(watched) } else { feed(watched, .backstopDue, now) }
       }
     }
+    reporter.tellUntold()
     if reporter.audit?.isWaiting == true { reporter.audit?.retry() }
   }
 

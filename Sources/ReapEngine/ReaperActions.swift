@@ -234,10 +234,11 @@ extension Reaper {
     }
     var holding = watched.holdings[id] ?? Holding()
     if holding.isSparse {
-      if holding.watch != nil {
+      if holding.watch != nil, !deservesDescriptor(watched.token(id)) {
         held.descriptor.close()
         return .watched
       }
+      gotDescriptor(watched.token(id))
       holding.isSparse = false
       holding.setWatchedFile(nil)
     }
@@ -255,19 +256,23 @@ extension Reaper {
   private func watch(_ watched: WatchedRoot, _ id: CandidateID) {
     guard var holding = watched.holdings[id], let file = holding.file
     else { return feed(watched, .armed(id, false), readMonotonic()) }
-    holding.isArming = true
-    watched.arming += 1
+    let token = watched.token(id)
     if heldCount > heldLimit, file.isLock {
       // Out of descriptors: this one is closed once the watch is there, and only closes by writers
       // are told from our own then.
       holding.isSparse = true
       heldCount -= 1
-      sayDescriptorLimit(watched)
+      goWithoutDescriptor(token, file)
     }
-    inotify.watch(
-      path: file.descriptor.procPath, token: watched.token(id),
-      holding.isSparse ? .writers : .heldFile)
+    holding.isArming = !standsInLine(token)
     watched.holdings[id] = holding
+    guard holding.isArming else {
+      feed(watched, .armed(id, false), readMonotonic())
+      return closeSparse(watched, id)
+    }
+    watched.arming += 1
+    inotify.watch(
+      path: file.descriptor.procPath, token: token, holding.isSparse ? .writers : .heldFile)
   }
 
   func armed(
@@ -277,10 +282,8 @@ extension Reaper {
     watched.arming -= 1
     defer { announce(watched) }
     if let orphan = watched.holdings.adopt(id) {
-      if case .success(let handle) = result {
-        inotify.unwatch(handle, token: watched.token(id))
-      }
-      return close(orphan)
+      if case .success = result { watchIsFree() }
+      return close(orphan, watch: try? result.get(), watched.token(id))
     }
     guard var holding = watched.holdings[id] else { return }
     holding.isArming = false
@@ -289,39 +292,37 @@ extension Reaper {
     case .success(let handle):
       holding.watch = handle
       success = true
-    case .failure(let failure):
-      if failure.code == ENOSPC { warnOfWatchLimit(1) }
+      watchAnswered(watched.token(id), refusedBy: nil)
+    case .failure(let failure): watchAnswered(watched.token(id), refusedBy: failure.code)
     }
     watched.holdings[id] = holding
     feed(watched, .armed(id, success), arrival)
-    if let kept = watched.holdings[id], kept.isSparse, let file = kept.file {
-      file.descriptor.close()
-      watched.holdings[id]?.file = nil
-    }
-  }
-
-  private func sayDescriptorLimit(_ watched: WatchedRoot) {
-    guard !watched.saidSparse else { return }
-    watched.saidSparse = true
-    logger.warning(
-      """
-      the limit of open files (\(heldLimit + Self.reservedDescriptors)) is reached: further \
-      directories of \(watched.path) are watched without a descriptor, and an owner there \
-      that locks a file opened read-only is seen by the backstop only; raise LimitNOFILE
-      """)
+    closeSparse(watched, id)
   }
 
   /// Ends the watch first: one that the kernel ends leaks its record in the library.
   private func release(_ watched: WatchedRoot, _ id: CandidateID) {
     guard let holding = watched.holdings[id] else { return }
+    leaveShortage(watched.token(id), holding)
     if holding.isArming { return watched.holdings.orphan(id) }
-    if let watch = holding.watch { inotify.unwatch(watch, token: watched.token(id)) }
     watched.holdings[id] = nil
-    close(holding)
+    close(holding, watch: holding.watch, watched.token(id))
   }
 
-  private func close(_ holding: Holding) {
+  private func close(_ holding: Holding, watch: WatchHandle?, _ token: UInt64) {
     if holding.isWatchedFileKnown, !holding.isSparse { heldCount -= 1 }
-    holding.file?.descriptor.close()
+    if let watch {
+      inotify.unwatch(watch, token: token, closing: holding.file?.descriptor.number)
+    } else {
+      holding.file?.descriptor.close()
+    }
+  }
+
+  /// Of a candidate that is watched without a descriptor, the one it was watched through.
+  private func closeSparse(_ watched: WatchedRoot, _ id: CandidateID) {
+    guard let holding = watched.holdings[id], holding.isSparse, let file = holding.file
+    else { return }
+    file.descriptor.close()
+    watched.holdings[id]?.file = nil
   }
 }

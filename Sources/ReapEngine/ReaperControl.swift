@@ -1,4 +1,5 @@
 import OwnedDirectories
+import Watching
 
 /// A running reaper, seen from other threads.
 package struct ReaperControl: Sendable {
@@ -12,8 +13,12 @@ package struct ReaperControl: Sendable {
   package static func start(
     _ options: Reaper.Options, reporter: Reporter, descriptorLimit: Int
   ) throws -> ReaperControl {
-    let reaper = try Reaper(
-      options: options, reporter: reporter, descriptorLimit: descriptorLimit)
+    let reaper: Reaper
+    do {
+      reaper = try Reaper(options: options, reporter: reporter, descriptorLimit: descriptorLimit)
+    } catch let failure as INotifyThread.StartFailure {
+      throw InstanceFailure(failure)
+    }
     try reaper.open()
     let mailbox = reaper.mailbox
     guard let thread = Thread.start(named: "reaper", { reaper.run() }) else {

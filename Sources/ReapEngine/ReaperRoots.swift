@@ -92,9 +92,14 @@ extension Reaper {
       return
     }
     switch result {
-    case .success(let handle): watched.directoryWatch = handle
+    case .success(let handle):
+      watched.directoryWatch = handle
+      if watched.isUnwatched {
+        watched.isUnwatched = false
+        watched.nextPoll = nil
+      }
     case .failure(let failure):
-      if failure.code == ENOSPC { warnOfWatchLimit(1) }
+      pollUnwatched(watched, failure.code)
       complain(watched, "\(watched.path) cannot be watched: \(errorText(failure.code))")
       if failure.code == ENOENT { return watchDirectory(watched) }
     }
@@ -158,22 +163,6 @@ extension Reaper {
       """
       watching \(watched.path) (rule \(watched.rule.name)): \(live) live, \(young) young, \
       \(watched.startupOrphans) orphaned\(kept > 0 ? ", \(kept) kept for other reasons" : "")
-      """)
-  }
-
-  func warnOfWatchLimit(_ affected: Int) {
-    watchLimitWarned += affected
-    // Once, and again each time the number doubles.
-    guard watchLimitWarned & (watchLimitWarned - 1) == 0 else { return }
-    let path = "/proc/sys/fs/inotify/max_user_watches"
-    let value = (try? readWhole(path)).map {
-      String(decoding: $0.prefix { $0 > 32 }, as: UTF8.self)
-    }
-    logger.warning(
-      """
-      the limit of inotify watches, fs.inotify.max_user_watches = \(value ?? "?"), is reached: \
-      \(watchLimitWarned) directories are seen by the backstop only; \
-      raise it with sysctl fs.inotify.max_user_watches=N
       """)
   }
 }

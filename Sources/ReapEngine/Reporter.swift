@@ -11,6 +11,14 @@ package final class Reporter: Sendable {
   /// What was said of each path, so that a refusal is in the audit once and not in a loop.
   private static let rememberedPaths = 100_000
   private let said = Mutex<[[UInt8]: String]>([:])
+  /// By rule and root: what tells of no deletion is told at a bounded rate.
+  private let budgets = Mutex<[BudgetKey: RefusalBudget]>([:])
+
+  private struct BudgetKey: Hashable {
+    let rule: String
+    let kind: String
+    let root: String
+  }
 
   package init(audit: AuditLog?, logger: Logger) {
     self.audit = audit
@@ -60,6 +68,7 @@ package final class Reporter: Sendable {
 
   func putBack(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
     counts.withLock { $0.restored += 1 }
+    guard mayTell(place.rule) else { return }
     audit?.append(record(.restored, verdict.reason, evidence, place))
     logger.notice(
       "put back under its own name: \(verdict.reason.explanation)",
@@ -72,9 +81,8 @@ package final class Reporter: Sendable {
       said.withLock { if !$0.isEmpty { $0[place.path] = nil } }
       return
     }
-    if once(
-      record(.refused, verdict.reason, evidence, place), verdict.reason.explanation, .info)
-    {
+    let record = record(.refused, verdict.reason, evidence, place)
+    if once(record, verdict.reason.explanation, .info, within: place.rule) {
       counts.withLock { $0.refused += 1 }
     }
   }
@@ -82,7 +90,7 @@ package final class Reporter: Sendable {
   func failed(_ error: SystemError, _ evidence: Evidence, _ place: Place) {
     var record = record(.failed, .unreadable, evidence, place)
     record.evidence = .object([("error", .string("\(error)"))])
-    if once(record, "\(error)", .warning) { counts.withLock { $0.failed += 1 } }
+    if once(record, "\(error)", .warning, within: place.rule) { counts.withLock { $0.failed += 1 } }
   }
 
   package func forget(_ path: [UInt8]) {
@@ -99,7 +107,9 @@ package final class Reporter: Sendable {
   }
 
   @discardableResult
-  private func once(_ record: AuditRecord, _ message: String, _ level: Logger.Level) -> Bool {
+  private func once(
+    _ record: AuditRecord, _ message: String, _ level: Logger.Level, within budget: Rule? = nil
+  ) -> Bool {
     let key = "\(record.action) \(record.reason)"
     let isNew = said.withLock { said in
       // Names whose end went unseen stay; rather tell some twice than remember without bound.
@@ -107,9 +117,50 @@ package final class Reporter: Sendable {
       return said.updateValue(key, forKey: record.path) != key
     }
     guard isNew else { return false }
+    if let budget, !mayTell(budget) { return true }
     audit?.append(record)
     logger.log(level: level, "\(message)", metadata: ["path": "\(displayText(record.path))"])
     return true
+  }
+}
+
+extension Reporter {
+  private func mayTell(_ rule: Rule) -> Bool {
+    let key = BudgetKey(rule: rule.name, kind: rule.kind.name, root: rule.root)
+    let now = readMonotonic()
+    return budgets.withLock { $0[key, default: RefusalBudget()].spend(now: now) }
+  }
+
+  /// Monotonic; when `tellUntold` has something to say.
+  package var untoldDue: Nanoseconds? {
+    budgets.withLock { $0.isEmpty ? nil : $0.values.compactMap(\.due).min() }
+  }
+
+  /// One line for all that was refused or put back beyond the budget of its rule.
+  ///
+  /// - Parameter isLast: nothing follows, so what is not due yet is told too.
+  package func tellUntold(isLast: Bool = false) {
+    let now = readMonotonic()
+    let told = budgets.withLock { budgets in
+      budgets.keys.compactMap { key in
+        budgets[key]!.tell(now: now, isLast: isLast).map { (key, $0) }
+      }
+    }
+    for (key, count) in told {
+      audit?.append(
+        AuditRecord(
+          wall: readClocks().wall, action: .refused, rule: key.rule, kind: key.kind,
+          path: Array(key.root.utf8), reason: "refusals-not-told", trigger: .rescan,
+          evidence: .object([
+            ("count", .integer(Int64(count))),
+            ("told_per_minute", .integer(Int64(RefusalBudget.perWindow))),
+          ])))
+      logger.warning(
+        """
+        \(count) more refusals in \(key.root) were counted and not told one by one: somebody makes \
+        names there that reapd may not remove
+        """)
+    }
   }
 }
 

@@ -55,6 +55,7 @@ package final class Sweep: Sendable {
     }
     for name in names { pool.submit { self.examine(name, reporting) } }
     pool.drain()
+    reporter.tellUntold(isLast: true)
     return findings.withLock {
       $0.sorted { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
     }

@@ -39,7 +39,8 @@ final class WatchedRoot {
   var nextPoll: Nanoseconds?
   /// What was last said about why it cannot be opened.
   var complaint: String?
-  var saidSparse = false
+  /// The root's own watch was refused for want of watches, so it is polled.
+  var isUnwatched = false
   /// Orphans that the first scan found.
   var startupOrphans = 0
   /// Examinations under way on workers.

@@ -17,11 +17,13 @@ package final class INotifyThread: @unchecked Sendable {
 
   package struct StartFailure: Error, CustomStringConvertible {
     package let description: String
+    /// The errno, where one says why.
+    package var code: Int32 = 0
   }
 
   private enum Command: Sendable {
     case watch(path: String, token: UInt64, WatchPurpose)
-    case unwatch(WatchHandle, token: UInt64)
+    case unwatch(WatchHandle, token: UInt64, closing: Int32?)
     case stop
   }
 
@@ -91,8 +93,11 @@ package final class INotifyThread: @unchecked Sendable {
   }
 
   /// Ends a watch. Do so before the file goes: a watch that the kernel ends leaks its record.
-  package func unwatch(_ handle: WatchHandle, token: UInt64) {
-    post(.unwatch(handle, token: token))
+  ///
+  /// - Parameter closing: a descriptor of the watched file that is given up with it. Closed any
+  ///   earlier it could be the last one, and the kernel would be first.
+  package func unwatch(_ handle: WatchHandle, token: UInt64, closing: Int32? = nil) {
+    post(.unwatch(handle, token: token, closing: closing))
   }
 
   /// Ends the thread and waits for it.
@@ -165,7 +170,9 @@ package final class INotifyThread: @unchecked Sendable {
           sink(answers, arrival)
           answers = []
         }
-      case .unwatch(let handle, let token): remove(handle, token)
+      case .unwatch(let handle, let token, let descriptor):
+        remove(handle, token)
+        if let descriptor { close(descriptor) }
       case .stop: return false
       }
     }
@@ -302,9 +309,7 @@ package final class INotifyThread: @unchecked Sendable {
     let before = Self.inotifyDescriptors()
     guard inotifytools_initialize() != 0 else {
       let code = inotifytools_error()
-      let limit =
-        code == EMFILE ? " (fs.inotify.max_user_instances is reached: raise it with sysctl)" : ""
-      throw StartFailure(description: "no inotify instance: \(Self.text(code))\(limit)")
+      throw StartFailure(description: "no inotify instance: \(Self.text(code))", code: code)
     }
     guard let found = Self.inotifyDescriptors().subtracting(before).first else {
       throw StartFailure(

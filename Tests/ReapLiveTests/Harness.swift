@@ -145,20 +145,21 @@ let buildDirectory: String = {
   return ".build/debug"
 }()
 
-/// `reapd watch --json` on roots, with an audit file of its own.
+/// `reapd watch --json` on roots, with an audit file of its own; a wrapper, such as prlimit, runs it.
 final class Watcher {
   let background: Background
   let auditPath: String
 
   init(
     _ roots: [String], grace: String? = "200ms", in scratch: Scratch, arguments: [String] = [],
-    environment: [String: String] = [:], waitForStart: Bool = true
+    environment: [String: String] = [:], waitForStart: Bool = true, wrapper: [String] = []
   ) throws {
     auditPath = scratch.path + "/audit.jsonl"
     var words = ["watch", "--json", "--audit-log", auditPath]
     if let grace { words += ["--grace", grace] }
+    let command = wrapper + [reapdBinary] + words + arguments + roots
     background = try Background(
-      reapdBinary, words + arguments + roots, in: scratch, environment: environment)
+      command[0], Array(command[1...]), in: scratch, environment: environment)
     if waitForStart {
       let background = background
       #expect(

@@ -67,5 +67,16 @@ package func probeOpen(_ file: Descriptor) -> OpenProbe {
   return errno == EAGAIN || errno == EBUSY ? .open : .unknown("lease: \(errorText(errno))")
 }
 
+/// Whether anybody has a file open for writing, by a read lease that is given back at once: the
+/// kernel grants it only while nobody does. Where it cannot tell: false.
+package func isOpenForWriting(_ file: Descriptor) -> Bool {
+  let lease = Int32(shim_F_SETLEASE)
+  if retrying({ shim_fcntl(file.number, lease, Int32(F_RDLCK)) }) == 0 {
+    _ = shim_fcntl(file.number, lease, Int32(F_UNLCK))
+    return false
+  }
+  return errno == EAGAIN || errno == EBUSY
+}
+
 /// Takes the BSD lock on a root directory that makes this process its only reaper.
 package func tryLockRoot(_ root: Descriptor) -> LockAttempt { tryLock(root, .flock) }

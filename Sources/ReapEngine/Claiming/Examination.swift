@@ -107,6 +107,7 @@ package struct Examination: Sendable {
   func tryOwnersLock(_ file: HeldFile) -> LockAttempt {
     switch rule.kind {
     case .spill(let settings): tryLock(file.descriptor, settings.lockType)
+    case .generations(let settings): tryLock(file.descriptor, settings.lockType)
     }
   }
 

@@ -11,10 +11,6 @@ package func spillNameTime(_ name: EntryName) -> Nanoseconds? {
   return overflow ? nil : stamp
 }
 
-private func isDigit(_ byte: UInt8) -> Bool {
-  byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
-}
-
 /// Takes the digits at the front; nil where there is none, or they do not fit.
 private func takeDecimal(_ bytes: inout ArraySlice<UInt8>) -> Int64? {
   guard let first = bytes.first, isDigit(first) else { return nil }

@@ -213,7 +213,8 @@ package struct Schedule: Sendable {
     guard let candidate = candidate(id) else { return [] }
     let again = candidate.state == .armingAgain
     slots[Int(id.slot)]!.state = .waiting
-    lookOnceMore(id.slot)
+    // Without a watch a second look would ask for it again, and so on ten times a second.
+    if success { lookOnceMore(id.slot) }
     return success || again ? look(id.slot, candidate.trigger) : []
   }
 
