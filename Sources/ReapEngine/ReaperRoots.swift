@@ -130,6 +130,7 @@ extension Reaper {
       logger.notice("\(watched.path) is gone; waiting for it to come back")
     }
     endDirectoryWatches(watched)
+    endObstacles { $0.root == watched.index }
     watched.incarnation &+= 1
     watched.root = nil
     watched.examination = nil

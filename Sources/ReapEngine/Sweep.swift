@@ -84,6 +84,7 @@ package final class Sweep: Sendable {
       add(name, .unsure(.unreadable), evidence, failure: error)
     case .claimed(let claimed):
       Removal.start(claimed, on: pool) { claimed, result in
+        result.obstacle?.directory.close()
         self.reporter.reaped(claimed, result, occasion)
       }
       add(name, claimed.verdict, claimed.evidence)

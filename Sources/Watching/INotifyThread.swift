@@ -160,6 +160,7 @@ package final class INotifyThread: @unchecked Sendable {
       case .ancestor: IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
       case .writers: IN_CLOSE_WRITE
+      case .obstacle: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB | Self.directoryFlags
       }
     let name = unusedName(path)
     guard unsafe inotifytools_watch_file(name, mask) != 0 else {
@@ -245,7 +246,7 @@ package final class INotifyThread: @unchecked Sendable {
       return messages += all.map { .lost(token: $0) }
     }
     guard directories.contains(descriptor) else {
-      if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE) != 0 {
+      if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB) != 0 {
         messages += all.map { .closed(token: $0) }
       }
       return

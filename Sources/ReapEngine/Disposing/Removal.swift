@@ -12,6 +12,8 @@ package struct RemovalResult: Sendable {
   package var files: Int64 = 0
   /// The first thing that could not be removed; nil when everything is gone.
   package var failure: SystemError?
+  /// Where it may succeed once something changes; its descriptor is the receiver's to close.
+  package var obstacle: Obstacle?
 }
 
 /// The removal of one claimed directory.
@@ -74,6 +76,23 @@ package final class Removal: Sendable {
     self.claimed = claimed
     self.pool = pool
     self.done = done
+  }
+
+  /// Unlinks, and remembers the first thing that flags or permissions protect.
+  private func unlink(
+    _ name: EntryName, at directory: Descriptor, isDirectory: Bool
+  ) throws(SystemError) {
+    do {
+      try OwnedDirectories.unlink(name, at: directory, isDirectory: isDirectory)
+    } catch {
+      if Obstacle.explains(error) {
+        state.withLock { state in
+          guard state.result.obstacle == nil else { return }
+          state.result.obstacle = Obstacle(name, in: directory)
+        }
+      }
+      throw error
+    }
   }
 
   private func fail(_ error: SystemError) {
