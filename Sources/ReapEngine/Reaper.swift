@@ -185,8 +185,13 @@ package final class Reaper {
         feed(watched, .mountsChanged, arrival)
       }
     case .entry(let token, let name, _, let change):
-      guard let watched = roots[WatchedRoot.root(of: token)], token == watched.directoryToken
-      else { return }
+      guard let watched = roots[WatchedRoot.root(of: token)] else { return }
+      if token == watched.ancestorToken, change == .removed {
+        let isRoot = watched.path.utf8.reversed().starts(with: name.reversed())
+        if isRoot, !checkPlace(watched) { watchDirectory(watched) }
+        return
+      }
+      guard token == watched.directoryToken else { return }
       guard watched.root != nil else { return tryAttach(watched) }
       entry(watched, name, change, arrival)
     case .closed(let token):

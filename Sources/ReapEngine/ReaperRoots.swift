@@ -44,8 +44,10 @@ extension Reaper {
     guard watched.root != nil else { return }
     var ancestor = watched.path[...]
     while let slash = ancestor.lastIndex(of: "/"), slash != ancestor.startIndex {
+      let isParent = ancestor.endIndex == watched.path.endIndex
       ancestor = ancestor[..<slash]
-      inotify.watch(path: ancestor + "/", token: watched.ancestorToken, .ancestor)
+      inotify.watch(
+        path: ancestor + "/", token: watched.ancestorToken, isParent ? .parent : .ancestor)
     }
   }
 

@@ -158,6 +158,7 @@ package final class INotifyThread: @unchecked Sendable {
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
           | Self.directoryFlags
       case .ancestor: IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
+      case .parent: IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
       case .writers: IN_CLOSE_WRITE
       case .obstacle: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB | Self.directoryFlags
@@ -174,7 +175,9 @@ package final class INotifyThread: @unchecked Sendable {
     } else {
       tokens[descriptor] = token
     }
-    if purpose == .directory || purpose == .ancestor { directories.insert(descriptor) }
+    if purpose == .directory || purpose == .ancestor || purpose == .parent {
+      directories.insert(descriptor)
+    }
     return .success(WatchHandle(instance: instance, descriptor: descriptor))
   }
 

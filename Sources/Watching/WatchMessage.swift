@@ -37,6 +37,9 @@ package enum WatchPurpose: Sendable {
   case directory
   /// A directory above one that matters, in case it is moved away.
   case ancestor
+  /// The one right above a directory that is held open: only here the kernel tells that it was
+  /// removed, since IN_DELETE_SELF waits for the last descriptor to be closed (seen on 6.18).
+  case parent
   /// A file that we keep open ourselves: every close of it is somebody else's.
   case heldFile
   /// A directory in which something cannot be removed: whoever changes that closes something there,
