@@ -57,6 +57,7 @@ package final class Reaper {
   var nextIndex = 0
   var heldCount = 0
   var removalsInFlight = 0
+  var obstacles = Obstacles()
   /// Claims that may wait for a worker with two descriptors each.
   static let maximumRemovals = 64
   let heldLimit: Int
@@ -64,7 +65,7 @@ package final class Reaper {
   /// Where the watch of an absent root lies, by the root's index.
   var watchedAncestor: [Int: String] = [:]
   private var nextBackstop: Nanoseconds?
-  private var isStopping = false
+  var isStopping = false
 
   /// Starts the inotify thread; call it before many descriptors are open.
   init(options: Options, reporter: Reporter, descriptorLimit: Int) throws {
@@ -185,6 +186,7 @@ package final class Reaper {
         watched.ancestorWatches = []
         watchDirectory(watched)
       }
+      watchObstaclesAgain()
     case .mountsChanged:
       for watched in sortedRoots {
         checkPlace(watched)
@@ -192,11 +194,17 @@ package final class Reaper {
         feed(watched, .mountsChanged, arrival)
       }
     case .entry(let token, let name, _, let change):
-      guard let watched = roots[WatchedRoot.root(of: token)], token == watched.directoryToken
-      else { return }
+      guard let watched = roots[WatchedRoot.root(of: token)] else { return }
+      if token == watched.ancestorToken, change == .removed {
+        let isRoot = watched.path.utf8.reversed().starts(with: name.reversed())
+        if isRoot, !checkPlace(watched) { watchDirectory(watched) }
+        return
+      }
+      guard token == watched.directoryToken else { return }
       guard watched.root != nil else { return tryAttach(watched) }
       entry(watched, name, change, arrival)
     case .closed(let token):
+      if let number = WatchedRoot.obstacle(of: token) { return obstacleTouched(number, arrival) }
       guard let watched = roots[WatchedRoot.root(of: token)],
         let id = WatchedRoot.candidate(of: token)
       else { return }
@@ -212,6 +220,9 @@ package final class Reaper {
         watchDirectory(watched)
       }
     case .armed(let token, let result):
+      if let number = WatchedRoot.obstacle(of: token) {
+        return obstacleArmed(number, token, result, arrival)
+      }
       guard let watched = roots[WatchedRoot.root(of: token)] else {
         if case .success(let handle) = result { inotify.unwatch(handle, token: token) }
         return
@@ -238,6 +249,7 @@ package final class Reaper {
       feed(watched, .appeared(name, created: false, .created), arrival)
     case .removed:
       if let root = watched.root { reporter.forget(root.path(of: name)) }
+      endObstacles { $0.root == watched.index && $0.name == name }
       feed(watched, .vanished(name), arrival)
     }
   }
@@ -263,12 +275,14 @@ package final class Reaper {
       consider(watched.schedule.nextDeadline)
       consider(watched.nextPoll)
     }
+    consider(obstacles.nextDeadline)
     if reporter.audit?.isWaiting == true { consider(readMonotonic() + Self.auditRetry) }
     return earliest
   }
 
   private func handleDeadlines() {
     let now = readMonotonic()
+    attemptDueRemovals(now)
     for watched in roots.values {
       if let deadline = watched.schedule.nextDeadline, deadline <= now {
         feed(watched, .tick, now)

@@ -168,12 +168,18 @@ extension Reaper {
       _ = keep(watched, id, nil)
       let reason: Reason = error.call == "rename" ? .removalFailed : .unreadable
       feed(watched, .examined(id, .kept(reason, recheckAfter: nil, .none)), now)
+      if reason == .removalFailed, Obstacle.explains(error),
+        let obstacle = Obstacle(nil, in: root.descriptor, named: examine.name.bytes)
+      {
+        wait(at: obstacle, watched, examine.name)
+      }
     case .rootMoved:
       _ = keep(watched, id, nil)
       detach(watched)
       watchDirectory(watched)
     case .gone:
       _ = keep(watched, id, nil)
+      endObstacles { $0.root == watched.index && $0.name == examine.name }
       feed(watched, .examined(id, .settled), now)
     case .putBack(let verdict, let evidence, _):
       reporter.putBack(verdict, evidence, place)
@@ -217,11 +223,19 @@ extension Reaper {
     removalsInFlight -= 1
     reporter.reaped(claimed, result, occasion)
     reporter.audit?.retry()
-    guard let watched = roots[index] else { return }
-    watched.claims.remove(claimed.name)
-    if result.failure != nil {
-      feed(watched, .removalFailed(claimed.name), readMonotonic())
+    guard let watched = roots[index], watched.root != nil else {
+      roots[index]?.claims.remove(claimed.name)
+      result.obstacle?.directory.close()
+      return
     }
+    watched.claims.remove(claimed.name)
+    guard result.failure != nil else {
+      return endObstacles {
+        $0.root == index && ($0.name == claimed.name || $0.name == claimed.original)
+      }
+    }
+    feed(watched, .removalFailed(claimed.name), readMonotonic())
+    if let obstacle = result.obstacle { wait(at: obstacle.renewed(), watched, claimed.name) }
   }
 
   // MARK: - Holding and watching

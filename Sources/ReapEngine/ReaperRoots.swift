@@ -44,8 +44,10 @@ extension Reaper {
     guard watched.root != nil else { return }
     var ancestor = watched.path[...]
     while let slash = ancestor.lastIndex(of: "/"), slash != ancestor.startIndex {
+      let isParent = ancestor.endIndex == watched.path.endIndex
       ancestor = ancestor[..<slash]
-      inotify.watch(path: ancestor + "/", token: watched.ancestorToken, .ancestor)
+      inotify.watch(
+        path: ancestor + "/", token: watched.ancestorToken, isParent ? .parent : .ancestor)
     }
   }
 
@@ -135,6 +137,7 @@ extension Reaper {
       logger.notice("\(watched.path) is gone; waiting for it to come back")
     }
     endDirectoryWatches(watched)
+    endObstacles { $0.root == watched.index }
     watched.incarnation &+= 1
     watched.root = nil
     watched.examination = nil

@@ -10,7 +10,7 @@ package final class Reporter: Sendable {
   private let counts = Mutex(Summary())
   /// What was said of each path, so that a refusal is in the audit once and not in a loop.
   private static let rememberedPaths = 100_000
-  private let said = Mutex<[[UInt8]: String]>([:])
+  private let said = Mutex<[[UInt8]: Set<String>]>([:])
   /// By rule and root: what tells of no deletion is told at a bounded rate.
   private let budgets = Mutex<[BudgetKey: RefusalBudget]>([:])
 
@@ -42,7 +42,7 @@ package final class Reporter: Sendable {
     counts.withLock {
       $0.bytes += result.bytes
       $0.files += result.files
-      if result.failure == nil { $0.reaped += 1 } else { $0.failed += 1 }
+      if result.failure == nil { $0.reaped += 1 }
       if occasion.trigger == .backstop { $0.backstopNeeded += 1 }
     }
     guard let failure = result.failure else {
@@ -57,7 +57,7 @@ package final class Reporter: Sendable {
     record.evidence = .object([
       ("error", .string("\(failure)")), ("claimed_as", .string(claimed.name.display)),
     ])
-    once(record, "cannot remove: \(failure)", .warning)
+    if once(record, "cannot remove: \(failure)", .warning) { counts.withLock { $0.failed += 1 } }
   }
 
   func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
@@ -88,7 +88,8 @@ package final class Reporter: Sendable {
   }
 
   func failed(_ error: SystemError, _ evidence: Evidence, _ place: Place) {
-    var record = record(.failed, .unreadable, evidence, place)
+    let reason: Reason = error.call == "rename" ? .removalFailed : .unreadable
+    var record = record(.failed, reason, evidence, place)
     record.evidence = .object([("error", .string("\(error)"))])
     if once(record, "\(error)", .warning, within: place.rule) { counts.withLock { $0.failed += 1 } }
   }
@@ -114,7 +115,8 @@ package final class Reporter: Sendable {
     let isNew = said.withLock { said in
       // Names whose end went unseen stay; rather tell some twice than remember without bound.
       if said.count > Self.rememberedPaths { said.removeAll() }
-      return said.updateValue(key, forKey: record.path) != key
+      // All of it, not the last: a mount that comes and goes would have each told in turn.
+      return said[record.path, default: []].insert(key).inserted
     }
     guard isNew else { return false }
     if let budget, !mayTell(budget) { return true }

@@ -85,6 +85,7 @@ package final class Sweep: Sendable {
       add(name, .unsure(.unreadable), evidence, failure: error)
     case .claimed(let claimed):
       Removal.start(claimed, on: pool) { claimed, result in
+        result.obstacle?.directory.close()
         self.reporter.reaped(claimed, result, occasion)
       }
       add(name, claimed.verdict, claimed.evidence)
@@ -102,37 +103,28 @@ package final class Sweep: Sendable {
 
   private func allocatedBytes(of name: EntryName) -> Int64? {
     var bytes: Int64 = 0
-    var counted: Set<UInt64> = []
+    var links = HardLinks()
     guard var descent = try? TreeDescent(from: root.descriptor) else { return nil }
     defer { descent.abandon() }
     do throws(SystemError) {
       try descent.enter(name)
-      var isListed = false
       while descent.depth > 0 {
-        if !isListed {
-          var listing = DirectoryListing(descent.current)
-          defer { listing.finish() }
-          while true {
-            let batch = try listing.nextBatch()
-            guard !batch.isEmpty else { break }
-            for entry in batch {
-              guard let facts = try? status(of: entry.name, at: descent.current) else { continue }
-              if facts.type == .directory { descent.addSubdirectories([entry.name]) }
-              if facts.links == 1 || facts.type == .directory
-                || counted.insert(facts.identity.inode).inserted
-              {
-                bytes += facts.allocated
-              }
-            }
-          }
-          isListed = true
-        }
         if let next = descent.nextSubdirectory() {
           try descent.enter(next)
-          isListed = false
-        } else {
-          _ = try descent.leave()
+          continue
         }
+        let batch = try descent.nextBatch()
+        guard !batch.isEmpty else {
+          try descent.leave()
+          continue
+        }
+        var subdirectories: [DirectoryEntry] = []
+        for entry in batch {
+          guard let facts = try? status(of: entry.name, at: descent.current) else { continue }
+          if facts.type == .directory { subdirectories.append(entry) }
+          if facts.type == .directory || links.isCounted(facts) { bytes += facts.allocated }
+        }
+        descent.add(subdirectories)
       }
     } catch {
       return nil

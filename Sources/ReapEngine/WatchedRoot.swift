@@ -71,12 +71,23 @@ final class WatchedRoot {
 
   var ancestorToken: UInt64 { directoryToken - 1 << 28 }
 
+  static func obstacleToken(root: Int, number: UInt32) -> UInt64 {
+    UInt64(root) << 52 | UInt64(CandidateID.slotMask - 2) << 28 | UInt64(number)
+  }
+
+  /// Nil for a token of anything else.
+  static func obstacle(of token: UInt64) -> UInt32? {
+    let slot = UInt32(truncatingIfNeeded: token >> 28) & CandidateID.slotMask
+    guard slot == CandidateID.slotMask - 2 else { return nil }
+    return UInt32(truncatingIfNeeded: token) & CandidateID.generationMask
+  }
+
   static func root(of token: UInt64) -> Int { Int(token >> 52) }
 
-  /// Nil for the token of a directory or ancestor watch.
+  /// Nil for the token of a directory, ancestor or obstacle watch.
   static func candidate(of token: UInt64) -> CandidateID? {
     let slot = UInt32(truncatingIfNeeded: token >> 28) & CandidateID.slotMask
-    guard slot < CandidateID.slotMask - 1 else { return nil }
+    guard slot < CandidateID.slotMask - 2 else { return nil }
     return CandidateID(
       slot: slot, generation: UInt32(truncatingIfNeeded: token) & CandidateID.generationMask)
   }

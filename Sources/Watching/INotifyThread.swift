@@ -189,8 +189,10 @@ package final class INotifyThread: @unchecked Sendable {
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
           | Self.directoryFlags
       case .ancestor: IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
+      case .parent: IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
       case .writers: IN_CLOSE_WRITE
+      case .obstacle: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB | Self.directoryFlags
       }
     let name = unusedName(path)
     guard unsafe inotifytools_watch_file(name, mask) != 0 else {
@@ -204,7 +206,9 @@ package final class INotifyThread: @unchecked Sendable {
     } else {
       tokens[descriptor] = token
     }
-    if purpose == .directory || purpose == .ancestor { directories.insert(descriptor) }
+    if purpose == .directory || purpose == .ancestor || purpose == .parent {
+      directories.insert(descriptor)
+    }
     return .success(WatchHandle(instance: instance, descriptor: descriptor))
   }
 
@@ -276,7 +280,7 @@ package final class INotifyThread: @unchecked Sendable {
       return messages += all.map { .lost(token: $0) }
     }
     guard directories.contains(descriptor) else {
-      if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE) != 0 {
+      if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB) != 0 {
         messages += all.map { .closed(token: $0) }
       }
       return

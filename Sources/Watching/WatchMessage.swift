@@ -6,7 +6,7 @@ package enum WatchMessage: Sendable, Equatable {
 
   /// An entry of a watched directory appeared or went.
   case entry(token: UInt64, name: [UInt8], isDirectory: Bool, Change)
-  /// Somebody closed the watched file.
+  /// Somebody closed the watched file or, for `.obstacle`, anything in the watched directory.
   case closed(token: UInt64)
   /// Answer to `watch`: the handle to end it with, or the errno that prevented it.
   case armed(token: UInt64, Result<WatchHandle, WatchFailure>)
@@ -37,8 +37,14 @@ package enum WatchPurpose: Sendable {
   case directory
   /// A directory above one that matters, in case it is moved away.
   case ancestor
+  /// The one right above a directory that is held open: only here the kernel tells that it was
+  /// removed, since IN_DELETE_SELF waits for the last descriptor to be closed (seen on 6.18).
+  case parent
   /// A file that we keep open ourselves: every close of it is somebody else's.
   case heldFile
+  /// A directory in which something cannot be removed: whoever changes that closes something there,
+  /// or changes a mode.
+  case obstacle
   /// A file that we open and close now and then: only closes by writers are somebody else's.
   case writers
 }

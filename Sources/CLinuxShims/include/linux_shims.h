@@ -36,6 +36,7 @@ const char *shim_error_text(int code);
 enum {
   shim_AT_EMPTY_PATH = 0x1000,
   shim_AT_NO_AUTOMOUNT = 0x800,
+  shim_O_PATH = 0x200000,
   shim_F_SETLEASE = 1024,
   shim_RESOLVE_NO_XDEV = 0x01,
   shim_RESOLVE_NO_MAGICLINKS = 0x02,

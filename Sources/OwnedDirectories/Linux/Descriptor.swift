@@ -65,15 +65,25 @@ package func openFile(
   if follow == .within {
     resolve |= UInt64(shim_RESOLVE_BENEATH | shim_RESOLVE_NO_XDEV)
   }
+  // openat2(2) takes nothing but CLOEXEC, DIRECTORY and NOFOLLOW beside O_PATH.
+  let terminal = openFlags & Int32(shim_O_PATH) == 0 ? O_NOCTTY : 0
   // NO_SYMLINKS fails with ELOOP also for O_PATH|O_NOFOLLOW on a link, which is what is wanted.
   let number = unsafe withCPath(path) { pointer in
     retrying {
       unsafe shim_openat2(
-        directory.number, pointer, flags(openFlags | O_CLOEXEC | O_NOCTTY), 0, resolve)
+        directory.number, pointer, flags(openFlags | O_CLOEXEC | terminal), 0, resolve)
     }
   }
   guard number >= 0 else { throw SystemError("open", displayPath(path)) }
   return Descriptor(number: number)
+}
+
+/// Opens a directory for nothing but its status: neither this nor closing it raises an event.
+package func openDirectoryPath(
+  _ path: [UInt8], at directory: Descriptor
+) throws(SystemError) -> Descriptor {
+  try openFile(
+    path, at: directory, Int32(shim_O_PATH) | O_DIRECTORY | O_NOFOLLOW, follow: .within)
 }
 
 /// Opens an absolute path, no component of which may be a link.

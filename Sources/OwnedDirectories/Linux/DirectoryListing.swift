@@ -9,8 +9,17 @@ package enum EntryKind: Sendable {
   case unknown
 }
 
-/// Reads an open directory from its beginning, a buffer at a time: bounded memory at any width,
-/// and entries may be removed between batches.
+/// One entry as getdents64(2) gives it.
+package struct DirectoryEntry: Sendable {
+  package let name: EntryName
+  package let kind: EntryKind
+  package let inode: UInt64
+  /// Where a listing goes on behind this entry (d_off): good for any descriptor of the directory.
+  package let next: Int64
+}
+
+/// Reads an open directory, a buffer at a time: bounded memory at any width, and entries may be
+/// removed between batches.
 @safe package struct DirectoryListing {
   /// One getdents64(2) call's worth: about 1,000 entries of usual length.
   package static let bufferSize = 32768
@@ -19,21 +28,19 @@ package enum EntryKind: Sendable {
   private var buffer: UnsafeMutableRawBufferPointer
 
   /// The buffer lives until `finish()`.
-  package init(_ directory: Descriptor) {
+  ///
+  /// - Parameter position: the beginning, or `next` of an entry that was listed before.
+  package init(_ directory: Descriptor, from position: Int64 = 0) {
     self.directory = directory
     unsafe self.buffer = .allocate(byteCount: Self.bufferSize, alignment: 8)
-    rewind()
+    _ = lseek(directory.number, Int(position), SEEK_SET)
   }
 
   package func finish() { unsafe buffer.deallocate() }
 
-  package func rewind() { _ = lseek(directory.number, 0, SEEK_SET) }
-
   /// The next entries; empty at the end.
-  package mutating func nextBatch() throws(SystemError) -> [(
-    name: EntryName, kind: EntryKind, inode: UInt64
-  )] {
-    var entries: [(name: EntryName, kind: EntryKind, inode: UInt64)] = []
+  package mutating func nextBatch() throws(SystemError) -> [DirectoryEntry] {
+    var entries: [DirectoryEntry] = []
     // A batch of nothing but "." and ".." is not the end.
     while entries.isEmpty {
       let size = retrying {
@@ -55,7 +62,10 @@ package enum EntryKind: Sendable {
             case DT_UNKNOWN: .unknown
             default: .other
             }
-          unsafe entries.append((name, kind, record.loadUnaligned(as: UInt64.self)))
+          unsafe entries.append(
+            DirectoryEntry(
+              name: name, kind: kind, inode: record.loadUnaligned(as: UInt64.self),
+              next: record.loadUnaligned(fromByteOffset: 8, as: Int64.self)))
         }
         offset += length
       }

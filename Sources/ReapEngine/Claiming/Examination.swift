@@ -152,7 +152,7 @@ package struct Examination: Sendable {
   ) -> Result {
     gathering.unlock()
     if let claimName, claiming, evidence.entry.type == .directory, !evidence.entry.isMountPoint,
-      verdict.reason != .recentlyChanged
+      !verdict.reason.delaysRemoval
     {
       // A claim on something that is not dead: its own name is given back if that is free.
       if (try? rename(name, to: claimName.original, at: root.descriptor)) != nil {
@@ -182,6 +182,13 @@ package struct Examination: Sendable {
     Evidence(
       entry: .init(name: name, type: .other, owner: .max, isMountPoint: false),
       clocks: .init(firstSeen: firstSeen))
+  }
+}
+
+extension Reason {
+  /// Nobody owns it, and it is in the middle of being removed: what is in the way will pass.
+  fileprivate var delaysRemoval: Bool {
+    self == .recentlyChanged || self == .mountInside || self == .surroundingsUnknown
   }
 }
 

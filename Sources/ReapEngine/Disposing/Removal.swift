@@ -12,6 +12,8 @@ package struct RemovalResult: Sendable {
   package var files: Int64 = 0
   /// The first thing that could not be removed; nil when everything is gone.
   package var failure: SystemError?
+  /// Where it may succeed once something changes; its descriptor is the receiver's to close.
+  package var obstacle: Obstacle?
 }
 
 /// The removal of one claimed directory.
@@ -25,8 +27,7 @@ package final class Removal: Sendable {
 
   private struct State {
     var result = RemovalResult()
-    /// Inodes with several names, already counted.
-    var counted: Set<UInt64> = []
+    var links = HardLinks()
     var nodes = 0
   }
 
@@ -77,6 +78,23 @@ package final class Removal: Sendable {
     self.done = done
   }
 
+  /// Unlinks, and remembers the first thing that flags or permissions protect.
+  private func unlink(
+    _ name: EntryName, at directory: Descriptor, isDirectory: Bool
+  ) throws(SystemError) {
+    do {
+      try OwnedDirectories.unlink(name, at: directory, isDirectory: isDirectory)
+    } catch {
+      if Obstacle.explains(error) {
+        state.withLock { state in
+          guard state.result.obstacle == nil else { return }
+          state.result.obstacle = Obstacle(name, in: directory)
+        }
+      }
+      throw error
+    }
+  }
+
   private func fail(_ error: SystemError) {
     guard error.code != ENOENT else { return }  // somebody else was faster
     state.withLock { if $0.result.failure == nil { $0.result.failure = error } }
@@ -87,18 +105,25 @@ package final class Removal: Sendable {
   // MARK: - One directory
 
   private func process(_ node: Node) {
+    var listing = DirectoryListing(node.descriptor)
     do {
-      for name in try emptyOfFiles(node.descriptor, isTop: node.parent == nil) {
-        if let child = open(name, in: node) {
-          node.pending.add(1, ordering: .relaxed)
-          pool.submit { self.process(child) }
-        } else {
-          try removeByDescent(name, in: node.descriptor)
+      while true {
+        let batch = try listing.nextBatch()
+        guard !batch.isEmpty else { break }
+        let spared = node.parent == nil ? claimed.lastFile : nil
+        for entry in removeFiles(batch, in: node.descriptor, sparing: spared) {
+          if let child = open(entry.name, in: node) {
+            node.pending.add(1, ordering: .relaxed)
+            pool.submit { self.process(child) }
+          } else {
+            removeByDescent(entry.name, in: node.descriptor)
+          }
         }
       }
     } catch {
       fail(error)
     }
+    listing.finish()
     finish(node)
   }
 
@@ -175,11 +200,11 @@ package final class Removal: Sendable {
 
   // MARK: - Without a node of its own
 
-  private func removeByDescent(_ name: EntryName, in parent: Descriptor) throws(SystemError) {
+  private func removeByDescent(_ name: EntryName, in parent: Descriptor) {
     do {
       try removeContents(of: name, in: parent)
-    } catch  where error.code == ENOENT {
-      return
+    } catch {
+      return fail(error)
     }
     removeEmptied(name, in: parent)
   }
@@ -188,53 +213,52 @@ package final class Removal: Sendable {
     var descent = try TreeDescent(from: parent)
     defer { descent.abandon() }
     try descent.enter(name)
-    descent.addSubdirectories(try emptyOfFiles(descent.current, isTop: false))
-    while descent.depth > 0 {
+    while true {
       if let next = descent.nextSubdirectory() {
-        do {
-          try descent.enter(next)
-          descent.addSubdirectories(try emptyOfFiles(descent.current, isTop: false))
-        } catch {
-          guard descent.depth > 1 || error.code != ESTALE else { throw error }
-          fail(error)
-        }
-      } else {
-        let left = try descent.leave()
-        guard descent.depth > 0 else { return }
-        do {
-          try unlink(left, at: descent.current, isDirectory: true)
-        } catch {
+        do { try descent.enter(next) } catch { fail(error) }
+        continue
+      }
+      var batch: [DirectoryEntry] = []
+      do { batch = try descent.nextBatch() } catch { fail(error) }
+      guard batch.isEmpty else {
+        descent.add(removeFiles(batch, in: descent.current))
+        continue
+      }
+      let left = try descent.leave()
+      guard descent.depth > 0 else { return }
+      do {
+        try unlink(left.name, at: descent.current, isDirectory: true)
+      } catch {
+        if error.code == ENOTEMPTY, left.attempt < Self.attempts, !hasFailed {
+          do { try descent.enter(left.name, attempt: left.attempt + 1) } catch { fail(error) }
+        } else {
           fail(error)
         }
       }
     }
   }
 
-  /// Unlinks every entry that is no directory; returns the names of the others. In order of inode
-  /// within a batch, which spares a disk some seeking.
-  private func emptyOfFiles(
-    _ directory: Descriptor, isTop: Bool
-  ) throws(SystemError) -> [EntryName] {
-    var subdirectories: [EntryName] = []
-    var listing = DirectoryListing(directory)
-    defer { listing.finish() }
-    while true {
-      let batch = try listing.nextBatch().sorted { $0.inode < $1.inode }
-      guard !batch.isEmpty else { return subdirectories }
-      for entry in batch {
-        if isTop, entry.name == claimed.lastFile, entry.kind != .directory { continue }
-        do {
-          let facts = try status(of: entry.name, at: directory)
-          if facts.type == .directory {
-            subdirectories.append(entry.name)
-          } else {
-            try remove(entry.name, facts: facts, in: directory)
-          }
-        } catch {
-          fail(error)
+  /// Unlinks every entry that is no directory; returns the others. In order of inode, which spares
+  /// a disk some seeking.
+  private func removeFiles(
+    _ batch: [DirectoryEntry], in directory: Descriptor, sparing spared: EntryName? = nil
+  ) -> [DirectoryEntry] {
+    var isDirectory = [Bool](repeating: false, count: batch.count)
+    for index in batch.indices.sorted(by: { batch[$0].inode < batch[$1].inode }) {
+      let entry = batch[index]
+      if entry.name == spared, entry.kind != .directory { continue }
+      do {
+        let facts = try status(of: entry.name, at: directory)
+        if facts.type == .directory {
+          isDirectory[index] = true
+        } else {
+          try remove(entry.name, facts: facts, in: directory)
         }
+      } catch {
+        fail(error)
       }
     }
+    return batch.indices.filter { isDirectory[$0] }.map { batch[$0] }
   }
 
   private func remove(
@@ -251,9 +275,7 @@ package final class Removal: Sendable {
     }
     state.withLock { state in
       state.result.files += 1
-      if known.links == 1 || state.counted.insert(known.identity.inode).inserted {
-        state.result.bytes += known.allocated
-      }
+      if state.links.isCounted(known) { state.result.bytes += known.allocated }
     }
   }
 }

@@ -169,57 +169,51 @@ struct SpillGathering {
     var descent = try TreeDescent(from: directory)
     defer { descent.abandon() }
     if probing { inside.newestChange = try status(of: directory).change }
-    var isListed = false
     while true {
-      if !isListed {
-        try list(&descent, probing: probing, into: &inside)
-        if inside.foreignEntry != nil && !probing { return inside }
-        if case .open = inside.openness { return inside }
-        isListed = true
-      }
       if let next = descent.nextSubdirectory() {
         do {
           try descent.enter(next)
-          isListed = false
         } catch  where error.code == ENOENT {
           continue
         }
+      } else if try list(&descent, probing: probing, into: &inside) {
+        if inside.foreignEntry != nil && !probing { return inside }
+        if case .open = inside.openness { return inside }
       } else if descent.depth > 0 {
-        _ = try descent.leave()
+        try descent.leave()
       } else {
         return inside
       }
     }
   }
 
+  /// Looks at the next entries of the current directory; false at its end.
   private mutating func list(
     _ descent: inout TreeDescent, probing: Bool, into inside: inout Evidence.Inside
-  ) throws(SystemError) {
-    var listing = DirectoryListing(descent.current)
-    defer { listing.finish() }
-    while true {
-      let batch = try listing.nextBatch()
-      guard !batch.isEmpty else { return }
-      for entry in batch {
-        if descent.depth == 0, entry.name == settings.lock { continue }
-        if let contents, inside.foreignEntry == nil, !contents.matches(entry.name) {
-          inside.foreignEntry = entry.name.display
-          if !probing { return }
-        }
-        let facts: FileStatus
-        do {
-          facts = try status(of: entry.name, at: descent.current)
-        } catch  where error.code == ENOENT {
-          continue
-        }
-        if facts.type == .directory { descent.addSubdirectories([entry.name]) }
-        guard probing else { continue }
-        inside.newestChange = max(inside.newestChange ?? facts.change, facts.change)
-        guard facts.type == .regular, inside.openness == .nothingOpen else { continue }
-        inside.openness = try probe(entry.name, facts, in: descent.current)
-        if case .open = inside.openness { return }
+  ) throws(SystemError) -> Bool {
+    let batch = try descent.nextBatch()
+    var subdirectories: [DirectoryEntry] = []
+    for entry in batch {
+      if descent.depth == 0, entry.name == settings.lock { continue }
+      if let contents, inside.foreignEntry == nil, !contents.matches(entry.name) {
+        inside.foreignEntry = entry.name.display
+        if !probing { return true }
       }
+      let facts: FileStatus
+      do {
+        facts = try status(of: entry.name, at: descent.current)
+      } catch  where error.code == ENOENT {
+        continue
+      }
+      if facts.type == .directory { subdirectories.append(entry) }
+      guard probing else { continue }
+      inside.newestChange = max(inside.newestChange ?? facts.change, facts.change)
+      guard facts.type == .regular, inside.openness == .nothingOpen else { continue }
+      inside.openness = try probe(entry.name, facts, in: descent.current)
+      if case .open = inside.openness { return true }
     }
+    descent.add(subdirectories)
+    return !batch.isEmpty
   }
 
   private mutating func probe(

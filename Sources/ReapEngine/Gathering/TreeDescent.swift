@@ -2,43 +2,92 @@ import Glibc
 package import OwnedDirectories
 package import ReapRules
 
-/// A walk down a tree by descriptors, without recursion: any depth, with a bounded number of them
-/// open. Levels far above are closed and opened again through `..`, identity compared.
+/// A walk down a tree by descriptors, without recursion: any depth and any width, with a bounded
+/// number of descriptors and names in memory. Levels far above are closed and opened again through
+/// `..`, identity compared; their listing goes on where it was.
 package struct TreeDescent {
-  package struct Level {
-    package let name: EntryName?
-    package let identity: FileIdentity
-    package var descriptor: Descriptor?
-    /// Subdirectories still to be visited.
-    package var remaining: [EntryName] = []
+  private struct Level {
+    let name: EntryName?
+    let identity: FileIdentity
+    /// How often it was entered before, as `enter` was told.
+    let attempt: Int
+    var descriptor: Descriptor?
+    /// Subdirectories of the batch listed last, in the order of the listing.
+    var subdirectories: [DirectoryEntry] = []
+    /// How many of those were taken.
+    var taken = 0
+    /// Where its listing goes on.
+    var position: Int64 = 0
+    var isListed = false
+    /// Where its listing went on when it was last forgotten.
+    var resumedAt: Int64?
+
+    /// Forgets the names that wait: they are listed again from behind the one taken last. Where
+    /// that would not get further than the last time (names with one position), they are given up.
+    mutating func forgetNames() {
+      if taken > 0, taken < subdirectories.count, subdirectories[taken - 1].next != resumedAt {
+        position = subdirectories[taken - 1].next
+        resumedAt = position
+        isListed = false
+      }
+      subdirectories = []
+      taken = 0
+    }
   }
 
   /// How many of the innermost levels stay open.
   private static let openLevels = 16
 
-  package private(set) var levels: [Level]
+  private var levels: [Level]
 
   /// Starts at an open directory, which stays the caller's to close.
   package init(from directory: Descriptor) throws(SystemError) {
     let facts = try status(of: directory)
-    levels = [Level(name: nil, identity: facts.identity, descriptor: directory)]
+    levels = [Level(name: nil, identity: facts.identity, attempt: 0, descriptor: directory)]
   }
 
   package var current: Descriptor { levels[levels.count - 1].descriptor! }
   package var depth: Int { levels.count - 1 }
 
-  /// Takes the next subdirectory to be visited, if there is one on this level.
-  package mutating func nextSubdirectory() -> EntryName? {
-    levels[levels.count - 1].remaining.popLast()
+  // MARK: - Listing
+
+  /// The next entries of the current directory; empty at the end, and from then on.
+  package mutating func nextBatch() throws(SystemError) -> [DirectoryEntry] {
+    let level = levels.count - 1
+    guard !levels[level].isListed else { return [] }
+    // Set first: what cannot be read is not tried for ever.
+    levels[level].isListed = true
+    var listing = DirectoryListing(current, from: levels[level].position)
+    defer { listing.finish() }
+    let batch = try listing.nextBatch()
+    if let last = batch.last {
+      levels[level].position = last.next
+      levels[level].isListed = false
+    }
+    return batch
   }
 
-  package mutating func addSubdirectories(_ names: [EntryName]) {
-    levels[levels.count - 1].remaining += names
+  /// Has subdirectories of the batch listed last visited; in the order of the listing.
+  package mutating func add(_ subdirectories: [DirectoryEntry]) {
+    let level = levels.count - 1
+    levels[level].subdirectories.removeFirst(levels[level].taken)
+    levels[level].taken = 0
+    levels[level].subdirectories += subdirectories
   }
+
+  /// Takes the next subdirectory to be visited, if there is one on this level.
+  package mutating func nextSubdirectory() -> EntryName? {
+    let level = levels.count - 1
+    guard levels[level].taken < levels[level].subdirectories.count else { return nil }
+    defer { levels[level].taken += 1 }
+    return levels[level].subdirectories[levels[level].taken].name
+  }
+
+  // MARK: - Moving
 
   /// Opens a subdirectory and makes it the current one. Links, mount points and anything outside
   /// are refused by the kernel.
-  package mutating func enter(_ name: EntryName) throws(SystemError) {
+  package mutating func enter(_ name: EntryName, attempt: Int = 1) throws(SystemError) {
     let child = try openFile(
       name.bytes, at: current, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
     let facts: FileStatus
@@ -48,18 +97,22 @@ package struct TreeDescent {
       child.close()
       throw error
     }
-    levels.append(Level(name: name, identity: facts.identity, descriptor: child))
+    levels.append(
+      Level(name: name, identity: facts.identity, attempt: attempt, descriptor: child))
     let outer = levels.count - 1 - Self.openLevels
     if outer > 0, let descriptor = levels[outer].descriptor {
       descriptor.close()
       levels[outer].descriptor = nil
+      levels[outer].forgetNames()
     }
   }
 
-  /// Goes back to the level above; returns the name of the one that was left.
+  /// Goes back to the level above; returns the name of the one that was left, and the attempt it
+  /// was entered for.
   ///
   /// - Throws: ESTALE when `..` is not the directory that was come from: somebody moved it.
-  package mutating func leave() throws(SystemError) -> EntryName {
+  @discardableResult
+  package mutating func leave() throws(SystemError) -> (name: EntryName, attempt: Int) {
     let left = levels.removeLast()
     defer { left.descriptor?.close() }
     if levels[levels.count - 1].descriptor == nil {
@@ -70,7 +123,7 @@ package struct TreeDescent {
       }
       levels[levels.count - 1].descriptor = parent
     }
-    return left.name!
+    return (left.name!, left.attempt)
   }
 
   /// Closes what is open, the starting directory apart.
