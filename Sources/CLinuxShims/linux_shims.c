@@ -62,6 +62,7 @@ int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out) {
   out->mnt_id = raw.stx_mnt_id;
   out->birth_ns = (int64_t)raw.stx_btime.tv_sec * 1000000000 + raw.stx_btime.tv_nsec;
   out->change_ns = (int64_t)raw.stx_ctime.tv_sec * 1000000000 + raw.stx_ctime.tv_nsec;
+  out->modification_ns = (int64_t)raw.stx_mtime.tv_sec * 1000000000 + raw.stx_mtime.tv_nsec;
   return 0;
 }
 
@@ -77,3 +78,5 @@ const char *shim_error_text(int code) {
 int shim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 void shim_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int shim_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }

@@ -188,6 +188,9 @@ package final class INotifyThread: @unchecked Sendable {
       case .directory:
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
           | Self.directoryFlags
+      case .partition:
+        IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
+          | IN_CLOSE_WRITE | Self.directoryFlags
       case .ancestor: IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .parent: IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
@@ -206,7 +209,7 @@ package final class INotifyThread: @unchecked Sendable {
     } else {
       tokens[descriptor] = token
     }
-    if purpose == .directory || purpose == .ancestor || purpose == .parent {
+    if [.directory, .partition, .ancestor, .parent].contains(purpose) {
       directories.insert(descriptor)
     }
     return .success(WatchHandle(instance: instance, descriptor: descriptor))
@@ -297,6 +300,8 @@ package final class INotifyThread: @unchecked Sendable {
       change = .movedOut
     } else if mask & IN_DELETE != 0 {
       change = .removed
+    } else if mask & IN_CLOSE_WRITE != 0 {
+      change = .written
     } else {
       return
     }

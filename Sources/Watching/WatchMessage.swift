@@ -2,6 +2,8 @@
 package enum WatchMessage: Sendable, Equatable {
   package enum Change: Sendable, Equatable {
     case created, movedIn, movedOut, removed
+    /// A file was closed by somebody who had it open for writing.
+    case written
   }
 
   /// An entry of a watched directory appeared or went.
@@ -35,6 +37,8 @@ package struct WatchFailure: Error, Equatable, Sendable {
 package enum WatchPurpose: Sendable {
   /// Entries coming and going in a directory.
   case directory
+  /// The same, and files in it that were written in place.
+  case partition
   /// A directory above one that matters, in case it is moved away.
   case ancestor
   /// The one right above a directory that is held open: only here the kernel tells that it was

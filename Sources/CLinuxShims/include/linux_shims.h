@@ -20,12 +20,14 @@ ssize_t shim_getdents64(int fd, void *buffer, size_t size);
 struct shim_statx {
   uint32_t mode, uid, nlink, attributes_known, is_mount_root, has_birth;
   uint64_t ino, blocks512, size, dev, mnt_id;
-  int64_t birth_ns, change_ns;
+  int64_t birth_ns, change_ns, modification_ns;
 };
 int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out);
 
 // renameat2(2) with RENAME_NOREPLACE; 0, or -1 with errno.
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
+// pidfd_open(2): a descriptor, or -1 with errno.
+int shim_pidfd_open(pid_t pid);
 // eventfd(2), close-on-exec and non-blocking.
 int shim_eventfd(void);
 // Names the calling thread for ps and top; at most 15 bytes.
