@@ -47,6 +47,7 @@ extension Rule {
       lines.append("lock_type: \(settings.lockType.rawValue)")
       lines.append("missing_lock: \(settings.missingLock.rawValue)")
       lines.append(settings.contents.map { "contents: " + yamlText($0) } ?? "# contents: anything")
+    case .generations(let settings): lines += settings.yamlLines
     }
     return lines
   }
@@ -73,6 +74,7 @@ extension Rule {
         ("missing_lock", .string(settings.missingLock.rawValue)),
         ("contents", settings.contents.map(JSONValue.string) ?? .null),
       ]
+    case .generations(let settings): members += settings.jsonMembers
     }
     return .object(members)
   }
@@ -86,12 +88,12 @@ extension Rule {
 }
 
 /// A path that expansion leaves as it is.
-private func yamlPath(_ path: String) -> String {
+func yamlPath(_ path: String) -> String {
   yamlText(path.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$"))
 }
 
 /// Text in double quotes. What YAML does not take as it is, or folds, is escaped.
-private func yamlText(_ text: String) -> String {
+func yamlText(_ text: String) -> String {
   var result = "\""
   for scalar in text.unicodeScalars {
     switch scalar.value {

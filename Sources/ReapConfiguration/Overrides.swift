@@ -66,7 +66,9 @@ extension Configuration {
         wanted: "rename one of the rules")
     }
     if let unknown, found.isEmpty {
-      let known = RuleKey.allCases.filter(\.canBeOverridden).map { $0.rawValue.uppercased() }
+      let kind = KindName(rules[unknown.rule].kind)
+      let known = RuleKey.allCases.filter { $0.canBeOverridden && $0.belongs(to: kind) }
+        .map { $0.rawValue.uppercased() }
       throw ConfigurationError(
         file: variable,
         what: "rule \(rules[unknown.rule].name) has no key \(quoted(unknown.rest)) to override",

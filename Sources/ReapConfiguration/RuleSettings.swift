@@ -1,40 +1,5 @@
 import ReapRules
 
-/// The keys of a rule, in the order in which they are printed.
-enum RuleKey: String, CaseIterable {
-  case name, kind, preset, root, enabled, match, grace, owner
-  case allowShallow = "allow_shallow"
-  case allowRemote = "allow_remote"
-  case lock
-  case lockType = "lock_type"
-  case missingLock = "missing_lock"
-  case contents
-
-  /// What says which rule it is cannot be changed from outside.
-  var canBeOverridden: Bool {
-    switch self {
-    case .name, .kind, .preset: false
-    default: true
-    }
-  }
-}
-
-/// Sets of values for a program that is known: what is written in the rule wins.
-enum Preset: String, CaseIterable {
-  case ant
-
-  var kind: KindName {
-    switch self {
-    case .ant: .spill
-    }
-  }
-}
-
-/// Kinds by the name they are written with.
-enum KindName: String, CaseIterable {
-  case spill
-}
-
 /// Bounds of `grace`: without any the creation of a directory could be hit; a year is a mistake.
 let graceRange: ClosedRange<Nanoseconds> = 1...(365 * 86400 * nanosecondsPerSecond)
 
@@ -79,21 +44,36 @@ struct RuleSettings {
     if let setting = written[.kind] {
       kindName = KindName(rawValue: try setting.word(of: KindName.allCases.map(\.rawValue)))
     }
+    if let preset, kindName != preset.kind {
+      throw place(of: .kind).error(
+        "preset \(preset.rawValue) is of kind \(preset.kind.rawValue)", "leave kind out")
+    }
     guard let kindName else {
       throw place.error(
         "the rule has no kind",
         "write 'kind: \(KindName.spill.rawValue)', or 'preset: \(Preset.ant.rawValue)'")
     }
+    try refuseKeys(foreignTo: kindName)
     let root = try self.root(preset, context)
     var rule = Rule(
       name: try name(root: root, preset), root: root, match: try match(kindName),
       grace: try written[.grace]?.duration(graceRange) ?? 30 * nanosecondsPerSecond,
       owners: try written[.owner]?.owners(context.user) ?? .users([context.user.euid]),
-      kind: try kind(kindName, preset))
+      kind: try kind(kindName, preset, root: root, context))
     rule.enabled = try written[.enabled]?.bool() ?? true
     rule.allowShallow = try written[.allowShallow]?.bool() ?? false
     rule.allowRemote = try written[.allowRemote]?.bool() ?? false
     return rule
+  }
+
+  private func refuseKeys(foreignTo kind: KindName) throws(ConfigurationError) {
+    // In the order of the keys, so that of several errors always the same one is reported.
+    for key in RuleKey.allCases where written[key] != nil && !key.belongs(to: kind) {
+      let known = RuleKey.allCases.filter { $0.belongs(to: kind) }.map(\.rawValue)
+      throw place(of: key).error(
+        "a rule of kind \(kind.rawValue) has no key \(quoted(key.rawValue))",
+        knownWords(known, near: key.rawValue))
+    }
   }
 
   private func root(_ preset: Preset?, _ context: Context) throws(ConfigurationError) -> String {
@@ -111,29 +91,6 @@ struct RuleSettings {
         "root is '/'", "name a directory that holds only candidates")
     }
     return root
-  }
-
-  private func presetRoot(
-    _ preset: Preset, _ context: Context
-  ) throws(ConfigurationError) -> String {
-    let setting = Setting(
-      key: "root of preset \(preset.rawValue)", value: .sequence([]),
-      place: self.place(of: .preset))
-    switch preset {
-    case .ant:
-      let home = PathExpansion(environment: context.environment, user: context.user).home
-      if let data = context.environment["XDG_DATA_HOME"] {
-        guard !data.isEmpty else {
-          throw setting.error(
-            "cannot be known: XDG_DATA_HOME is set, but empty", "unset it, or write 'root: '")
-        }
-        return try setting.tidy(try setting.absolute(data + "/ant/spill", context))
-      }
-      guard let home else {
-        throw setting.error("cannot be known: there is no home directory", "write 'root: '")
-      }
-      return try setting.tidy(try setting.absolute(home + "/.local/share/ant/spill", context))
-    }
   }
 
   private func name(root: String, _ preset: Preset?) throws(ConfigurationError) -> String {
@@ -157,27 +114,33 @@ struct RuleSettings {
     let pattern =
       switch kind {
       case .spill: "spill_*"
+      case .generations: GenerationSettings.defaultMatch
       }
     return try Setting(key: "match", untyped: pattern, file: place.file).glob()
   }
 
-  private func kind(_ kind: KindName, _ preset: Preset?) throws(ConfigurationError) -> Rule.Kind {
+  func lockType() throws(ConfigurationError) -> LockType? {
+    guard let setting = written[.lockType] else { return nil }
+    return LockType(rawValue: try setting.word(of: LockType.allCases.map(\.rawValue)))
+  }
+
+  private func kind(
+    _ kind: KindName, _ preset: Preset?, root: String, _ context: Context
+  ) throws(ConfigurationError) -> Rule.Kind {
     switch kind {
     case .spill:
       var settings = SpillSettings()
       // Its own lock is known; probing one kind less is one thing less that can be misread.
       if preset == .ant { settings.lockType = .flock }
       if let setting = written[.lock] { settings.lock = try setting.entryName() }
-      if let setting = written[.lockType] {
-        let word = try setting.word(of: LockType.allCases.map(\.rawValue))
-        settings.lockType = LockType(rawValue: word) ?? settings.lockType
-      }
+      settings.lockType = try lockType() ?? settings.lockType
       if let setting = written[.missingLock] {
         let word = try setting.word(of: MissingLock.allCases.map(\.rawValue))
         settings.missingLock = MissingLock(rawValue: word) ?? settings.missingLock
       }
       settings.contents = try written[.contents]?.regularExpression()
       return .spill(settings)
+    case .generations: return .generations(try generations(preset, root: root, context))
     }
   }
 }

@@ -27,7 +27,7 @@ struct Setting: Sendable {
   /// The value as it stands there, for a message.
   private var written: String { YAMLNode(content: value, line: 0).summary }
 
-  private func scalar(
+  func scalar(
     _ wanted: String
   ) throws(ConfigurationError) -> (text: String, style: YAMLNode.ScalarStyle) {
     guard case .scalar(let text, let style) = value else { throw error("is \(written)", wanted) }

@@ -8,6 +8,18 @@ package struct Evidence: Sendable, Equatable {
   package var lock: Lock?
   package var surroundings: Surroundings?
   package var inside: Inside?
+  /// Who made the claimed name it has, if it has one.
+  package var claim = Claim.none
+  /// Gathered for kind `generations` only, as are those below.
+  package var partition: Partition?
+  /// When the marker was written into it, wall clock; nil where there is none. Gathered together
+  /// with the partition.
+  package var marker: Nanoseconds?
+  package var owner: Owner?
+  /// Whether an operator took it out of quarantine.
+  package var restoredByHand = false
+  /// Whether less room is free than the rule demands.
+  package var isPressed = false
 
   package init(
     entry: Entry, clocks: Clocks, lock: Lock? = nil, surroundings: Surroundings? = nil,
@@ -24,6 +36,8 @@ package struct Evidence: Sendable, Equatable {
   package struct Entry: Sendable, Equatable {
     package enum FileType: String, Sendable {
       case directory, symbolicLink = "symbolic-link", other
+      /// Where single files are judged; elsewhere they are `other`.
+      case regularFile = "regular-file"
     }
     /// The name it has, or had before it was claimed.
     package var name: EntryName
@@ -94,7 +108,8 @@ package struct Evidence: Sendable, Equatable {
     }
     /// Whether another process has the lock file or, where that is missing, any file open.
     package var openness: Openness
-    /// The newest change time in the subtree, wall clock; only where the lock file is missing.
+    /// The newest change time in the subtree, wall clock; of a spill directory only where the lock
+    /// file is missing. Of a claimed directory without its own change time: the claim moved that.
     package var newestChange: Nanoseconds?
     /// The first entry that the rule's `contents` does not match.
     package var foreignEntry: String?
@@ -105,5 +120,54 @@ package struct Evidence: Sendable, Equatable {
       self.newestChange = newestChange
       self.foreignEntry = foreignEntry
     }
+  }
+
+  /// Who made the claimed name that a directory has.
+  package enum Claim: Sendable, Equatable {
+    /// It has its own name.
+    case none
+    /// This process did, at that monotonic time.
+    case ours(since: Nanoseconds)
+    /// Another process did, or an earlier life of this one.
+    case found
+  }
+
+  /// What the directory that holds generations says about them.
+  package struct Partition: Sendable, Equatable {
+    /// The state of the generation that the cursor names.
+    package enum Live: Sendable, Equatable {
+      case complete, incomplete, absent
+      case unknown(String)
+    }
+
+    package var cursor: CursorReading
+    package var live: Live
+    /// When the cursor was last replaced, wall clock. Every append replaces it.
+    package var cursorChange: Nanoseconds?
+    /// Monotonic, since when this process has seen the cursor name that live generation.
+    package var liveSince: Nanoseconds?
+    /// A name that exists both claimed and unclaimed: which one is meant is not known.
+    package var conflict: String?
+
+    package init(
+      cursor: CursorReading, live: Live, cursorChange: Nanoseconds? = nil,
+      liveSince: Nanoseconds? = nil, conflict: String? = nil
+    ) {
+      self.cursor = cursor
+      self.live = live
+      self.cursorChange = cursorChange
+      self.liveSince = liveSince
+      self.conflict = conflict
+    }
+  }
+
+  /// What the pid in the owner's file tells.
+  package enum Owner: Sendable, Equatable {
+    case alive(pid: Int32)
+    /// Its exit was seen through a pidfd that was held since before.
+    case exited(pid: Int32)
+    /// No such process here, or one that started at another time.
+    case absent(pid: Int32)
+    case unknown(String)
   }
 }

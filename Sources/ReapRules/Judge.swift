@@ -2,6 +2,7 @@
 package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
   switch rule.kind {
   case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
+  case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
   }
 }
 

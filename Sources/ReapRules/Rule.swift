@@ -27,11 +27,21 @@ package struct Rule: Sendable, Equatable {
   /// Kinds of directory. A new one is a case here; the compiler names the rest.
   package enum Kind: Sendable, Equatable {
     case spill(SpillSettings)
+    case generations(GenerationSettings)
 
     package var name: String {
       switch self {
       case .spill: "spill"
+      case .generations: "generations"
       }
+    }
+  }
+
+  /// How long a claimed directory is kept before its bytes go, by what proved it dead.
+  package func quarantine(for proof: Reason) -> Nanoseconds {
+    switch kind {
+    case .spill: 0
+    case .generations(let settings): settings.quarantine(for: proof)
     }
   }
 

@@ -27,7 +27,7 @@ package enum Judgement: Sendable, Equatable {
   case verdict(Verdict)
 
   package enum Stage: Sendable, Equatable {
-    case lock, surroundings, inside
+    case lock, surroundings, inside, partition, owner
   }
 }
 
@@ -46,9 +46,18 @@ package enum Reason: String, Sendable, CaseIterable {
   case recentlyChanged = "recently-changed"
   case fileOpen = "file-open"
   case foreignContents = "foreign-contents"
+  case claimFound = "claim-found"
+  case live
+  case restoredByHand = "restored-by-hand"
+  case recentlySuperseded = "recently-superseded"
+  case quarantined
+  case notAFile = "not-a-file"
 
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
+  case ownerDead = "owner-dead"
+  case quiet
+  case staleTemporary = "stale-temporary"
 
   case lockNotAFile = "lock-not-a-file"
   case lockUnreadable = "lock-unreadable"
@@ -58,6 +67,11 @@ package enum Reason: String, Sendable, CaseIterable {
   case unreadable
   case replaced
   case removalFailed = "removal-failed"
+  case claimConflict = "claim-conflict"
+  case cursorUnknown = "cursor-unknown"
+  case liveAbsent = "live-absent"
+  case liveIncomplete = "live-incomplete"
+  case liveUnknown = "live-unknown"
 
   package var explanation: String {
     switch self {
@@ -72,9 +86,24 @@ package enum Reason: String, Sendable, CaseIterable {
     case .missingLockKept: "it has no lock file, and the rule says missing_lock: keep"
     case .mountInside: "something is mounted inside it"
     case .rootInside: "another watched root lies in it"
-    case .recentlyChanged: "it has no lock file, and something in it changed within the grace"
-    case .fileOpen: "it has no lock file, but a process has a file in it open"
+    case .recentlyChanged:
+      "something in it changed a short time ago, and no free lock proves it dead"
+    case .fileOpen: "a process has a file in it open"
     case .foreignContents: "it holds an entry that the rule's contents does not allow"
+    case .claimFound: "it has a claimed name that this process did not make"
+    case .live: "the cursor names it: it is the live generation"
+    case .restoredByHand: "it was taken out of quarantine by hand"
+    case .recentlySuperseded: "the cursor moved on a short time ago: readers may still be in it"
+    case .quarantined: "it is claimed, and its quarantine is not over"
+    case .notAFile: "it is not a regular file; links are never followed or removed"
+    case .ownerDead: "its owner is gone: the process that the owner's file names has ended"
+    case .quiet: "the cursor names another one, nothing in it changed for long, and nothing is open"
+    case .staleTemporary: "a temporary file, unchanged for long and not open"
+    case .claimConflict: "a name in this partition exists both claimed and unclaimed"
+    case .cursorUnknown: "the cursor does not tell which generation is live"
+    case .liveAbsent: "the generation that the cursor names does not exist"
+    case .liveIncomplete: "the generation that the cursor names is not complete"
+    case .liveUnknown: "the generation that the cursor names cannot be examined"
     case .lockReleased: "its owner is gone: the lock could be taken"
     case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"
     case .lockNotAFile: "its lock file is not a regular file"
@@ -93,5 +122,7 @@ package enum Reason: String, Sendable, CaseIterable {
 package enum Trigger: String, Sendable {
   case closeEvent = "close-event"
   case graceOver = "grace-over"
-  case created, startup, rescan, backstop, manual
+  case cursorChange = "cursor-change"
+  case ownerExit = "owner-exit"
+  case created, startup, rescan, backstop, pressure, age, manual
 }

@@ -51,6 +51,7 @@ struct RuleOptions: ParsableArguments {
             .usage,
             "no root was named and no configuration file was found; name a root, or --config")
         }
+        try refuseGenerations(file)
         return Setup(configuration: file, fromFile: true, roots: file.rules.map(\.root))
       }
       var result = try Configuration.fromCommandLine(
@@ -68,10 +69,22 @@ struct RuleOptions: ParsableArguments {
         result.logLevel = file.logLevel
         result.enabled = file.enabled
       }
+      try refuseGenerations(result)
       let known = result.rules + (file?.rules ?? [])
       return Setup(configuration: result, fromFile: false, roots: known.map(\.root))
     } catch let error as ConfigurationError {
       throw fail(error)
+    }
+  }
+
+  /// The engine does not gather evidence of this kind yet.
+  private func refuseGenerations(_ configuration: Configuration) throws(ConfigurationError) {
+    for rule in configuration.rules where rule.enabled {
+      guard case .generations = rule.kind else { continue }
+      throw ConfigurationError(
+        file: configuration.source ?? "command line",
+        what: "rule \(rule.name) is of kind generations, which is not watched yet",
+        wanted: "set 'enabled: false' for it")
     }
   }
 

@@ -53,10 +53,12 @@ struct CommandLineRuleTests {
     }
     #expect(
       tried(kind: "spil")
-        == "command line: --kind is 'spil', which is unknown; did you mean spill? known: spill")
+        == "command line: --kind is 'spil', which is unknown; did you mean spill? "
+        + "known: spill, generations")
     #expect(
       tried(preset: "ants")
-        == "command line: --preset is 'ants', which is unknown; did you mean ant? known: ant")
+        == "command line: --preset is 'ants', which is unknown; did you mean ant? "
+        + "known: ant, hypaware")
     #expect(
       tried(grace: "0")
         == "command line: --grace is '0', which is out of range; "

@@ -24,6 +24,11 @@ struct ErrorTests {
     + "a minimal file is 'rules: [{kind: spill, root: /var/lib/app/spill}]'"
   static let ruleKeys =
     "known: name, kind, preset, root, enabled, match, grace, owner, "
+    + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents, cursor, layouts, "
+    + "complete, marker, owner_pidfile, trust_pids, quiet, quarantine, quarantine_yields, min_free, "
+    + "min_free_inodes, compaction, retired_after, stale_temporaries"
+  static let spillKeys =
+    "known: name, kind, preset, root, enabled, match, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents"
 
   static let cases: [Case] = [
@@ -47,8 +52,14 @@ struct ErrorTests {
       "unknown key of a rule", start + "    graec: 5s\n",
       "reapd.yaml:4: a rule has no key 'graec'; did you mean grace? \(ruleKeys)"),
     Case(
-      "key of a later version", start + "    quarantine: 5s\n",
-      "reapd.yaml:4: a rule has no key 'quarantine'; \(ruleKeys)"),
+      "key of a later version", start + "    protect: x\n",
+      "reapd.yaml:4: a rule has no key 'protect'; \(ruleKeys)"),
+    Case(
+      "key of another kind", start + "    quarantine: 5s\n",
+      "reapd.yaml:4: a rule of kind spill has no key 'quarantine'; \(spillKeys)"),
+    Case(
+      "kind beside a preset of another", "rules:\n  - preset: hypaware\n    kind: spill\n",
+      "reapd.yaml:3: preset hypaware is of kind generations; leave kind out"),
     Case(
       "merge key", start + "    <<: {grace: 1s}\n",
       "reapd.yaml:4: a rule has no key '<<'; \(ruleKeys)"),
@@ -124,13 +135,14 @@ struct ErrorTests {
         + "a minimal file is 'rules: [{kind: spill, root: /var/lib/app/spill}]'"),
     Case(
       "unknown kind", "rules:\n  - root: /data/spill\n    kind: instances\n",
-      "reapd.yaml:3: kind is 'instances', which is unknown; known: spill"),
+      "reapd.yaml:3: kind is 'instances', which is unknown; known: spill, generations"),
     Case(
       "misspelt kind", "rules:\n  - root: /data/spill\n    kind: spil\n",
-      "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? known: spill"),
+      "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? known: spill, generations"
+    ),
     Case(
       "unknown preset", "rules:\n  - preset: kilroy\n",
-      "reapd.yaml:2: preset is 'kilroy', which is unknown; known: ant"),
+      "reapd.yaml:2: preset is 'kilroy', which is unknown; known: ant, hypaware"),
     Case(
       "no kind", "rules:\n\n  - root: /data/spill\n",
       "reapd.yaml:3: the rule has no kind; write 'kind: spill', or 'preset: ant'"),

@@ -40,6 +40,7 @@ func plainRule(owner: UInt32 = 1000) throws -> Rule {
 func spill(_ rule: Rule) -> SpillSettings {
   switch rule.kind {
   case .spill(let settings): settings
+  case .generations: fatalError("a rule of kind spill is expected")
   }
 }
 

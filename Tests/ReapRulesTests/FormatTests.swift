@@ -83,4 +83,51 @@ struct FormatTests {
       evidence.json.text
         == #"{"type":"directory","owner":1000,"birth_time":"1970-01-01T00:00:01.000000Z"}"#)
   }
+
+  @Test("Evidence on a generation tells of its partition, claim and owner")
+  func generationEvidence() {
+    var evidence = deadGeneration {
+      $0.claim = .ours(since: 0)
+      $0.marker = second
+      $0.owner = .exited(pid: 7)
+      $0.isPressed = true
+      $0.restoredByHand = true
+      $0.partition?.conflict = "table"
+    }
+    #expect(
+      evidence.json.text
+        == #"{"type":"directory","owner":1000,"birth_time":"1970-01-01T00:00:01.000000Z","#
+        + #""claim":"by this process","live_generation":"table-1","live_state":"complete","#
+        + #""cursor_time":"1970-01-01T00:00:01.000000Z","conflict":"table","#
+        + #""marker_time":"1970-01-01T00:00:01.000000Z","restored_by_hand":true,"#
+        + #""short_of_room":true,"owner_process":"7 was seen to exit","surroundings":"clear","#
+        + #""open_files":"none","newest_change":"1970-01-01T00:00:01.000000Z"}"#)
+    evidence = deadGeneration {
+      $0.claim = .found
+      $0.partition = .init(cursor: .unknown("it is empty"), live: .unknown("no cursor"))
+    }
+    let text = evidence.json.text
+    #expect(text.contains(#""claim":"by another process","cursor":"unknown: it is empty","#))
+    #expect(text.contains(#""live_state":"unknown: no cursor","#))
+  }
+
+  @Test("An audit line of a claim names its entry of the quarantine")
+  func claimLine() {
+    let record = AuditRecord(
+      wall: 0, action: .claimed, rule: "hypaware", kind: "generations", path: bytes("/d/table"),
+      reason: Reason.quiet.rawValue, trigger: .cursorChange, id: "x1")
+    #expect(record.json.text.contains(#""action":"claimed""#))
+    #expect(record.json.text.contains(#""trigger":"cursor-change","bytes":0,"files":0,"id":"x1","#))
+    #expect(
+      [Trigger.ownerExit, .pressure, .age].map(\.rawValue) == ["owner-exit", "pressure", "age"])
+  }
+
+  @Test("What belongs to the normal life of a generation is no refusal, doubt is one")
+  func refusals() {
+    for reason in [Reason.live, .recentlySuperseded, .quarantined, .claimFound, .recentlyChanged] {
+      #expect(!Verdict.keep(reason, recheckAfter: nil).isRefusal)
+    }
+    #expect(Verdict.keep(.restoredByHand, recheckAfter: nil).isRefusal)
+    #expect(Verdict.unsure(.cursorUnknown).isRefusal)
+  }
 }

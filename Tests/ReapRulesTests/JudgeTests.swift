@@ -103,11 +103,14 @@ struct JudgeTests {
     #expect(judge(example.evidence, rule: example.rule, now: judgingTime) == example.expected)
   }
 
-  @Test("Every reason that judging a spill can give is in the table")
+  @Test("Every reason that a judge can give is in one of the tables")
   func everyReason() {
     let fromTheEdge: Set<Reason> = [.unreadable, .replaced, .removalFailed]
-    let reasons = Self.cases.compactMap { example -> Reason? in
-      if case .verdict(let verdict) = example.expected { verdict.reason } else { nil }
+    let expected =
+      Self.cases.map(\.expected) + GenerationJudgeTests.cases.map(\.expected)
+      + TemporaryFileTests.cases.map(\.expected)
+    let reasons = expected.compactMap { judgement -> Reason? in
+      if case .verdict(let verdict) = judgement { verdict.reason } else { nil }
     }
     #expect(Set(reasons).union(fromTheEdge) == Set(Reason.allCases))
   }

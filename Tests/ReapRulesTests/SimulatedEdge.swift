@@ -1,5 +1,7 @@
 // The simulated edge: what the reaper does between the schedule and the world, in model time.
 
+import Testing
+
 @testable import ReapRules
 
 /// What the edge keeps open for one candidate.
@@ -120,6 +122,7 @@ extension Simulation {
         if lockWriters.contains(directory.inode) { evidence.inside?.openness = .nothingOpen }
         evidence.inside?.newestChange = directory.changed + wallOffset
       }
+    case .partition, .owner: Issue.record("a spill directory has no \(stage)")
     }
   }
 

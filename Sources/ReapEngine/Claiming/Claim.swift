@@ -25,6 +25,7 @@ package struct Claimed: Sendable {
   package var lastFile: EntryName {
     switch rule.kind {
     case .spill(let settings): settings.lock
+    case .generations(let settings): settings.lock ?? settings.marker
     }
   }
 }

@@ -24,6 +24,7 @@ package struct Examination: Sendable {
     self.claiming = claiming
     switch rule.kind {
     case .spill(let settings): contents = settings.contents.flatMap(ContentsPattern.init)
+    case .generations: contents = nil
     }
   }
 
@@ -94,6 +95,9 @@ package struct Examination: Sendable {
         return .wouldClaim(verdict, evidence)
       }
       return claim(name, original, verdict, evidence, &gathering)
+    case .generations:
+      // Refused at the start; should one get here, nothing was gathered of it.
+      return .kept(.unsure(.unreadable), evidence, held: held)
     }
   }
 
@@ -115,6 +119,8 @@ package struct Examination: Sendable {
           return .unsure(.replaced)
         }
         evidence.inside = inside
+      // Asked for by kind generations only.
+      case .gather(.partition), .gather(.owner): return .unsure(.unreadable)
       }
     }
   }

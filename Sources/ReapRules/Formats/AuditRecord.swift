@@ -21,11 +21,13 @@ package struct AuditRecord: Sendable, Equatable {
   package var latencyMicroseconds: Int64?
   package var dryRun: Bool
   package var evidence: JSONValue
+  /// Names an entry of the quarantine; only with `claimed` and what ends a claim.
+  package var id: String?
 
   package init(
     wall: Nanoseconds, action: Action, rule: String, kind: String, path: [UInt8], reason: String,
     trigger: Trigger, bytes: Int64 = 0, files: Int64 = 0, latencyMicroseconds: Int64? = nil,
-    dryRun: Bool = false, evidence: JSONValue = .object([])
+    dryRun: Bool = false, evidence: JSONValue = .object([]), id: String? = nil
   ) {
     self.wall = wall
     self.action = action
@@ -39,6 +41,7 @@ package struct AuditRecord: Sendable, Equatable {
     self.latencyMicroseconds = latencyMicroseconds
     self.dryRun = dryRun
     self.evidence = evidence
+    self.id = id
   }
 
   package var json: JSONValue {
@@ -48,6 +51,7 @@ package struct AuditRecord: Sendable, Equatable {
       ("reason", .string(reason)), ("trigger", .string(trigger.rawValue)),
       ("bytes", .integer(bytes)), ("files", .integer(files)),
     ]
+    if let id { members.append(("id", .string(id))) }
     if let latencyMicroseconds { members.append(("latency_us", .integer(latencyMicroseconds))) }
     members.append(("dry_run", .bool(dryRun)))
     members.append(("evidence", evidence))

@@ -8,6 +8,16 @@ extension Evidence {
     if entry.isMountPoint { members.append(("mount_point", .bool(true))) }
     if let name = clocks.name { members.append(("name_time", .string(formatTime(name)))) }
     if let birth = clocks.birth { members.append(("birth_time", .string(formatTime(birth)))) }
+    switch claim {
+    case .none: break
+    case .ours: members.append(("claim", .string("by this process")))
+    case .found: members.append(("claim", .string("by another process")))
+    }
+    if let partition { members += partition.members }
+    if let marker { members.append(("marker_time", .string(formatTime(marker)))) }
+    if restoredByHand { members.append(("restored_by_hand", .bool(true))) }
+    if isPressed { members.append(("short_of_room", .bool(true))) }
+    if let owner { members.append(("owner_process", .string(owner.text))) }
     if let lock { members.append(("lock", .string(lock.text))) }
     if let surroundings { members.append(("surroundings", .string(surroundings.text))) }
     if let inside {
@@ -18,6 +28,42 @@ extension Evidence {
       if let foreign = inside.foreignEntry { members.append(("foreign_entry", .string(foreign))) }
     }
     return .object(members)
+  }
+}
+
+extension Evidence.Partition {
+  fileprivate var members: [(String, JSONValue)] {
+    var members: [(String, JSONValue)] = []
+    switch cursor {
+    case .known(let name): members.append(("live_generation", .string(name.display)))
+    case .unknown(let why): members.append(("cursor", .string("unknown: \(why)")))
+    }
+    members.append(("live_state", .string(live.text)))
+    if let cursorChange { members.append(("cursor_time", .string(formatTime(cursorChange)))) }
+    if let conflict { members.append(("conflict", .string(conflict))) }
+    return members
+  }
+}
+
+extension Evidence.Partition.Live {
+  package var text: String {
+    switch self {
+    case .complete: "complete"
+    case .incomplete: "incomplete"
+    case .absent: "absent"
+    case .unknown(let why): "unknown: \(why)"
+    }
+  }
+}
+
+extension Evidence.Owner {
+  package var text: String {
+    switch self {
+    case .alive(let pid): "\(pid) is alive"
+    case .exited(let pid): "\(pid) was seen to exit"
+    case .absent(let pid): "\(pid) does not exist here, or started at another time"
+    case .unknown(let why): "unknown: \(why)"
+    }
   }
 }
 
@@ -65,6 +111,7 @@ extension Verdict {
     case .keep(let reason, _):
       switch reason {
       case .young, .lockHeld, .lockOpen, .recentlyChanged, .fileOpen, .notMatched: false
+      case .live, .recentlySuperseded, .quarantined, .claimFound: false
       default: true
       }
     }

@@ -1,0 +1,37 @@
+// The rule for temporary files in a partition of kind `generations`: what a dead writer left.
+
+extension GenerationSettings {
+  /// Decides about one temporary file, beside the cursor or in the live generation.
+  ///
+  /// - Parameters:
+  ///   - evidence: of the file; `inside` tells of the file itself.
+  ///   - inGeneration: whether it lies in a generation; otherwise it lies beside the cursor.
+  package func judgeTemporary(
+    _ evidence: Evidence, inGeneration: Bool, rule: Rule, now: Now
+  ) -> Judgement {
+    let entry = evidence.entry
+    let name =
+      inGeneration
+      ? TemporaryName(data: entry.name) : TemporaryName(cursor: cursor, entry.name)
+    guard let staleTemporaries, name != nil else { return .keep(.notMatched) }
+    guard entry.type == .regularFile else { return .keep(.notAFile) }
+    guard !entry.isMountPoint else { return .keep(.mountPoint) }
+    guard rule.owners.allows(entry.owner) else { return .keep(.foreignOwner) }
+    let grace = evidence.clocks.remainingGrace(rule.grace, now: now)
+    guard grace <= 0 else { return .keep(.young, recheckAfter: grace) }
+
+    // Without a cursor that is understood, a temporary one may be the only copy.
+    guard let partition = evidence.partition else { return .gather(.partition) }
+    if let objection = objection(of: partition, to: nil) { return .verdict(objection) }
+
+    guard let inside = evidence.inside else { return .gather(.inside) }
+    let wait = evidence.clocks.remainingQuiet(
+      since: inside.newestChange, grace: staleTemporaries, now: now)
+    guard wait <= 0 else { return .keep(.recentlyChanged, recheckAfter: wait) }
+    switch inside.openness {
+    case .nothingOpen: return .verdict(.dispose(.staleTemporary))
+    case .open: return .keep(.fileOpen)
+    case .unknown: return .unsure(.useUnknown)
+    }
+  }
+}
