@@ -25,10 +25,10 @@ struct Packing {
   private var hasOpenBatch = false
   private(set) var files: [PackedFile] = []
 
-  init(_ writer: GenerationWriter, _ encoding: Encoding, _ limits: BatchLimits) throws {
+  init(_ writer: GenerationWriter, _ encoding: Encoding, _ settings: CompactionSettings) throws {
     self.writer = writer
     self.encoding = encoding
-    batching = Batching(limits)
+    batching = Batching(settings)
     deflater = try makeDeflater(encoding)
   }
 

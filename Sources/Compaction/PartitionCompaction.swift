@@ -6,7 +6,7 @@ package import ReapRules
 /// A compaction that can be made: what is there, and how it will be packed.
 package struct PartitionCompaction: Sendable {
   package let survey: Survey
-  package let limits: BatchLimits
+  package let settings: CompactionSettings
   package let encoding: Encoding
 
   /// Pieces between the two threads: enough that neither waits for the other's every step.
@@ -15,18 +15,17 @@ package struct PartitionCompaction: Sendable {
 
   /// Looks at the live generation; changes nothing.
   ///
-  /// - Parameter encoding: nil keeps what most of the files have.
   /// - Throws: `CompactionError`.
   package init(
-    partition: String, limits: BatchLimits, encoding: Encoding?
+    partition: String, settings: CompactionSettings
   ) throws(CompactionError) {
     do {
       survey = try Survey(partition: partition)
     } catch {
       throw translated(error, partition)
     }
-    self.limits = limits
-    self.encoding = encoding ?? survey.encoding
+    self.settings = settings
+    encoding = Encoding(rawValue: settings.compression.rawValue) ?? survey.encoding
   }
 
   /// Whether there is nothing to merge and nothing to compress anew.
@@ -69,7 +68,7 @@ package struct PartitionCompaction: Sendable {
     guard writer.superseded == survey.live else { throw changed("the cursor names another") }
     let generation = try survey.openLive()
     defer { generation.close() }
-    var packing = try Packing(writer, encoding, limits)
+    var packing = try Packing(writer, encoding, settings)
     defer { packing.free() }
     let counts = try merge(generation, into: &packing, progress)
     try packing.closeFile()
@@ -99,14 +98,15 @@ package struct PartitionCompaction: Sendable {
   ) throws -> LineCounts {
     let filled = Mailbox<Piece>(limit: .max)
     let empty = Mailbox<ByteBuffer?>(limit: .max)
-    let size = Int(min(Self.pieceSize, max(4096, limits.batchBytes / 2)))
+    let size = Int(min(Self.pieceSize, max(4096, settings.batchBytes / 2)))
     for _ in 0..<Self.pieces { empty.post(ByteBuffer(capacity: size)) }
-    let (survey, limits) = (survey, limits)
+    let (survey, settings) = (survey, settings)
     guard
       let thread = Thread.start(
         named: "reapd-rows",
         {
-          var reader = RowReader(survey, generation, limits: limits, filled: filled, empty: empty)
+          var reader = RowReader(
+            survey, generation, settings: settings, filled: filled, empty: empty)
           reader.run()
         })
     else { throw CompactionError(.system, survey.partition, "no thread can be started") }
@@ -154,6 +154,7 @@ private func translated(_ error: any Error, _ partition: String) -> CompactionEr
       case .cursorUnreadable: .badData
       case .stale, .busy, .displaced: .contended
       case .system where error.isRefusal: .noPermission
+      case .system where error.isAbsence: .badData
       case .system, .misuse: .system
       }
     return CompactionError(reason, error.path, "\(error.what); \(error.advice)")

@@ -14,8 +14,8 @@ package struct LineCounts: Sendable, Equatable {
   package var malformed: Int64 = 0
   /// Last lines without a newline that are no complete row: their writer died in the middle.
   package var torn: Int64 = 0
-  /// Rows that lacked only the newline at the file's end.
-  package var unterminated: Int64 = 0
+  /// Files whose last line lacked its newline, whatever that line is.
+  package var newlinesAdded: Int64 = 0
   /// Files without a single byte.
   package var emptyFiles: Int64 = 0
   /// Bytes of all lines, uncompressed.
@@ -62,14 +62,15 @@ struct RowReader {
   private struct Stopped: Error {}
 
   init(
-    _ survey: Survey, _ generation: Descriptor, limits: BatchLimits, filled: Mailbox<Piece>,
+    _ survey: Survey, _ generation: Descriptor, settings: CompactionSettings,
+    filled: Mailbox<Piece>,
     empty: Mailbox<ByteBuffer?>
   ) {
     self.survey = survey
     self.generation = generation
     self.filled = filled
     self.empty = empty
-    batching = Batching(limits)
+    batching = Batching(settings)
   }
 
   mutating func run() {
@@ -167,7 +168,6 @@ struct RowReader {
       switch scan.endLine() {
       case .row:
         counts.rows += 1
-        counts.unterminated += 1
       case .blank: counts.blank += 1
       case .malformed:
         counts.torn += 1
@@ -177,6 +177,7 @@ struct RowReader {
       buffer.append(UInt8(ascii: "\n"))
       scanned = buffer.count
       lineBytes += 1
+      counts.newlinesAdded += 1
       endLine()
     }
     let (rows, malformed) = (counts.rows - before.rows, counts.malformed - before.malformed)
@@ -232,7 +233,7 @@ struct RowReader {
 
   /// The largest power of two that a batch holds; libzstd's own limit is 27.
   private var windowLog: Int32 {
-    let bits = Int64.bitWidth - 1 - batching.limits.batchBytes.leadingZeroBitCount
+    let bits = Int64.bitWidth - 1 - batching.settings.batchBytes.leadingZeroBitCount
     return Int32(min(27, max(23, bits)))
   }
 

@@ -173,17 +173,7 @@ private func isOwn(_ name: EntryName) -> Bool {
     || (name.bytes.starts(with: ".lock.".utf8) && name.bytes.suffix(4).elementsEqual(".tmp".utf8))
 }
 
-/// `<final>.tmp.<pid>.<ms>.<6 random>`.
-private func isTemporary(_ name: EntryName) -> Bool {
-  let parts = name.bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-  guard parts.count >= 5 else { return false }
-  let tail = parts.suffix(4)
-  func isNumber(_ part: ArraySlice<UInt8>) -> Bool {
-    !part.isEmpty && part.allSatisfy { (0x30...0x39).contains($0) }
-  }
-  return tail[tail.startIndex].elementsEqual("tmp".utf8) && isNumber(tail[tail.startIndex + 1])
-    && isNumber(tail[tail.startIndex + 2]) && tail[tail.startIndex + 3].count == 6
-}
+private func isTemporary(_ name: EntryName) -> Bool { TemporaryName(data: name) != nil }
 
 /// The number in `v<N>.metadata.json`.
 private func metadataNumber(_ name: EntryName) -> Int64? {

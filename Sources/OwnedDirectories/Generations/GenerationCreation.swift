@@ -8,9 +8,6 @@ struct ReadCursor {
   let document: CursorDocument
 }
 
-/// Larger than any cursor; what is larger is none.
-private let cursorLimit: Int64 = 1 << 20
-
 /// Reads the cursor of an open partition; nil where there is none.
 func readCursor(
   _ name: EntryName, at directory: Descriptor, _ partition: String
@@ -30,8 +27,8 @@ func readCursor(
   }
   defer { file.close() }
   let facts = try status(of: file)
-  guard facts.type == .regular, facts.size <= cursorLimit else {
-    throw unreadable("it is no file, or larger than \(cursorLimit >> 20) MiB")
+  guard facts.type == .regular, facts.size <= cursorSizeLimit else {
+    throw unreadable("it is no file, or larger than 1 MiB")
   }
   let bytes = try readToEnd(file, name.display)
   do {

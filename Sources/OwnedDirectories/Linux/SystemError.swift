@@ -46,4 +46,5 @@ extension SystemError {
 
 extension GenerationError {
   package var isRefusal: Bool { code == EPERM || code == EACCES }
+  package var isAbsence: Bool { code == ENOENT || code == ENOTDIR }
 }

@@ -16,30 +16,30 @@ package struct CursorDocument: Sendable {
   private let members: [(String, JSONValue)]
   private let endsInNewline: Bool
 
-  /// - Throws: `JSONProblem` for everything that names no generation beyond doubt.
-  package init(parsing text: [UInt8]) throws(JSONProblem) {
-    func problem(_ what: String) -> JSONProblem { JSONProblem(offset: 0, what: what) }
-    let value = try JSONValue(parsing: text)
-    guard case .object(let members) = value else { throw problem("it is not an object") }
-    guard let epoch = value["epoch"]?.integer, (0..<1 << 53).contains(epoch) else {
-      throw problem("it has no numeric epoch")
-    }
-    self.members = members
-    self.epoch = epoch
-    endsInNewline = text.last == UInt8(ascii: "\n")
-    switch value["tableDir"] {
-    case nil, .null:
-      layout = value["layout"]?.string == "source-table" ? .sourceTable : .epoch
-      let name = layout == .sourceTable ? "table" : "epoch=\(epoch)"
-      guard let live = EntryName(name) else { throw problem("it names no generation") }
-      self.live = live
-    case .string(let text):
-      guard let live = EntryName(text), live.bytes.count <= 255, isGenerationName(text) else {
-        throw problem("its tableDir \(JSONValue.string(text).text) is no generation's name")
+  /// - Throws: `CursorProblem` for everything that names no generation beyond doubt: what the reaper
+  ///   would not act on, a writer does not replace.
+  package init(parsing text: [UInt8]) throws(CursorProblem) {
+    let settings = GenerationSettings()
+    do {
+      let match = try Glob(GenerationSettings.defaultMatch)
+      switch readCursor(text, settings: settings, match: match) {
+      case .known(let name): live = name
+      case .unknown(let reason): throw CursorProblem(what: reason)
       }
-      layout = .sourceTable
-      self.live = live
-    default: throw problem("its tableDir is no text")
+      let value = try JSONValue(parsing: text)
+      guard case .object(let members) = value, let epoch = value["epoch"]?.integer,
+        // What a double holds exactly: JavaScript's numbers.
+        (0..<1 << 53).contains(epoch)
+      else { throw CursorProblem(what: "its epoch is out of range") }
+      self.members = members
+      self.epoch = epoch
+      let isTable = value["tableDir"] != nil || value["layout"]?.string == "source-table"
+      layout = isTable ? .sourceTable : .epoch
+      endsInNewline = text.last == UInt8(ascii: "\n")
+    } catch let problem as CursorProblem {
+      throw problem
+    } catch {
+      throw CursorProblem(what: "\(error)")
     }
   }
 
@@ -122,16 +122,10 @@ package struct CursorDocument: Sendable {
   }
 }
 
-/// `table`, `table-<digits>` or `epoch=<digits>`.
-private func isGenerationName(_ name: String) -> Bool {
-  func isNumber(_ text: Substring) -> Bool {
-    !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
-  }
-  if name == "table" { return true }
-  for prefix in ["table-", "epoch="] where name.hasPrefix(prefix) {
-    return isNumber(name.dropFirst(prefix.count))
-  }
-  return false
+/// Why a cursor cannot be followed by another.
+package struct CursorProblem: Error, Sendable, CustomStringConvertible {
+  package let what: String
+  package var description: String { what }
 }
 
 extension JSONValue {
