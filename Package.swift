@@ -43,6 +43,8 @@ let package = Package(
       name: "DoomedCompactor", dependencies: ["OwnedDirectories"], path: "Tests/DoomedCompactor"),
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
+    .testTarget(
+      name: "OwnedDirectoriesTests", dependencies: ["OwnedDirectories", "ReapRules"]),
     .testTarget(name: "WatchingTests", dependencies: ["Watching"]),
     .testTarget(
       name: "ReapLiveTests", dependencies: ["DoomedWriter", "DoomedCompactor"]),

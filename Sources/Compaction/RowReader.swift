@@ -136,7 +136,9 @@ struct RowReader {
 
   private mutating func scanNew(_ buffer: ByteBuffer) {
     buffer.withBytes { bytes in
-      while let line = scan.nextLine(in: bytes, from: scanned) {
+      while let line = scan.nextLine(
+        in: bytes, from: scanned, skipText: endOfTextByWords(_:from:))
+      {
         lineBytes += Int64(line.end - scanned)
         scanned = line.end
         switch line.kind {

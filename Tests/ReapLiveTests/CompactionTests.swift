@@ -139,10 +139,10 @@ extension TestPartition {
     }
     let before = partition.content
     let result = compact(
-      partition, ["--compression", "none", "--batch-rows", "100", "--target-bytes", "5000"])
+      partition, ["--compression", "none", "--batch-rows", "100", "--target-bytes", "5KB"])
     #expect(result.status == 0, "\(result.error)")
     #expect(partition.content == before)
-    // 100 rows are over 2,500 bytes: two batches of 100 make a file.
+    // 100 rows are about 3,300 bytes: two batches of 100 make a file.
     #expect(partition.files.filter { $0.hasPrefix("data/date=1/") }.count == 3)
     let metadata = partition.text("\(try #require(partition.live))/metadata/v1.metadata.json")
     #expect(metadata.contains("\"id\": 7") && metadata.contains("\"rows\": 1100"))
