@@ -206,6 +206,26 @@ extension TestPartition {
     }
   }
 
+  @Test("With the disk full it says so, and what it wrote is gone again")
+  func fullDisk() throws {
+    guard isRoot else { return skip("mounting needs root") }
+    let scratch = Scratch()
+    let disk = try #require(MountedImage("tmpfs", megabytes: 8, in: scratch))
+    let full = Scratch(in: disk.path)
+    let partition = TestPartition(in: full)
+    for number in 0..<5 {
+      let block = String(repeating: TestPartition.rows, count: 400)
+      partition.put("table/data/\(number).jsonl", block)
+    }
+    let before = names(in: partition.path)
+    let result = compact(partition)
+    #expect(result.status == 1)
+    #expect(result.error.contains("No space left on device; make room"), "\(result.error)")
+    #expect(names(in: partition.path) == before)
+    #expect(partition.isWhole && partition.live == "table")
+    #expect(compact(partition, ["--compression", "gzip"]).status == 0)
+  }
+
   @Test("Memory stays below four batches, whatever a row's size")
   func memory() throws {
     let scratch = Scratch()
