@@ -1,5 +1,6 @@
 /// Why a generation could not be made or made live: what failed, on which path, and what to do.
 public struct GenerationError: Error, Sendable, CustomStringConvertible {
+  /// What kind of failure it is: what a program can act on.
   public enum Reason: Sendable, Equatable {
     /// A system call failed; `call` and `code` say which and how.
     case system
@@ -16,6 +17,7 @@ public struct GenerationError: Error, Sendable, CustomStringConvertible {
     case misuse
   }
 
+  /// What kind of failure it is.
   public let reason: Reason
   /// The file or directory that it is about.
   public let path: String
@@ -46,6 +48,7 @@ public struct GenerationError: Error, Sendable, CustomStringConvertible {
     advice = Self.advice(for: error.code)
   }
 
+  /// Path, what is wrong, and what to do about it.
   public var description: String { "\(path): \(what); \(advice)" }
 
   private static func advice(for code: Int32) -> String {

@@ -5,10 +5,12 @@ import ReapRules
 extension GenerationWriter {
   /// What a compaction tells the readers of the cursor.
   public struct CompactionFacts: Sendable {
-    /// Data files in the generation that was compacted, and in the one made of it.
+    /// Data files in the generation that was compacted.
     public var filesBefore: Int
+    /// Data files in the one made of it.
     public var filesAfter: Int
 
+    /// Both numbers of data files.
     public init(filesBefore: Int, filesAfter: Int) {
       self.filesBefore = filesBefore
       self.filesAfter = filesAfter

@@ -27,6 +27,7 @@ public final class GenerationWriter {
     /// for a comparison and a rename.
     public var patience = 10.0
 
+    /// The defaults.
     public init() {}
   }
 
