@@ -1,11 +1,12 @@
 // A program that makes generations with GenerationWriter and waits to be killed.
 //
 //   DoomedCompactor PARTITION [--stop-at STEP] [--raise-stop-at STEP] [--count N] [--rows N]
+//                   [--plain]
 //
 // It prints one line per step reached ("STEP NAME"), and at the step named by --stop-at waits for
 // its end; at the one named by --raise-stop-at it stops itself (SIGSTOP). Each of --count times it
 // copies the live generation's rows.jsonl into a new one, makes that live and retires the old one;
-// a failure is printed as "failed REASON".
+// a failure is printed as "failed REASON". With --plain it writes as hypaware does, without any lock.
 
 import Glibc
 import OwnedDirectories
@@ -30,6 +31,16 @@ struct DoomedCompactor {
         say("\(step.rawValue) \(name)")
         if step.rawValue == value("--raise-stop-at") { raise(SIGSTOP) }
         if step.rawValue == value("--stop-at") { while true { sleep(1000) } }
+      }
+      if arguments.contains("--plain") {
+        let error = PlainWriter(partition: arguments[0]).run { step, made in
+          name = made
+          say("\(step) \(made)")
+          if step == value("--raise-stop-at") { raise(SIGSTOP) }
+          if step == value("--stop-at") { while true { sleep(1000) } }
+        }
+        say(error.map { "failed \($0)" } ?? "done \(name)")
+        continue
       }
       do {
         try GenerationWriter.with(partition: arguments[0], at: hook) { writer in
