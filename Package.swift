@@ -17,6 +17,8 @@ let package = Package(
     .systemLibrary(
       name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
     .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinuxShims"),
     .target(name: "ReapConfiguration", dependencies: ["ReapRules", "CYAML"]),
     .target(name: "OwnedDirectories", dependencies: ["ReapRules", "CLinuxShims"]),
@@ -27,19 +29,25 @@ let package = Package(
         "ReapRules", "OwnedDirectories", "Watching",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(
+      name: "Compaction", dependencies: ["ReapRules", "OwnedDirectories", "CZlib", "CZstd"]),
     .executableTarget(
       name: "reapd",
       dependencies: [
-        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories",
+        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(name: "DoomedWriter", path: "Tests/DoomedWriter"),
+    .executableTarget(
+      name: "DoomedCompactor", dependencies: ["OwnedDirectories"], path: "Tests/DoomedCompactor"),
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
+    .testTarget(
+      name: "OwnedDirectoriesTests", dependencies: ["OwnedDirectories", "ReapRules"]),
     .testTarget(name: "WatchingTests", dependencies: ["Watching"]),
     .testTarget(
-      name: "ReapLiveTests", dependencies: ["DoomedWriter"]),
+      name: "ReapLiveTests", dependencies: ["DoomedWriter", "DoomedCompactor"]),
   ],
   swiftLanguageModes: [.v6]
 )
@@ -53,7 +61,7 @@ for target in package.targets where target.type != .system {
     .treatAllWarnings(as: .error),
   ]
   // Tests may be unsafe: they break things on purpose.
-  if target.type != .test, target.name != "DoomedWriter" {
+  if target.type != .test, !target.name.hasPrefix("Doomed") {
     target.swiftSettings?.append(.strictMemorySafety())
   }
 }

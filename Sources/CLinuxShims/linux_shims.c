@@ -75,6 +75,10 @@ const char *shim_error_text(int code) {
   return text ? text : "unknown error";
 }
 
+int shim_start_writeback(int fd, int64_t offset, int64_t count) {
+  return sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
 int shim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 void shim_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

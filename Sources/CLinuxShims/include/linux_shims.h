@@ -28,6 +28,8 @@ int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out);
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
 // pidfd_open(2): a descriptor, or -1 with errno.
 int shim_pidfd_open(pid_t pid);
+// sync_file_range(2) with SYNC_FILE_RANGE_WRITE; 0, or -1 with errno.
+int shim_start_writeback(int fd, int64_t offset, int64_t count);
 // eventfd(2), close-on-exec and non-blocking.
 int shim_eventfd(void);
 // Names the calling thread for ps and top; at most 15 bytes.
