@@ -192,6 +192,7 @@ package final class Reaper {
         let id = WatchedRoot.candidate(of: token)
       else { return }
       feed(watched, .closed(id), arrival)
+    case .changed: break  // of followed files, which it does not ask for
     case .lost(let token):
       guard let watched = roots[WatchedRoot.root(of: token)] else { return }
       if let id = WatchedRoot.candidate(of: token) {

@@ -34,6 +34,9 @@ package final class INotifyThread: @unchecked Sendable {
   private static let directoryFlags =
     Int32(bitPattern: UInt32(IN_ONLYDIR)) | Int32(bitPattern: UInt32(IN_MASK_ADD))
 
+  /// The same inode may be followed and have its closes watched.
+  private static let addingFlag = Int32(bitPattern: UInt32(IN_MASK_ADD))
+
   private let commands = Mutex<[Command]>([])
   private let wakeUp: Int32
   private let mounts: Int32
@@ -160,6 +163,8 @@ package final class INotifyThread: @unchecked Sendable {
       case .ancestor: IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
       case .writers: IN_CLOSE_WRITE
+      case .followed:
+        IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF | Self.addingFlag
       }
     let name = unusedName(path)
     guard unsafe inotifytools_watch_file(name, mask) != 0 else {
@@ -247,6 +252,9 @@ package final class INotifyThread: @unchecked Sendable {
     guard directories.contains(descriptor) else {
       if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE) != 0 {
         messages += all.map { .closed(token: $0) }
+      } else {
+        // A writer at full speed makes one per write(2); one between two others says as much.
+        messages += all.map { .changed(token: $0) }.filter { messages.last != $0 }
       }
       return
     }
