@@ -20,7 +20,9 @@ let package = Package(
     .target(name: "CLinuxShims"),
     .target(name: "ReapConfiguration", dependencies: ["ReapRules", "CYAML"]),
     .target(name: "OwnedDirectories", dependencies: ["ReapRules", "CLinuxShims"]),
-    .target(name: "Watching", dependencies: ["CInotifyTools", "CLinuxShims"]),
+    .target(
+      name: "Watching",
+      dependencies: ["ReapRules", "OwnedDirectories", "CInotifyTools", "CLinuxShims"]),
     .target(
       name: "ReapEngine",
       dependencies: [
@@ -30,14 +32,15 @@ let package = Package(
     .executableTarget(
       name: "reapd",
       dependencies: [
-        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories",
+        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Watching",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(name: "DoomedWriter", path: "Tests/DoomedWriter"),
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
-    .testTarget(name: "WatchingTests", dependencies: ["Watching"]),
+    .testTarget(
+      name: "WatchingTests", dependencies: ["Watching", "OwnedDirectories", "ReapRules"]),
     .testTarget(
       name: "ReapLiveTests", dependencies: ["DoomedWriter"]),
   ],

@@ -77,3 +77,5 @@ const char *shim_error_text(int code) {
 int shim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 void shim_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+const void *shim_memrchr(const void *bytes, int byte, size_t size) { return memrchr(bytes, byte, size); }
