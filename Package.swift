@@ -37,12 +37,14 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(name: "DoomedWriter", path: "Tests/DoomedWriter"),
+    .executableTarget(
+      name: "LogFollower", dependencies: ["Watching"], path: "Tests/LogFollower"),
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
     .testTarget(
       name: "WatchingTests", dependencies: ["Watching", "OwnedDirectories", "ReapRules"]),
     .testTarget(
-      name: "ReapLiveTests", dependencies: ["DoomedWriter"]),
+      name: "ReapLiveTests", dependencies: ["DoomedWriter", "LogFollower"]),
   ],
   swiftLanguageModes: [.v6]
 )
@@ -56,7 +58,7 @@ for target in package.targets where target.type != .system {
     .treatAllWarnings(as: .error),
   ]
   // Tests may be unsafe: they break things on purpose.
-  if target.type != .test, target.name != "DoomedWriter" {
+  if target.type != .test, !["DoomedWriter", "LogFollower"].contains(target.name) {
     target.swiftSettings?.append(.strictMemorySafety())
   }
 }

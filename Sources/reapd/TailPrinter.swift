@@ -17,9 +17,9 @@ struct TailPrinter {
     self.json = json
   }
 
-  /// False when standard output takes no more.
-  mutating func print(_ piece: TailPiece) -> Bool {
-    json ? printObjects(piece) : printBytes(piece)
+  /// How many bytes were taken: none when standard output takes no more.
+  mutating func print(_ piece: TailPiece) -> Int {
+    (json ? printObjects(piece) : printBytes(piece)) ? piece.range.count : 0
   }
 
   private mutating func printBytes(_ piece: TailPiece) -> Bool {

@@ -35,7 +35,13 @@ package func successors(
     return isRotatedName(sibling.name, of: base)
   }
   return found.sorted {
-    ($0.identity.birth ?? 0, $0.change) < ($1.identity.birth ?? 0, $1.change)
+    let (left, right) = ($0.identity.birth ?? 0, $1.identity.birth ?? 0)
+    if left != right { return left < right }
+    if $0.change != $1.change { return $0.change < $1.change }
+    // Within one tick of the clock: `log.2` is older than `log.1`, and `log-1120` than `log-1121`.
+    let isNumbered = $0.name.count < base.count + 6 && $1.name.count < base.count + 6
+    if $0.name.count != $1.name.count { return ($0.name.count > $1.name.count) == isNumbered }
+    return $0.name.lexicographicallyPrecedes($1.name) != isNumbered
   }
 }
 

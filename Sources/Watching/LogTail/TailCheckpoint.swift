@@ -5,7 +5,7 @@ package import OwnedDirectories
 /// The contents of a checkpoint file. A line per log and one per file of it, in reading order:
 ///
 ///     reapd-tail 1
-///     log <path, hexadecimal>
+///     log <path, hexadecimal> <since ns>
 ///     file <device> <inode> <birth ns or -> <offset> <skipping 0|1> <head length> <head hash> <window, hexadecimal or ->
 ///     end
 package struct TailCheckpoint: Sendable, Equatable {
@@ -23,10 +23,13 @@ package struct TailCheckpoint: Sendable, Equatable {
 
   package struct Log: Sendable, Equatable {
     package var path: [UInt8]
+    /// Wall clock, ns: what was born before is not asked for, where no file is known yet.
+    package var since: Int64
     package var files: [File]
 
-    package init(path: [UInt8], files: [File]) {
+    package init(path: [UInt8], since: Int64, files: [File]) {
       self.path = path
+      self.since = since
       self.files = files
     }
   }
@@ -38,7 +41,7 @@ package struct TailCheckpoint: Sendable, Equatable {
   package var text: [UInt8] {
     var text = "reapd-tail 1\n"
     for log in logs {
-      text += "log \(hexadecimal(log.path))\n"
+      text += "log \(hexadecimal(log.path)) \(log.since)\n"
       for file in log.files {
         let identity = file.identity
         let birth = identity.birth.map { "\($0)" } ?? "-"
@@ -63,8 +66,10 @@ package struct TailCheckpoint: Sendable, Equatable {
       let words = line.split(separator: " ")
       switch words.first {
       case "log":
-        guard words.count == 2, let path = bytes(words[1]) else { return nil }
-        logs.append(Log(path: path, files: []))
+        guard words.count == 3, let path = bytes(words[1]), let since = Int64(words[2]) else {
+          return nil
+        }
+        logs.append(Log(path: path, since: since, files: []))
       case "file":
         guard words.count == 9, !logs.isEmpty, let device = UInt64(words[1]),
           let inode = UInt64(words[2]), words[3] == "-" || Int64(words[3]) != nil,

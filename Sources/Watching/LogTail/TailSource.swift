@@ -22,8 +22,9 @@ package struct TailPiece {
   package let log: Int
 }
 
-/// Hands a piece on; false when nobody takes any more.
-package typealias TailOutput = (TailPiece) -> Bool
+/// Hands a piece on; how many of its bytes were taken: all, or whole lines from its beginning where
+/// nobody takes any more.
+package typealias TailOutput = (TailPiece) -> Int
 
 final class TailSource {
   /// A read's worth: fits the second-level cache, and costs few calls.
@@ -106,9 +107,9 @@ final class TailSource {
   ) -> Bool {
     let piece = TailPiece(
       kind: kind, buffer: buffer, range: start..<(start + size), offset: position.offset, log: log)
-    guard output(piece) else { return false }
-    advance(buffer, start, size)
-    return true
+    let taken = output(piece)
+    if taken > 0 { advance(buffer, start, taken) }
+    return taken == size
   }
 
   private func advance(_ buffer: ByteBuffer, _ start: Int, _ size: Int) {

@@ -16,7 +16,8 @@ final class TailedLog {
   private let settings: TailSettings
   private let watches: TailWatches
   private let notice: (String) -> Void
-  private let started = readClocks().wall
+  /// Wall clock, ns. Births are rounded down to a tick of the clock, 10 ms at the longest (HZ=100).
+  private var since = readClocks().wall - 10_000_000
 
   private(set) var machine = TailMachine()
   private var sources: [Int: TailSource] = [:]
@@ -50,14 +51,13 @@ final class TailedLog {
     place(walk)
     let current = open(walk)
     var opened: [Int] = []
-    if let saved, !saved.files.isEmpty {
+    if let saved {
+      since = saved.since
       opened = resume(saved, walk, current)
     } else if let current {
       var position = ReadingPosition.start
-      if saved == nil {
-        do { position = try startingPosition(current.file, settings.from) } catch {
-          complain("\(error)")
-        }
+      do { position = try startingPosition(current.file, settings.from) } catch {
+        complain("\(error)")
       }
       opened = [follow(current.file, current.status, position)]
     }
@@ -77,7 +77,7 @@ final class TailedLog {
       return machine.handle(.returned(known.key), now: now)
     }
     var opened: [Int] = []
-    if let after = newest == nil ? started : newest?.birth {
+    if let after = newest == nil ? since : newest?.birth {
       opened = between(after, identity, walk)
     }
     opened.append(follow(current.file, current.status, remembered(identity) ?? .start))
@@ -203,7 +203,9 @@ final class TailedLog {
       }
     }
     guard !isCurrentTaken else { return opened }
-    if let birth = newest?.birth { opened += between(birth, current?.status.identity, walk) }
+    if let birth = newest == nil ? since : newest?.birth {
+      opened += between(birth, current?.status.identity, walk)
+    }
     if let current { opened.append(follow(current.file, current.status, .start)) }
     return opened
   }
@@ -218,7 +220,7 @@ final class TailedLog {
 
   var checkpoint: TailCheckpoint.Log {
     TailCheckpoint.Log(
-      path: path,
+      path: path, since: since,
       files: machine.order.compactMap { id in
         guard let source = sources[id],
           let head = try? FileHead(of: source.file, length: FileHead.size)
