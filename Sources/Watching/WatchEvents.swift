@@ -17,7 +17,9 @@ import Synchronization
 /// follows the events after it, misses nothing. A queue of the kernel's or of this stream that
 /// overflows shows as another `.rescan` in the place of what was lost.
 public struct WatchEvents: AsyncSequence, Sendable {
+  /// What the sequence yields.
   public typealias Element = Event
+  /// It ends, and does not fail.
   public typealias Failure = Never
 
   /// How an entry of a directory came or went.
@@ -25,6 +27,7 @@ public struct WatchEvents: AsyncSequence, Sendable {
     case created, movedIn, movedOut, removed
   }
 
+  /// One thing that happened; paths are spelled as they were given.
   public enum Event: Sendable, Equatable {
     /// Events may be missing before this one: look at everything.
     case rescan
@@ -58,12 +61,14 @@ public struct WatchEvents: AsyncSequence, Sendable {
     do { hub = try WatchHub.shared() } catch { throw WatchEventsError(description: "\(error)") }
   }
 
+  /// Puts the watches; each iterator has its own.
   public func makeAsyncIterator() -> Iterator {
     let queue = EventQueue(directories, files)
     queue.open(hub)
     return Iterator(queue)
   }
 
+  /// Ends its watches when it is dropped.
   public struct Iterator: AsyncIteratorProtocol {
     private final class Owner: Sendable {
       let queue: EventQueue
@@ -80,11 +85,13 @@ public struct WatchEvents: AsyncSequence, Sendable {
       await owner.queue.next()
     }
 
+    /// The next event, waited for; nil once the task was cancelled.
     public mutating func next() async -> Event? { await owner.queue.next() }
   }
 }
 
 /// Why there is no event stream, with what to do about it.
 public struct WatchEventsError: Error, Sendable, CustomStringConvertible {
+  /// In words.
   public let description: String
 }

@@ -18,7 +18,9 @@ import OwnedDirectories
 /// It cannot see writes through `mmap` (there is no event), writes from other machines, nor a
 /// file that came and went between two looks and is not beside the log under a rotated name.
 public struct LogTail: AsyncSequence, Sendable {
+  /// What the sequence yields.
   public typealias Element = Line
+  /// What `next` throws.
   public typealias Failure = LogTailError
 
   /// Where to begin in a file that is there already and is not in the checkpoint.
@@ -33,6 +35,7 @@ public struct LogTail: AsyncSequence, Sendable {
 
   /// One line, without its newline: bytes as they are in the file, NULs and invalid UTF-8 too.
   public struct Line: Sendable, Equatable {
+    /// The line itself.
     public let bytes: [UInt8]
     /// Where it begins in its file, bytes; what is cut off the file's head later moves it.
     public let offset: Int64
@@ -72,10 +75,12 @@ public struct LogTail: AsyncSequence, Sendable {
       from: from, checkpoint: checkpoint.map { Array($0.utf8) }, lineLimit: lineLimit)
   }
 
+  /// Begins to follow with the first `next`; each iterator follows on its own.
   public func makeAsyncIterator() -> Iterator {
     Iterator(handover: LineHandover(Array(path.utf8), settings, notice))
   }
 
+  /// Ends its thread when it is dropped.
   public struct Iterator: AsyncIteratorProtocol {
     /// Ends the thread when nobody iterates any more.
     private final class Owner: Sendable {
@@ -97,6 +102,7 @@ public struct LogTail: AsyncSequence, Sendable {
       try await owner.handover.next()
     }
 
+    /// The next line, waited for; nil once the task was cancelled.
     public mutating func next() async throws(LogTailError) -> Line? {
       try await owner.handover.next()
     }
@@ -105,5 +111,6 @@ public struct LogTail: AsyncSequence, Sendable {
 
 /// Why a log cannot be followed, with what to do about it.
 public struct LogTailError: Error, Sendable, CustomStringConvertible {
+  /// In words.
   public let description: String
 }
