@@ -15,12 +15,12 @@ struct LibraryTailTests {
     append((0..<100).map { "\($0)\n" }.joined(), to: log)
     let checkpoint = scratch.path + "/checkpoint"
     #expect(
-      run(program, ["lines", log, checkpoint, "30"]).output
+      run("/usr/bin/timeout", ["20", program, "lines", log, checkpoint, "30"]).output
         == (0..<30).map { "\($0)\n" }.joined())
     rename(log, log + ".1")
     append("100\n", to: log)
     #expect(
-      run(program, ["lines", log, checkpoint, "71"]).output
+      run("/usr/bin/timeout", ["20", program, "lines", log, checkpoint, "71"]).output
         == (30...100).map { "\($0)\n" }.joined())
   }
 
