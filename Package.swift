@@ -22,7 +22,9 @@ let package = Package(
     .target(name: "CLinuxShims"),
     .target(name: "ReapConfiguration", dependencies: ["ReapRules", "CYAML"]),
     .target(name: "OwnedDirectories", dependencies: ["ReapRules", "CLinuxShims"]),
-    .target(name: "Watching", dependencies: ["CInotifyTools", "CLinuxShims"]),
+    .target(
+      name: "Watching",
+      dependencies: ["ReapRules", "OwnedDirectories", "CInotifyTools", "CLinuxShims"]),
     .target(
       name: "ReapEngine",
       dependencies: [
@@ -34,20 +36,23 @@ let package = Package(
     .executableTarget(
       name: "reapd",
       dependencies: [
-        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction",
+        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction", "Watching",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(name: "DoomedWriter", path: "Tests/DoomedWriter"),
     .executableTarget(
       name: "DoomedCompactor", dependencies: ["OwnedDirectories"], path: "Tests/DoomedCompactor"),
+    .executableTarget(
+      name: "LogFollower", dependencies: ["Watching"], path: "Tests/LogFollower"),
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
     .testTarget(
       name: "OwnedDirectoriesTests", dependencies: ["OwnedDirectories", "ReapRules"]),
-    .testTarget(name: "WatchingTests", dependencies: ["Watching"]),
     .testTarget(
-      name: "ReapLiveTests", dependencies: ["DoomedWriter", "DoomedCompactor"]),
+      name: "WatchingTests", dependencies: ["Watching", "OwnedDirectories", "ReapRules"]),
+    .testTarget(
+      name: "ReapLiveTests", dependencies: ["DoomedWriter", "DoomedCompactor", "LogFollower"]),
   ],
   swiftLanguageModes: [.v6]
 )
@@ -61,7 +66,7 @@ for target in package.targets where target.type != .system {
     .treatAllWarnings(as: .error),
   ]
   // Tests may be unsafe: they break things on purpose.
-  if target.type != .test, !target.name.hasPrefix("Doomed") {
+  if target.type != .test, !target.name.hasPrefix("Doomed"), target.name != "LogFollower" {
     target.swiftSettings?.append(.strictMemorySafety())
   }
 }

@@ -84,3 +84,4 @@ int shim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 void shim_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int shim_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+const void *shim_memrchr(const void *bytes, int byte, size_t size) { return memrchr(bytes, byte, size); }

@@ -218,7 +218,7 @@ package final class Reaper {
       guard watched.root != nil else { return tryAttach(watched) }
       entry(
         watched, in: PartitionTree.root, name, isDirectory: isDirectory, change, arrival)
-    case .closed(let token):
+    case .closed(let token), .changed(let token):
       if let number = WatchedRoot.obstacle(of: token) { return obstacleTouched(number, arrival) }
       guard let watched = roots[WatchedRoot.root(of: token)],
         let id = WatchedRoot.candidate(of: token)

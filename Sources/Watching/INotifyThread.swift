@@ -38,6 +38,9 @@ package final class INotifyThread: @unchecked Sendable {
   private static let directoryFlags =
     Int32(bitPattern: UInt32(IN_ONLYDIR)) | Int32(bitPattern: UInt32(IN_MASK_ADD))
 
+  /// The same inode may be followed and have its closes watched.
+  private static let addingFlag = Int32(bitPattern: UInt32(IN_MASK_ADD))
+
   private struct Commands {
     var queue: [Command] = []
     var isHeld = false
@@ -196,6 +199,8 @@ package final class INotifyThread: @unchecked Sendable {
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
       case .writers: IN_CLOSE_WRITE
       case .obstacle: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB | Self.directoryFlags
+      case .followed:
+        IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF | Self.addingFlag
       }
     let name = unusedName(path)
     guard unsafe inotifytools_watch_file(name, mask) != 0 else {
@@ -283,8 +288,11 @@ package final class INotifyThread: @unchecked Sendable {
       return messages += all.map { .lost(token: $0) }
     }
     guard directories.contains(descriptor) else {
-      if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB) != 0 {
+      if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE) != 0 {
         messages += all.map { .closed(token: $0) }
+      } else {
+        // A writer at full speed makes one per write(2); one between two others says as much.
+        messages += all.map { .changed(token: $0) }.filter { messages.last != $0 }
       }
       return
     }

@@ -10,6 +10,9 @@ package enum WatchMessage: Sendable, Equatable {
   case entry(token: UInt64, name: [UInt8], isDirectory: Bool, Change)
   /// Somebody closed the watched file or, for `.obstacle`, anything in the watched directory.
   case closed(token: UInt64)
+  /// The followed file was written to, cut, moved or removed, or the mode of an `.obstacle` changed:
+  /// look at it.
+  case changed(token: UInt64)
   /// Answer to `watch`: the handle to end it with, or the errno that prevented it.
   case armed(token: UInt64, Result<WatchHandle, WatchFailure>)
   /// The watched directory itself was removed, moved or unmounted.
@@ -51,4 +54,7 @@ package enum WatchPurpose: Sendable {
   case obstacle
   /// A file that we open and close now and then: only closes by writers are somebody else's.
   case writers
+  /// A file that is read as it grows: `.changed` for what happens to it, `.closed` for the ends of
+  /// its writers.
+  case followed
 }

@@ -37,11 +37,15 @@ void shim_name_thread(const char *name);
 // The system's words for an errno; never NULL, valid for ever.
 const char *shim_error_text(int code);
 
+// memrchr(3): a GNU extension.
+const void *shim_memrchr(const void *bytes, int byte, size_t size);
+
 enum {
   shim_AT_EMPTY_PATH = 0x1000,
   shim_AT_NO_AUTOMOUNT = 0x800,
   shim_O_PATH = 0x200000,
   shim_F_SETLEASE = 1024,
+  shim_F_SETSIG = 10,
   shim_RESOLVE_NO_XDEV = 0x01,
   shim_RESOLVE_NO_MAGICLINKS = 0x02,
   shim_RESOLVE_NO_SYMLINKS = 0x04,

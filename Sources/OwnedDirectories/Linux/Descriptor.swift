@@ -53,6 +53,12 @@ package struct FileIdentity: Hashable, Sendable {
   package let device: UInt64
   package let inode: UInt64
   package let birth: Int64?
+
+  package init(device: UInt64, inode: UInt64, birth: Int64?) {
+    self.device = device
+    self.inode = inode
+    self.birth = birth
+  }
 }
 
 private func flags(_ value: Int32) -> UInt64 { UInt64(UInt32(bitPattern: value)) }
