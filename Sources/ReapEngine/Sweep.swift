@@ -38,7 +38,7 @@ package final class Sweep: Sendable {
     examination = Examination(
       rule: rule, root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
-      claims: OwnClaims(), claiming: claiming)
+      claims: OwnClaims(), claiming: claiming, owner: OwnerWatch(rule))
     pool = WorkerPool()
   }
 
@@ -71,7 +71,12 @@ package final class Sweep: Sendable {
       add(path, verdict, evidence)
     case .tidied(let verdict, let evidence, let files):
       if reporting { for file in files { reporter.removed(file, rule: rule, occasion) } }
-      add(path, verdict ?? .dispose(.staleTemporary), evidence)
+      for file in files {
+        guard let path = CandidatePath(bytes: file.path.dropFirst(root.pathBytes.count + 1))
+        else { continue }
+        add(path, .dispose(file.reason), file.evidence)
+      }
+      if let verdict { add(path, verdict, evidence) }
     case .putBack(let verdict, let evidence, let name):
       reporter.putBack(verdict, evidence, place, id: ClaimName(path.name)?.id)
       add(path.renamed(name), verdict, evidence)

@@ -73,6 +73,11 @@ package struct Examination: Sendable {
     guard case .generations(let settings) = rule.kind else {
       return look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk)
     }
+    guard rule.reaches(path.directory) else {
+      held?.descriptor.close()
+      let evidence = unreadableEvidence(path.name, firstSeen: firstSeen)
+      return .kept(.keep(.notMatched, recheckAfter: nil), evidence, held: nil)
+    }
     let partition: Examination
     do {
       partition = try within(path.directory)
@@ -148,12 +153,11 @@ package struct Examination: Sendable {
     var gathering = CandidateGathering(
       rule: rule, contents: contents, root: root, name: name, identity: facts.identity,
       held: held, isLocked: isLocked)
-    defer { gathering.closeDirectory() }
+    defer { gathering.finish() }
     let verdict: Verdict
     do {
       guard let reached = try decide(&evidence, &gathering, mayWalk: mayWalk) else {
-        gathering.unlock()
-        return .needsWalk(held: gathering.held)
+        return .needsWalk(held: gathering.handOn())
       }
       verdict = reached
     } catch {
