@@ -8,8 +8,6 @@ package final class OwnClaims: Sendable {
     var removing: Set<CandidatePath> = []
     /// In quarantine, and since when (monotonic).
     var waiting: [CandidatePath: Nanoseconds] = [:]
-    /// How many in quarantine had each name.
-    var absent: [CandidatePath: Int] = [:]
     /// Original names that an operator took out of quarantine.
     var restored: Set<CandidatePath> = []
   }
@@ -34,23 +32,13 @@ package final class OwnClaims: Sendable {
   // MARK: - In quarantine
 
   func quarantine(_ path: CandidatePath, since: Nanoseconds) {
-    state.withLock { state in
-      guard state.waiting.updateValue(since, forKey: path) == nil, let original = path.original
-      else { return }
-      state.absent[original, default: 0] += 1
-    }
+    state.withLock { $0.waiting[path] = since }
   }
 
   /// False where it was not in quarantine.
   @discardableResult
   func endQuarantine(_ path: CandidatePath) -> Bool {
-    state.withLock { state in
-      guard state.waiting.removeValue(forKey: path) != nil else { return false }
-      if let original = path.original, let count = state.absent[original] {
-        state.absent[original] = count > 1 ? count - 1 : nil
-      }
-      return true
-    }
+    state.withLock { $0.waiting.removeValue(forKey: path) != nil }
   }
 
   func quarantined(_ path: CandidatePath) -> Nanoseconds? {
@@ -73,17 +61,7 @@ package final class OwnClaims: Sendable {
     state.withLock { if !$0.restored.isEmpty { $0.restored.remove(original) } }
   }
 
-  /// What stands here although this process has it in quarantine was restored, too: the event that
-  /// tells is still to come, or was lost.
   func isRestored(_ original: CandidatePath) -> Bool {
-    state.withLock {
-      (!$0.restored.isEmpty && $0.restored.contains(original))
-        || (!$0.absent.isEmpty && $0.absent[original] != nil)
-    }
+    state.withLock { !$0.restored.isEmpty && $0.restored.contains(original) }
   }
-}
-
-extension CandidatePath {
-  /// Where a claimed name was before its claim; nil for every other name.
-  fileprivate var original: CandidatePath? { ClaimName(name).map { renamed($0.original) } }
 }
