@@ -232,7 +232,7 @@ extension Reaper {
     case .gone:
       _ = keep(watched, id, nil)
       forgetCandidate(watched, path)
-      watched.claims.endQuarantine(path)
+      noteRestored(watched, path)
       endObstacles { $0.root == watched.index && $0.path == examine.path }
       feed(watched, .examined(id, .settled), now)
     case .putBack(let verdict, let evidence, _):

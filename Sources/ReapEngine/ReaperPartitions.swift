@@ -47,6 +47,7 @@ extension Reaper {
       if let root = watched.root { reporter.forget(root.path(of: path)) }
       endObstacles { $0.root == watched.index && $0.path == path }
       watched.claims.forgetRestored(path)
+      watched.claims.endQuarantine(path)
       watched.tree.forgetCandidate(path.name, in: number)
       feed(watched, .vanished(path), arrival)
       conflictMayBeOver(watched, number, path.name, arrival)
@@ -71,10 +72,14 @@ extension Reaper {
     feed(watched, .appeared(path, created: created, trigger), arrival)
   }
 
-  /// A claimed name of ours that somebody else renamed was restored by hand.
-  private func noteRestored(_ watched: WatchedRoot, _ path: CandidatePath) {
+  /// A claimed name of ours that went, with its own name there again, was restored by hand.
+  func noteRestored(_ watched: WatchedRoot, _ path: CandidatePath) {
     guard let claim = ClaimName(path.name), watched.claims.endQuarantine(path) else { return }
-    watched.claims.noteRestored(path.renamed(claim.original))
+    let original = path.renamed(claim.original)
+    guard let root = watched.root,
+      (try? status(ofPath: original.bytes, at: root.descriptor)) != nil
+    else { return }
+    watched.claims.noteRestored(original)
   }
 
   private func cursorChanged(_ watched: WatchedRoot, _ number: UInt32, _ arrival: Nanoseconds) {
@@ -278,5 +283,8 @@ func restore(_ path: CandidatePath, at root: OpenRoot) throws(SystemError) {
   }
   let directory = try openDirectory(path.directory, below: root)
   defer { directory.close() }
+  guard try status(of: path.name, at: directory).permissions != removalMark else {
+    throw SystemError("rename", "\(path.name.display), which is half removed", EBUSY)
+  }
   try rename(path.name, to: claim.original, at: directory)
 }

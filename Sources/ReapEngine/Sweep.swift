@@ -99,41 +99,8 @@ package final class Sweep: Sendable {
     var finding = Finding(path: path, verdict: verdict, evidence: evidence, failure: failure)
     // What was not looked into for its verdict is not for its size: a writer may be at its start.
     if measuring, evidence.lock != nil || evidence.partition != nil {
-      finding.bytes = allocatedBytes(of: path)
+      finding.bytes = allocatedBytes(of: path, below: root)
     }
     findings.withLock { $0.append(finding) }
-  }
-
-  private func allocatedBytes(of path: CandidatePath) -> Int64? {
-    var bytes: Int64 = 0
-    var links = HardLinks()
-    guard let parent = try? openDirectory(path.directory, below: root) else { return nil }
-    defer { parent.close() }
-    guard var descent = try? TreeDescent(from: parent) else { return nil }
-    defer { descent.abandon() }
-    do throws(SystemError) {
-      try descent.enter(path.name)
-      while descent.depth > 0 {
-        if let next = descent.nextSubdirectory() {
-          try descent.enter(next)
-          continue
-        }
-        let batch = try descent.nextBatch()
-        guard !batch.isEmpty else {
-          try descent.leave()
-          continue
-        }
-        var subdirectories: [DirectoryEntry] = []
-        for entry in batch {
-          guard let facts = try? status(of: entry.name, at: descent.current) else { continue }
-          if facts.type == .directory { subdirectories.append(entry) }
-          if facts.type == .directory || links.isCounted(facts) { bytes += facts.allocated }
-        }
-        descent.add(subdirectories)
-      }
-    } catch {
-      return nil
-    }
-    return bytes
   }
 }
