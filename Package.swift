@@ -36,7 +36,8 @@ let package = Package(
     .executableTarget(
       name: "reapd",
       dependencies: [
-        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction", "Watching",
+        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction",
+        "Watching",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
