@@ -148,37 +148,6 @@ struct QuarantineTests {
     #expect(watcher.audit(of: orphan, action: "restored").count == 1)
   }
 
-  @Test(
-    "restore --list shows what is in quarantine; restore puts it back for good",
-    arguments: [true, false])
-  func restore(byID: Bool) throws {
-    defer { withExtendedLifetime(scratch) {} }
-    let orphan = partition.generation("table-2")
-    let rule = rule()
-    let watcher = try rule.watch()
-    watcher.expectClaimed("table-2", of: partition)
-    let id = try #require(
-      watcher.audit(of: orphan, action: "claimed").first?["id"] as? String)
-    let config = ["--config", rule.path]
-    let listed = run(reapdBinary, ["restore", "--list", "--json"] + config)
-    let row = jsonLines(listed.output).first { $0["id"] as? String == id }
-    #expect(row?["path"] as? String == orphan, "\(listed)")
-    #expect((row?["bytes"] as? Int ?? 0) > 0, "\(listed)")
-    let text = run(reapdBinary, ["restore", "--list"] + config).output
-    #expect(text.contains(id) && text.contains(orphan), "\(text)")
-
-    let restored = run(reapdBinary, ["restore", byID ? id : orphan] + config)
-    #expect(restored.status == 0, "\(restored)")
-    #expect(partition.isWhole("table-2") && partition.claims(of: "table-2").isEmpty)
-    waitQuiet()
-    let other = Partition(root + "/other")
-    other.generation("table-2")
-    watcher.expectClaimed("table-2", of: other)
-    #expect(partition.isWhole("table-2"), "it was claimed again")
-    #expect(run(reapdBinary, ["restore", "1000000000000000001"] + config).status != 0)
-    #expect(run(reapdBinary, ["restore", orphan] + config).status != 0)
-  }
-
   @Test("Claimed names that somebody else made are finished only if judged dead")
   func foreignClaims() throws {
     defer { withExtendedLifetime(scratch) {} }

@@ -136,6 +136,11 @@ package struct Examination: Sendable {
   ) -> Result {
     let claimName = ClaimName(name)
     let original = claimName?.original ?? name
+    // What this process removes is nobody's to judge any more, and least of all to put back.
+    guard claimName == nil || !claims.contains(path(name)) else {
+      held?.descriptor.close()
+      return .gone
+    }
     let facts: FileStatus
     do {
       facts = try status(of: name, at: root.descriptor)
