@@ -42,6 +42,8 @@ package final class Reaper {
 
   /// Events that may wait before the rest is given up for a full scan: four kernel queues' worth.
   private static let mailboxLimit = 65_536
+  /// Messages that the inotify thread may work off itself: the kernel's queue waits meanwhile.
+  private static let fewMessages = 8
   /// How long audit lines that found no room wait before they are tried again.
   private static let auditRetry: Nanoseconds = 5 * nanosecondsPerSecond
   /// Descriptors kept free for walking, removing and the rest of the process.
@@ -76,14 +78,11 @@ package final class Reaper {
     let mailbox = Mailbox<Message>(limit: Self.mailboxLimit)
     self.mailbox = mailbox
     inotify = try INotifyThread { messages, arrival in
-      var kept = messages
       // What answers a command is never dropped; what tells of the world may be, and is counted.
-      kept.removeAll { if case .armed = $0 { true } else { false } }
-      if kept.count == messages.count {
-        mailbox.post(.watched(messages, at: arrival), droppable: true)
-      } else {
-        mailbox.post(.watched(messages, at: arrival))
-      }
+      let isNews = !messages.contains { if case .armed = $0 { true } else { false } }
+      mailbox.post(
+        .watched(messages, at: arrival), droppable: isNews,
+        inPlace: isNews && messages.count <= Self.fewMessages)
     }
     pool = WorkerPool()
   }
@@ -121,6 +120,13 @@ package final class Reaper {
   func run() {
     setBackstop(readMonotonic())
     for root in sortedRoots { begin(root) }
+    mailbox.lend(to: { message in
+      self.inotify.hold()
+      self.handle(message)
+      self.relieveShortage()
+      self.inotify.flush()
+      return self.roots.values.contains(where: self.canScan) ? 0 : self.nextDeadline
+    })
     while !isStopping {
       let scanning = roots.values.filter(canScan)
       let (messages, hasLost) = mailbox.take(until: scanning.isEmpty ? nextDeadline : 0)
@@ -133,6 +139,7 @@ package final class Reaper {
       relieveShortage()
       inotify.flush()
     }
+    mailbox.lend(to: nil)
     inotify.stop()
     pool.drain()
     endQuarantines()

@@ -8,6 +8,14 @@ import Glibc
   private var messages: [Message] = []
   private var hasLost = false
   private let limit: Int
+  private var turn: ((Message) -> Int64?)?
+  /// The reader is in `take`, until this instant if nothing comes.
+  private var isWaiting = false
+  private var waitsUntil = Int64.max
+  /// That instant has passed.
+  private var isLate = false
+  /// Somebody else does the reader's work.
+  private var isLent = false
 
   package init(limit: Int) {
     self.limit = limit
@@ -19,9 +27,34 @@ import Glibc
     unsafe pthread_condattr_destroy(&attributes)
   }
 
-  /// - Parameter droppable: it may be lost when the box is full; others never are.
-  package func post(_ message: Message, droppable: Bool = false) {
+  /// Lets others do the reader's work while it waits: see `post(_:droppable:inPlace:)`.
+  ///
+  /// - Parameter turn: works off one message, and returns until when the reader may wait then
+  ///   (monotonic, ns; nil: for ever). Never called while the reader is at work.
+  package func lend(to turn: ((Message) -> Int64?)?) {
     unsafe pthread_mutex_lock(&mutex)
+    defer { unsafe pthread_mutex_unlock(&mutex) }
+    self.turn = turn
+  }
+
+  /// - Parameters:
+  ///   - droppable: it may be lost when the box is full; others never are.
+  ///   - inPlace: worked off by the caller itself if the reader waits and nothing comes before it.
+  ///     That spares the switch to the reader's thread, which costs more than most messages do.
+  package func post(_ message: Message, droppable: Bool = false, inPlace: Bool = false) {
+    unsafe pthread_mutex_lock(&mutex)
+    if inPlace, isWaiting, !isLent, messages.isEmpty, !hasLost, let turn {
+      isLent = true
+      unsafe pthread_mutex_unlock(&mutex)
+      let next = turn(message) ?? .max
+      unsafe pthread_mutex_lock(&mutex)
+      isLent = false
+      let isWanted = !messages.isEmpty || hasLost || next < waitsUntil || isLate
+      waitsUntil = next
+      unsafe pthread_mutex_unlock(&mutex)
+      if isWanted { unsafe pthread_cond_signal(&filled) }
+      return
+    }
     if droppable, messages.count >= limit { hasLost = true } else { messages.append(message) }
     unsafe pthread_mutex_unlock(&mutex)
     // After unlocking, or the reader wakes only to wait for the lock.
@@ -33,15 +66,19 @@ import Glibc
   package func take(until deadline: Int64?) -> (messages: [Message], hasLost: Bool) {
     unsafe pthread_mutex_lock(&mutex)
     defer { unsafe pthread_mutex_unlock(&mutex) }
-    while messages.isEmpty, !hasLost {
-      if let deadline {
-        var time = timespec(
-          tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
-        if unsafe pthread_cond_timedwait(&filled, &mutex, &time) == ETIMEDOUT { break }
-      } else {
+    waitsUntil = deadline ?? .max
+    isLate = false
+    isWaiting = true
+    while isLent || (messages.isEmpty && !hasLost && !isLate) {
+      if isLent || waitsUntil == .max {
         unsafe pthread_cond_wait(&filled, &mutex)
+      } else {
+        var time = timespec(
+          tv_sec: Int(waitsUntil / 1_000_000_000), tv_nsec: Int(waitsUntil % 1_000_000_000))
+        isLate = unsafe pthread_cond_timedwait(&filled, &mutex, &time) == ETIMEDOUT
       }
     }
+    isWaiting = false
     defer {
       messages = []
       hasLost = false
