@@ -7,6 +7,7 @@ let package = Package(
     .executable(name: "reapd", targets: ["reapd"]),
     .library(name: "OwnedDirectories", targets: ["OwnedDirectories"]),
     .library(name: "Watching", targets: ["Watching"]),
+    .library(name: "CrashDrill", targets: ["CrashDrill"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -27,10 +28,11 @@ let package = Package(
         "ReapRules", "OwnedDirectories", "Watching",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(name: "CrashDrill", dependencies: ["OwnedDirectories", "ReapRules"]),
     .executableTarget(
       name: "reapd",
       dependencies: [
-        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories",
+        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "CrashDrill",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -39,7 +41,7 @@ let package = Package(
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
     .testTarget(name: "WatchingTests", dependencies: ["Watching"]),
     .testTarget(
-      name: "ReapLiveTests", dependencies: ["DoomedWriter"]),
+      name: "ReapLiveTests", dependencies: ["DoomedWriter", "CrashDrill", "OwnedDirectories"]),
   ],
   swiftLanguageModes: [.v6]
 )

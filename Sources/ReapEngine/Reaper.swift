@@ -76,6 +76,14 @@ package final class Reaper {
     self.mailbox = mailbox
     inotify = try INotifyThread { messages, arrival in
       var kept = messages
+      #if DEBUG
+        if Fault.injected == .deaf {
+          for message in messages {
+            guard case .armed = message else { continue }
+            mailbox.post(.watched([message], at: arrival)) }
+          return
+        }
+      #endif
       // What answers a command is never dropped; what tells of the world may be, and is counted.
       kept.removeAll { if case .armed = $0 { true } else { false } }
       if kept.count == messages.count {
@@ -95,6 +103,10 @@ package final class Reaper {
   }
 
   func add(_ rule: Rule) throws(RootFailure) {
+    #if DEBUG
+      var rule = rule
+      if Fault.injected == .grace { rule.grace = 0 }
+    #endif
     let path = resolveRoot(rule.root)
     if let table = mounts.current(),
       let refusal = refusal(

@@ -15,7 +15,7 @@ struct Reapd: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       WatchCommand.self, SweepCommand.self, ListCommand.self, ExplainCommand.self,
-      CheckConfigCommand.self,
+      CheckConfigCommand.self, DrillCommand.self, DrillWriterCommand.self,
     ])
 
   /// Signals that reapd's own work may raise are dealt with before any thread exists.

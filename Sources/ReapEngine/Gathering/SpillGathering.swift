@@ -98,6 +98,9 @@ struct SpillGathering {
   }
 
   private mutating func attempt(_ file: HeldFile) -> LockAttempt {
+    #if DEBUG
+      if Fault.injected == .lock { return .taken }
+    #endif
     let result = tryLock(file.descriptor, settings.lockType)
     isLocked = result == .taken
     return result
@@ -136,6 +139,9 @@ struct SpillGathering {
       inside = try walk(directory, probing: true)
     } else {
       if contents != nil { inside = try walk(directory, probing: false) }
+      #if DEBUG
+        if Fault.injected == .lock { return inside }
+      #endif
       if let held {
         switch probeOpen(held.descriptor) {
         case .notOpen: break

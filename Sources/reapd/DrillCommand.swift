@@ -1,0 +1,112 @@
+import ArgumentParser
+import CrashDrill
+import OwnedDirectories
+import ReapRules
+
+struct DrillCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drill",
+    abstract: "Kill writers for real and check that reapd keeps its promises here.",
+    usage: "reapd drill [OPTIONS] [-- COMMAND ...]",
+    discussion: """
+      Makes a directory of its own, watches it with a reapd of its own, kills writers in it \
+      at random points, and judges what is left: nothing dead may stay, nothing living may \
+      be touched. Exits 1 when a promise is broken, and then keeps the directory.
+
+      With a COMMAND that is the writer. It makes its directories (spill_*, with a locked \
+      .lock) in $REAPD_DRILL_ROOT, and is started again each time it was killed.
+      """)
+
+  @Option(help: ArgumentHelp("Writers at any time (8).", valueName: "n"))
+  var writers = 8
+
+  @Option(help: ArgumentHelp("How many to kill (200).", valueName: "n"))
+  var kills = 200
+
+  @Option(help: ArgumentHelp("Plays an earlier drill again.", valueName: "n"))
+  var seed: UInt32?
+
+  @Option(help: ArgumentHelp("On the file system to be tested (/var/tmp).", valueName: "dir"))
+  var root = "/var/tmp"
+
+  @Option(help: ArgumentHelp("The grace that reapd is given (200ms).", valueName: "duration"))
+  var grace = "200ms"
+
+  @Option(help: ArgumentHelp("Ends within this time (60s).", valueName: "duration"))
+  var duration = "60s"
+
+  @Flag(name: .customLong("kill-reapd"), help: "Kill and restart reapd too.")
+  var killReapd = false
+
+  @Option(help: "sigkill, or oom: by the kernel, in a memory cgroup.")
+  var kill = "sigkill"
+
+  @Flag(help: "Machine-readable output.")
+  var json = false
+
+  @Argument(parsing: .postTerminator, help: "Your own writer.")
+  var command: [String] = []
+
+  func run() throws {
+    let report: DrillReport
+    let options = try options()
+    blockSignals(Drill.signals)
+    _ = raiseDescriptorLimit()
+    do {
+      var drill = Drill(options) { writeError("reapd: \($0)\n") }
+      report = try drill.run()
+    } catch {
+      throw fail(.someFailed, "drill: \(error)")
+    }
+    if json { printLine(report.json.text) } else { printText(report.table) }
+    if !report.passed { throw ExitCode(ExitStatus.someFailed.rawValue) }
+  }
+
+  private func options() throws -> DrillOptions {
+    // The link itself: still right when the file was replaced by a new version meanwhile.
+    let executable = "/proc/self/exe"
+    var options = DrillOptions(
+      seed: seed ?? .random(in: 0 ... .max),
+      watcher: processEnvironment()["REAPD_DRILL_WATCHER"] ?? executable, executable: executable)
+    guard (1...1000).contains(writers) else { throw fail(.usage, "--writers: 1 to 1000") }
+    guard kills > 0 else { throw fail(.usage, "--kills: at least 1") }
+    guard let grace = parseDuration(grace), grace >= 10_000_000 else {
+      throw fail(.usage, "--grace \(grace): a duration such as 200ms, at least 10ms")
+    }
+    guard let duration = parseDuration(duration), duration > 5 * grace else {
+      throw fail(.usage, "--duration \(duration): a duration such as 60s, over five graces")
+    }
+    guard let kill = DrillOptions.Kill(rawValue: kill) else {
+      throw fail(.usage, "--kill \(kill): sigkill or oom")
+    }
+    guard kill == .sigkill || command.isEmpty else {
+      throw fail(.usage, "--kill oom works with reapd's own writers only")
+    }
+    options.writers = writers
+    options.kills = kills
+    options.place = absolute(root)
+    options.grace = grace
+    options.duration = duration
+    options.killsWatcher = killReapd
+    options.kill = kill
+    options.command = command
+    return options
+  }
+}
+
+/// What a drill starts and kills. Hidden: of no use by itself.
+struct DrillWriterCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "drill-writer", shouldDisplay: false)
+
+  @Argument var root: String
+  @Argument var grace: Int64
+  @Argument var seed: UInt64
+  @Flag var resident = false
+  @Flag var oom = false
+
+  func run() {
+    var writer = DrillWriter(
+      root: root, grace: grace, seed: seed, isResident: resident, mayExhaust: oom)
+    writer.run()
+  }
+}
