@@ -36,12 +36,15 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
-    .executableTarget(name: "DoomedWriter", path: "Tests/DoomedWriter"),
+    .executableTarget(
+      name: "DoomedWriter", dependencies: ["CrashDrill", "OwnedDirectories", "ReapRules"],
+      path: "Tests/DoomedWriter"),
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
     .testTarget(name: "WatchingTests", dependencies: ["Watching"]),
     .testTarget(
-      name: "ReapLiveTests", dependencies: ["DoomedWriter", "CrashDrill", "OwnedDirectories"]),
+      name: "ReapLiveTests",
+      dependencies: ["DoomedWriter", "CrashDrill", "OwnedDirectories", "ReapRules"]),
   ],
   swiftLanguageModes: [.v6]
 )
