@@ -18,10 +18,14 @@ let package = Package(
     .systemLibrary(
       name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
     .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinuxShims"),
     .target(name: "ReapConfiguration", dependencies: ["ReapRules", "CYAML"]),
     .target(name: "OwnedDirectories", dependencies: ["ReapRules", "CLinuxShims"]),
-    .target(name: "Watching", dependencies: ["CInotifyTools", "CLinuxShims"]),
+    .target(
+      name: "Watching",
+      dependencies: ["ReapRules", "OwnedDirectories", "CInotifyTools", "CLinuxShims"]),
     .target(
       name: "ReapEngine",
       dependencies: [
@@ -29,22 +33,34 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "CrashDrill", dependencies: ["OwnedDirectories", "ReapRules"]),
+    .target(
+      name: "Compaction", dependencies: ["ReapRules", "OwnedDirectories", "CZlib", "CZstd"]),
     .executableTarget(
       name: "reapd",
       dependencies: [
-        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "CrashDrill",
+        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction", "Watching",
+        "CrashDrill",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
       name: "DoomedWriter", dependencies: ["CrashDrill", "OwnedDirectories", "ReapRules"],
       path: "Tests/DoomedWriter"),
+    .executableTarget(
+      name: "DoomedCompactor", dependencies: ["OwnedDirectories"], path: "Tests/DoomedCompactor"),
+    .executableTarget(
+      name: "LogFollower", dependencies: ["Watching"], path: "Tests/LogFollower"),
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
-    .testTarget(name: "WatchingTests", dependencies: ["Watching"]),
+    .testTarget(
+      name: "OwnedDirectoriesTests", dependencies: ["OwnedDirectories", "ReapRules"]),
+    .testTarget(
+      name: "WatchingTests", dependencies: ["Watching", "OwnedDirectories", "ReapRules"]),
     .testTarget(
       name: "ReapLiveTests",
-      dependencies: ["DoomedWriter", "CrashDrill", "OwnedDirectories", "ReapRules"]),
+      dependencies: [
+        "DoomedWriter", "DoomedCompactor", "LogFollower", "CrashDrill", "OwnedDirectories", "ReapRules",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )
@@ -58,7 +74,7 @@ for target in package.targets where target.type != .system {
     .treatAllWarnings(as: .error),
   ]
   // Tests may be unsafe: they break things on purpose.
-  if target.type != .test, target.name != "DoomedWriter" {
+  if target.type != .test, !target.name.hasPrefix("Doomed"), target.name != "LogFollower" {
     target.swiftSettings?.append(.strictMemorySafety())
   }
 }

@@ -62,6 +62,7 @@ int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out) {
   out->mnt_id = raw.stx_mnt_id;
   out->birth_ns = (int64_t)raw.stx_btime.tv_sec * 1000000000 + raw.stx_btime.tv_nsec;
   out->change_ns = (int64_t)raw.stx_ctime.tv_sec * 1000000000 + raw.stx_ctime.tv_nsec;
+  out->modification_ns = (int64_t)raw.stx_mtime.tv_sec * 1000000000 + raw.stx_mtime.tv_nsec;
   return 0;
 }
 
@@ -74,6 +75,13 @@ const char *shim_error_text(int code) {
   return text ? text : "unknown error";
 }
 
+int shim_start_writeback(int fd, int64_t offset, int64_t count) {
+  return sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
 int shim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 void shim_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int shim_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+const void *shim_memrchr(const void *bytes, int byte, size_t size) { return memrchr(bytes, byte, size); }

@@ -122,8 +122,5 @@ struct SpillCreation {
   }
 }
 
-/// The name of every owner's lock file.
-let lockName = EntryName(SpillDirectory.lockName)!
-
 /// A name that no rule matches and no cleaner looks at.
 func hiddenName(_ name: EntryName) -> EntryName { EntryName([UInt8(ascii: ".")] + name.bytes)! }

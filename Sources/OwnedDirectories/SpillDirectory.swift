@@ -109,7 +109,7 @@ public struct SpillDirectory: ~Copyable, Sendable {
       parts.close()
     }
     do throws(SystemError) {
-      let lock = EntryName(Self.lockName)!
+      let lock = OwnedDirectories.lockName
       try removeContents(of: parts.directory, sparing: lock)
       // The lock file goes last: whoever would have to finish can take it until then.
       try unlink(lock, at: parts.directory, isDirectory: false)

@@ -16,9 +16,21 @@ package struct Explanation: Sendable {
   /// Each clock's age, in nanoseconds; nil where that clock is lacking.
   package let ages: [(clock: String, age: Nanoseconds?)]
 
+  /// Of a candidate; or of every one in a directory that is none itself, such as a partition.
+  package static func of(
+    _ path: CandidatePath, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView
+  ) -> [Explanation] {
+    guard case .place = rule.role(of: path.name, isDirectory: nil) else {
+      return make(path, rule: rule, root: root, roots: roots, mounts: mounts).map { [$0] } ?? []
+    }
+    return candidates(of: rule, inDirectory: path.bytes, below: root).compactMap {
+      make($0, rule: rule, root: root, roots: roots, mounts: mounts)
+    }
+  }
+
   /// Nil where nothing stands at the path.
-  package static func make(
-    _ name: EntryName, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView
+  private static func make(
+    _ candidate: CandidatePath, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView
   ) -> Explanation? {
     let clocks = readClocks()
     let examination = Examination(
@@ -29,8 +41,10 @@ package struct Explanation: Sendable {
     let evidence: Evidence
     var failure: SystemError?
     var holders: [LockHolders.Process] = []
-    switch examination.run(name, firstSeen: clocks.monotonic, sawCreation: nil, mayWalk: true) {
-    case .gone, .needsWalk, .claimed, .putBack, .rootMoved: return nil
+    switch examination.run(
+      candidate, firstSeen: clocks.monotonic, sawCreation: nil, mayWalk: true)
+    {
+    case .gone, .needsWalk, .claimed, .putBack, .rootMoved, .quarantined: return nil
     case .kept(let found, let seen, let held):
       (verdict, evidence) = (found, seen)
       if let held {
@@ -38,11 +52,13 @@ package struct Explanation: Sendable {
         held.descriptor.close()
       }
     case .wouldClaim(let found, let seen): (verdict, evidence) = (found, seen)
+    case .tidied(let found, let seen, _):
+      (verdict, evidence) = (found ?? .dispose(.staleTemporary), seen)
     case .failed(let error, let seen, let held):
       held?.descriptor.close()
       (verdict, evidence, failure) = (.unsure(.unreadable), seen, error)
     }
-    let path = root.path(of: name)
+    let path = root.path(of: candidate)
     func age(_ stamp: Nanoseconds?) -> Nanoseconds? { stamp.map { clocks.wall - $0 } }
     return Explanation(
       path: path, rule: rule, verdict: verdict, evidence: evidence, failure: failure,

@@ -127,9 +127,9 @@ extension Reaper {
   @discardableResult
   private func look(at token: UInt64, _ now: Nanoseconds) -> Bool {
     guard let watched = roots[WatchedRoot.root(of: token)],
-      let id = WatchedRoot.candidate(of: token), let name = watched.schedule.name(of: id)
+      let id = WatchedRoot.candidate(of: token), let path = watched.schedule.path(of: id)
     else { return false }
-    feed(watched, .appeared(name, created: false, .rescan), now)
+    feed(watched, .appeared(path, created: false, .rescan), now)
     return true
   }
 

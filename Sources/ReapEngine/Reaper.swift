@@ -29,6 +29,7 @@ package final class Reaper {
     /// From a worker, which kept the open root for it.
     case examined(WatchedRootID, CandidateID, Schedule.Examine, Examination.Result, OpenRoot)
     case removed(root: Int, Claimed, RemovalResult, Occasion)
+    case ownerExited(root: Int)
     case reload(Options)
     case stop
   }
@@ -143,6 +144,7 @@ package final class Reaper {
     }
     inotify.stop()
     pool.drain()
+    endQuarantines()
     for case .removed(let index, let claimed, let result, let occasion) in mailbox.take(until: 0)
       .messages
     {
@@ -157,6 +159,7 @@ package final class Reaper {
 
   /// Starts what `open` has opened: the first scan, or the wait for the root.
   private func begin(_ watched: WatchedRoot) {
+    watchOwner(watched)
     watchDirectory(watched)
     guard watched.root != nil else {
       logger.notice("waiting for \(watched.path) (rule \(watched.rule.name)) to be created")
@@ -180,6 +183,7 @@ package final class Reaper {
       announce(watched)
     case .removed(let index, let claimed, let result, let occasion):
       removed(index, claimed, result, occasion)
+    case .ownerExited(let index): if let watched = roots[index] { ownerExited(watched) }
     case .reload(let options): apply(options)
     case .stop: isStopping = true
     }
@@ -194,6 +198,9 @@ package final class Reaper {
       shortage.unwatched = WaitingLine()
       for watched in sortedRoots {
         watched.holdings.forgetWatches()
+        watched.tree.forgetWatches()
+        watched.ownerWatch = nil
+        watchOwner(watched)
         watched.directoryWatch = nil
         watched.ancestorWatches = []
         watchDirectory(watched)
@@ -205,8 +212,15 @@ package final class Reaper {
         if watched.root == nil { watchDirectory(watched) }
         feed(watched, .mountsChanged, arrival)
       }
-    case .entry(let token, let name, _, let change):
+    case .entry(let token, let name, let isDirectory, let change):
       guard let watched = roots[WatchedRoot.root(of: token)] else { return }
+      if let number = WatchedRoot.place(of: token) {
+        return entry(watched, in: number, name, isDirectory: isDirectory, change, arrival)
+      }
+      if token == watched.ownerToken {
+        watched.owner?.refresh()
+        return
+      }
       if token == watched.ancestorToken, change == .removed {
         let isRoot = watched.path.utf8.reversed().starts(with: name.reversed())
         if isRoot, !checkPlace(watched) { watchDirectory(watched) }
@@ -214,8 +228,9 @@ package final class Reaper {
       }
       guard token == watched.directoryToken else { return }
       guard watched.root != nil else { return tryAttach(watched) }
-      entry(watched, name, change, arrival)
-    case .closed(let token):
+      entry(
+        watched, in: PartitionTree.root, name, isDirectory: isDirectory, change, arrival)
+    case .closed(let token), .changed(let token):
       if let number = WatchedRoot.obstacle(of: token) { return obstacleTouched(number, arrival) }
       guard let watched = roots[WatchedRoot.root(of: token)],
         let id = WatchedRoot.candidate(of: token)
@@ -225,6 +240,10 @@ package final class Reaper {
       guard let watched = roots[WatchedRoot.root(of: token)] else { return }
       if let id = WatchedRoot.candidate(of: token) {
         watched.holdings[id]?.watch = nil
+      } else if let number = WatchedRoot.place(of: token) {
+        placeLost(watched, number)
+      } else if token == watched.ownerToken {
+        watched.ownerWatch = nil
       } else if token == watched.directoryToken {
         detach(watched)
         watchDirectory(watched)
@@ -241,28 +260,13 @@ package final class Reaper {
       }
       if let id = WatchedRoot.candidate(of: token) {
         armed(watched, id, result, arrival)
+      } else if let number = WatchedRoot.place(of: token) {
+        placeArmed(watched, number, token, result)
+      } else if token == watched.ownerToken {
+        ownerArmed(watched, result)
       } else {
         directoryArmed(watched, token, result)
       }
-    }
-  }
-
-  private func entry(
-    _ watched: WatchedRoot, _ bytes: [UInt8], _ change: WatchMessage.Change,
-    _ arrival: Nanoseconds
-  ) {
-    guard let name = EntryName(bytes), watched.isCandidate(name) else { return }
-    switch change {
-    case .created: feed(watched, .appeared(name, created: true, .created), arrival)
-    case .movedIn: feed(watched, .appeared(name, created: false, .created), arrival)
-    case .movedOut:
-      // Two names that were exchanged are both still there, though this event comes last for one
-      // of them: only looking tells.
-      feed(watched, .appeared(name, created: false, .created), arrival)
-    case .removed:
-      if let root = watched.root { reporter.forget(root.path(of: name)) }
-      endObstacles { $0.root == watched.index && $0.name == name }
-      feed(watched, .vanished(name), arrival)
     }
   }
 
@@ -286,6 +290,7 @@ package final class Reaper {
     for watched in roots.values {
       consider(watched.schedule.nextDeadline)
       consider(watched.nextPoll)
+      consider(roomDeadline(watched, now: readMonotonic()))
     }
     consider(obstacles.nextDeadline)
     if reporter.audit?.isWaiting == true { consider(readMonotonic() + Self.auditRetry) }
@@ -309,10 +314,14 @@ package final class Reaper {
         }
       }
     }
+    for watched in roots.values {
+      if let instant = roomDeadline(watched, now: now), instant <= now { checkRoom(watched, now) }
+    }
     if let instant = nextBackstop, instant <= now {
       setBackstop(now)
       for watched in sortedRoots {
         checkPlace(watched)
+        watchOwner(watched)
         if watched.root == nil { watchDirectory(watched) } else { feed(watched, .backstopDue, now) }
       }
     }

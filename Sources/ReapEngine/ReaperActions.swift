@@ -31,48 +31,99 @@ extension Reaper {
   private static let sparseArmingLimit = 256
 
   private func scan(_ watched: WatchedRoot, _ trigger: Trigger) {
-    guard let root = watched.root else { return }
-    guard watched.scan == nil else {
+    guard watched.root != nil else { return }
+    guard watched.scanTrigger == nil else {
       watched.nextScan = trigger
       return
     }
-    let trigger = watched.hasStarted ? trigger : .startup
-    watched.scan = .init(listing: DirectoryListing(root.descriptor), trigger: trigger)
+    watched.scanTrigger = watched.hasStarted ? trigger : .startup
+    watched.tree.beginScan()
+    watched.unlisted.append(PartitionTree.root)
     feed(watched, .scanBegan, readMonotonic())
   }
 
-  /// Whether a scan could go on now.
+  /// Whether a listing could go on now.
   func canScan(_ watched: WatchedRoot) -> Bool {
     let limit = heldCount < heldLimit ? Self.armingLimit : Self.sparseArmingLimit
-    return watched.scan != nil && watched.arming < limit
+    return watched.isListing && watched.arming + watched.tree.arming < limit
   }
 
-  /// Looks at the next candidates of a scan that is under way.
+  /// Looks at the next candidates of a listing that is under way, or begins the next.
   func continueScan(_ watched: WatchedRoot) {
     for _ in 0..<Self.scanPortion {
-      guard let trigger = watched.scan?.trigger else { return }  // let go of meanwhile
-      if let name = watched.scan!.batch.popFirst() {
-        guard watched.isCandidate(name) else { continue }
-        feed(watched, .appeared(name, created: false, trigger), readMonotonic())
+      guard watched.listing != nil else {
+        guard beginListing(watched) else { return }
+        continue
+      }
+      if let entry = watched.listing!.batch.popFirst() {
+        found(watched, entry)
         continue
       }
       do {
-        watched.scan!.batch = try watched.scan!.listing.nextBatch().map(\.name)[...]
+        watched.listing!.batch = try watched.listing!.listing.nextBatch()[...]
       } catch {
-        logger.warning("\(watched.path) cannot be listed: \(error)")
-        return endScan(watched)
+        logger.warning(
+          "\(watched.path)/\(displayText(watched.listing!.path)) cannot be listed: \(error)")
+        endListing(watched)
+        // What could not be listed must not be taken for gone.
+        if watched.scanTrigger != nil { return endScan(watched) }
+        continue
       }
-      guard !watched.scan!.batch.isEmpty else {
-        feed(watched, .scanEnded, readMonotonic())
-        return endScan(watched)
-      }
+      if watched.listing!.batch.isEmpty { endListing(watched) }
     }
   }
 
+  /// Begins with the next directory; false where there is none, which ends a scan.
+  private func beginListing(_ watched: WatchedRoot) -> Bool {
+    guard let root = watched.root else { return false }
+    while let number = watched.unlisted.popLast() {
+      guard let place = watched.tree[number] else { continue }
+      guard number != PartitionTree.root else {
+        watched.listing = .init(
+          listing: DirectoryListing(root.descriptor), place: number, path: [], descriptor: nil)
+        return true
+      }
+      guard
+        let opened = try? openFile(
+          place.path, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+      else { continue }  // it went, and an event tells
+      watched.listing = .init(
+        listing: DirectoryListing(opened), place: number, path: place.path, descriptor: opened)
+      return true
+    }
+    if watched.scanTrigger != nil, watched.tree.arming == 0 {
+      feed(watched, .scanEnded, readMonotonic())
+      removeUnseenPlaces(watched)
+      endScan(watched)
+    }
+    return false
+  }
+
+  private func found(_ watched: WatchedRoot, _ entry: DirectoryEntry) {
+    guard let listing = watched.listing else { return }
+    let isDirectory: Bool? = entry.kind == .unknown ? nil : entry.kind == .directory
+    let path = CandidatePath(directory: listing.path, entry.name)
+    switch watched.rule.role(of: entry.name, isDirectory: isDirectory) {
+    case .nothing, .cursor: return
+    case .place: enter(watched, path.bytes, below: listing.place)
+    case .candidate:
+      guard !watched.claims.contains(path) else { return }
+      if watched.isPartitioned { watched.tree.noteCandidate(entry.name, in: listing.place) }
+      let trigger = watched.scanTrigger ?? .created
+      feed(watched, .appeared(path, created: false, trigger), readMonotonic())
+    }
+  }
+
+  private func endListing(_ watched: WatchedRoot) {
+    watched.listing?.listing.finish()
+    watched.listing?.descriptor?.close()
+    watched.listing = nil
+  }
+
   func endScan(_ watched: WatchedRoot) {
-    guard watched.scan != nil else { return }
-    watched.scan!.listing.finish()
-    watched.scan = nil
+    endListing(watched)
+    guard watched.scanTrigger != nil else { return }
+    watched.scanTrigger = nil
     watched.hasScanned = true
     announce(watched)
     if let trigger = watched.nextScan {
@@ -90,7 +141,7 @@ extension Reaper {
     let held = watched.holdings[id]?.file
     var isLocked = false
     if examine.onlyLock, let holding = watched.holdings[id], holding.watch != nil {
-      switch probeLock(holding, examine.name, examination) {
+      switch probeLock(holding, examine.path, examination) {
       case .held:
         let outcome = Schedule.Outcome.kept(.lockHeld, recheckAfter: nil, .watched)
         return feed(watched, .examined(id, outcome), readMonotonic())
@@ -104,7 +155,7 @@ extension Reaper {
       return examineElsewhere(watched, examination, id, examine, held, isLocked: isLocked)
     }
     let result = examination.run(
-      examine.name, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation, held: held,
+      examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation, held: held,
       isLocked: isLocked, mayWalk: false)
     guard case .needsWalk(let held) = result else {
       return settle(watched, id, examine, result, given: held)
@@ -115,11 +166,11 @@ extension Reaper {
   /// Tries the owner's lock where nothing else can have changed: "held" spares an examination.
   /// What is taken is handed on to one; nil where there is nothing to be handed on.
   private func probeLock(
-    _ holding: Holding, _ name: EntryName, _ examination: Examination
+    _ holding: Holding, _ path: CandidatePath, _ examination: Examination
   ) -> LockAttempt? {
     if let file = holding.file { return file.isLock ? examination.tryOwnersLock(file) : nil }
     guard holding.isSparse else { return nil }
-    return examination.isLockHeld(name) ? .held : nil
+    return examination.isLockHeld(path) ? .held : nil
   }
 
   /// A walk takes as long as the tree is large: on a worker, so that the others go on.
@@ -133,7 +184,7 @@ extension Reaper {
     examination.root.retain()
     pool.submit {
       let result = examination.run(
-        examine.name, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation, held: held,
+        examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation, held: held,
         isLocked: isLocked, mayWalk: true)
       mailbox.post(.examined(owner, id, examine, result, examination.root))
     }
@@ -144,11 +195,12 @@ extension Reaper {
     _ result: Examination.Result, given: HeldFile? = nil
   ) {
     let now = readMonotonic()
-    let name = ClaimName(examine.name)?.original ?? examine.name
+    let path = examine.path
+    let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
     guard let root = watched.root else { return discard(result) }
     let occasion = Occasion(trigger: examine.trigger, wokenAt: examine.wokenAt)
-    let place = Place(rule: watched.rule, root: root, name: name, occasion: occasion)
-    let isCurrent = watched.schedule.name(of: id) != nil
+    let place = Place(rule: watched.rule, root: root, path: original, occasion: occasion)
+    let isCurrent = watched.schedule.path(of: id) != nil
     switch result {
     case .kept(let verdict, let evidence, let held):
       reporter.kept(verdict, evidence, place)
@@ -169,9 +221,9 @@ extension Reaper {
       let reason: Reason = error.call == "rename" ? .removalFailed : .unreadable
       feed(watched, .examined(id, .kept(reason, recheckAfter: nil, .none)), now)
       if reason == .removalFailed, Obstacle.explains(error),
-        let obstacle = Obstacle(nil, in: root.descriptor, named: examine.name.bytes)
+        let obstacle = Obstacle(nil, in: root.descriptor, named: examine.path.bytes)
       {
-        wait(at: obstacle, watched, examine.name)
+        wait(at: obstacle, watched, examine.path)
       }
     case .rootMoved:
       _ = keep(watched, id, nil)
@@ -179,21 +231,54 @@ extension Reaper {
       watchDirectory(watched)
     case .gone:
       _ = keep(watched, id, nil)
-      endObstacles { $0.root == watched.index && $0.name == examine.name }
+      forgetCandidate(watched, path)
+      watched.claims.endQuarantine(path)
+      endObstacles { $0.root == watched.index && $0.path == examine.path }
       feed(watched, .examined(id, .settled), now)
     case .putBack(let verdict, let evidence, _):
-      reporter.putBack(verdict, evidence, place)
+      reporter.putBack(verdict, evidence, place, id: ClaimName(path.name)?.id)
       _ = keep(watched, id, nil)
+      forgetCandidate(watched, path)
       feed(watched, .examined(id, .settled), now)
+    case .quarantined(let verdict, let evidence, let claim, let claimedAt):
+      if !watched.hasStarted { watched.startupOrphans += 1 }
+      reporter.claimed(verdict, evidence, place, claim, claimedAt: claimedAt)
+      _ = keep(watched, id, nil)
+      forgetCandidate(watched, path)
+      feed(watched, .examined(id, .settled), now)
+      let claimed = path.renamed(claim.entry)
+      if let number = watched.tree.number(of: path.directory) {
+        watched.tree.noteCandidate(claim.entry, in: number)
+      }
+      feed(watched, .appeared(claimed, created: false, examine.trigger), now)
+    case .tidied(let verdict, let evidence, let files):
+      for file in files { reporter.removed(file, rule: watched.rule, occasion) }
+      guard isCurrent, let verdict else {
+        _ = keep(watched, id, nil)
+        return feed(watched, .examined(id, .settled), now)
+      }
+      reporter.kept(verdict, evidence, place)
+      _ = keep(watched, id, nil)
+      var recheck: Nanoseconds?
+      if case .keep(_, let after) = verdict { recheck = after }
+      feed(watched, .examined(id, .kept(verdict.reason, recheckAfter: recheck, .none)), now)
     case .claimed(let claimed):
       if !watched.hasStarted { watched.startupOrphans += 1 }
       _ = keep(watched, id, nil)
       remove(watched, claimed, occasion)
+      forgetCandidate(watched, path)
       feed(watched, .examined(id, .settled), now)
     case .needsWalk(let held):
       held?.descriptor.close()  // not reached: walks were allowed
       feed(watched, .examined(id, .settled), now)
     }
+  }
+
+  private func forgetCandidate(_ watched: WatchedRoot, _ path: CandidatePath) {
+    guard watched.isPartitioned, let number = watched.tree.number(of: path.directory) else {
+      return
+    }
+    watched.tree.forgetCandidate(path.name, in: number)
   }
 
   /// Closes what a result holds that nobody waits for.
@@ -207,7 +292,7 @@ extension Reaper {
       Removal.start(claimed, on: pool) { [mailbox] claimed, result in
         mailbox.post(.removed(root: -1, claimed, result, Occasion(trigger: .rescan)))
       }
-    case .gone, .wouldClaim, .putBack, .rootMoved: break
+    case .gone, .wouldClaim, .putBack, .rootMoved, .quarantined, .tidied: break
     }
   }
 
@@ -224,18 +309,26 @@ extension Reaper {
     reporter.reaped(claimed, result, occasion)
     reporter.audit?.retry()
     guard let watched = roots[index], watched.root != nil else {
-      roots[index]?.claims.remove(claimed.name)
+      roots[index]?.claims.remove(claimed.path)
       result.obstacle?.directory.close()
       return
     }
-    watched.claims.remove(claimed.name)
+    watched.claims.remove(claimed.path)
     guard result.failure != nil else {
       return endObstacles {
-        $0.root == index && ($0.name == claimed.name || $0.name == claimed.original)
+        $0.root == index
+          && ($0.path == claimed.path || $0.path == claimed.path.renamed(claimed.original))
       }
     }
-    feed(watched, .removalFailed(claimed.name), readMonotonic())
-    if let obstacle = result.obstacle { wait(at: obstacle.renewed(), watched, claimed.name) }
+    if claimed.rule.kind.hasQuarantine {
+      // Half removed, it must not have its own name again: its quarantine is over for good.
+      watched.claims.quarantine(claimed.path, since: .min / 2)
+      if let number = watched.tree.number(of: claimed.path.directory) {
+        watched.tree.noteCandidate(claimed.name, in: number)
+      }
+    }
+    feed(watched, .removalFailed(claimed.path), readMonotonic())
+    if let obstacle = result.obstacle { wait(at: obstacle.renewed(), watched, claimed.path) }
   }
 
   // MARK: - Holding and watching

@@ -7,9 +7,9 @@ import Watching
 
 extension Reaper {
   /// A removal, or the claim before it, failed at something that may be taken out of the way.
-  func wait(at obstacle: Obstacle, _ watched: WatchedRoot, _ name: EntryName) {
+  func wait(at obstacle: Obstacle, _ watched: WatchedRoot, _ path: CandidatePath) {
     guard !isStopping else { return obstacle.directory.close() }
-    let (number, ended) = obstacles.add(obstacle, watched.index, name)
+    let (number, ended) = obstacles.add(obstacle, watched.index, path)
     for (number, wait) in ended { release(number, wait) }
     if let number { watch(number) }
   }
@@ -43,8 +43,8 @@ extension Reaper {
 
   func attemptDueRemovals(_ now: Nanoseconds) {
     for wait in obstacles.due(now: now) {
-      guard let watched = roots[wait.root], watched.isCandidate(wait.name) else { continue }
-      feed(watched, .appeared(wait.name, created: false, .rescan), now)
+      guard let watched = roots[wait.root], watched.isCandidate(wait.path) else { continue }
+      feed(watched, .appeared(wait.path, created: false, .rescan), now)
     }
   }
 

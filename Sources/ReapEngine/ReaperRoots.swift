@@ -13,7 +13,8 @@ extension Reaper {
       surroundings: SurroundingsView(
         mounts: mounts,
         roots: options.roots.map(resolveRoot).filter { $0 != watched.path }),
-      claims: watched.claims, claiming: !options.dryRun)
+      claims: watched.claims, claiming: !options.dryRun, quarantining: true,
+      memory: watched.memory, owner: watched.owner)
   }
 
   /// Opens a root and takes its lock.
@@ -40,7 +41,9 @@ extension Reaper {
     watched.incarnation &+= 1
     // With the slash: libinotifytools adds one to the path of a directory, and would not find it.
     let place = watched.root?.descriptor.procPath ?? nearestAncestor(watched.path) + "/"
-    inotify.watch(path: place, token: watched.directoryToken, .directory)
+    inotify.watch(
+      path: place, token: watched.directoryToken,
+      watched.root != nil && watched.isPartitioned ? .partition : .directory)
     guard watched.root != nil else { return }
     var ancestor = watched.path[...]
     while let slash = ancestor.lastIndex(of: "/"), slash != ancestor.startIndex {
@@ -132,6 +135,7 @@ extension Reaper {
     guard let root = watched.root else { return }
     watched.nextScan = nil
     endScan(watched)
+    removeTree(watched)
     feed(watched, .rootLost, readMonotonic())
     if roots[watched.index] != nil, !root.isInPlace {
       logger.notice("\(watched.path) is gone; waiting for it to come back")
@@ -154,7 +158,8 @@ extension Reaper {
 
   /// One line per root when its first scan is done.
   func announce(_ watched: WatchedRoot) {
-    guard !watched.hasStarted, watched.hasScanned, watched.elsewhere == 0, watched.arming == 0
+    guard !watched.hasStarted, watched.hasScanned, watched.elsewhere == 0, watched.arming == 0,
+      watched.tree.arming == 0
     else { return }
     watched.hasStarted = true
     let reasons = watched.schedule.reasons

@@ -39,6 +39,7 @@ package final class Reporter: Sendable {
       kind: claimed.rule.kind.name, path: path, reason: claimed.verdict.reason.rawValue,
       trigger: occasion.trigger, bytes: result.bytes, files: result.files,
       latencyMicroseconds: micros, evidence: claimed.evidence.json)
+    if claimed.rule.kind.hasQuarantine { record.id = ClaimName(claimed.name)?.id }
     counts.withLock {
       $0.bytes += result.bytes
       $0.files += result.files
@@ -66,13 +67,59 @@ package final class Reporter: Sendable {
     if once(record, "would be reaped", .debug) { counts.withLock { $0.wouldReap += 1 } }
   }
 
-  func putBack(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
+  func putBack(_ verdict: Verdict, _ evidence: Evidence, _ place: Place, id: String?) {
     counts.withLock { $0.restored += 1 }
     guard mayTell(place.rule) else { return }
-    audit?.append(record(.restored, verdict.reason, evidence, place))
+    var record = record(.restored, verdict.reason, evidence, place)
+    if place.rule.kind.hasQuarantine { record.id = id }
+    record.latencyMicroseconds = place.occasion.wokenAt.map { max(0, readMonotonic() - $0) / 1000 }
+    audit?.append(record)
     logger.notice(
       "put back under its own name: \(verdict.reason.explanation)",
       metadata: ["path": "\(displayText(place.path))"])
+  }
+
+  /// Into quarantine.
+  func claimed(
+    _ verdict: Verdict, _ evidence: Evidence, _ place: Place, _ claim: ClaimName,
+    claimedAt: Nanoseconds
+  ) {
+    counts.withLock { $0.claimed += 1 }
+    var record = record(.claimed, verdict.reason, evidence, place)
+    record.id = claim.id
+    record.latencyMicroseconds = place.occasion.wokenAt.map { max(0, claimedAt - $0) / 1000 }
+    audit?.append(record)
+  }
+
+  /// One that an operator, or an end of reapd, gave its own name again.
+  package func restored(
+    _ path: [UInt8], rule: Rule, reason: String, trigger: Trigger, id: String
+  ) {
+    counts.withLock { $0.restored += 1 }
+    audit?.append(
+      AuditRecord(
+        wall: readClocks().wall, action: .restored, rule: rule.name, kind: rule.kind.name,
+        path: path, reason: reason, trigger: trigger, id: id))
+  }
+
+  /// A single file.
+  func removed(_ file: RemovedFile, rule: Rule, _ occasion: Occasion) {
+    let record = AuditRecord(
+      wall: readClocks().wall, action: file.wouldOnly ? .wouldReap : .reaped, rule: rule.name,
+      kind: rule.kind.name, path: file.path, reason: file.reason.rawValue,
+      trigger: occasion.trigger, bytes: file.wouldOnly ? 0 : file.bytes,
+      files: file.wouldOnly ? 0 : 1, dryRun: file.wouldOnly, evidence: file.evidence.json)
+    guard !file.wouldOnly else {
+      if once(record, "would be reaped", .debug) { counts.withLock { $0.wouldReap += 1 } }
+      return
+    }
+    counts.withLock {
+      $0.reaped += 1
+      $0.files += 1
+      $0.bytes += file.bytes
+      if occasion.trigger == .backstop { $0.backstopNeeded += 1 }
+    }
+    audit?.append(record)
   }
 
   /// A keep that is no part of normal life is told once per path and reason.
@@ -182,9 +229,16 @@ package struct Occasion: Sendable {
 struct Place: Sendable {
   let rule: Rule
   let root: OpenRoot
-  let name: EntryName
+  let below: CandidatePath
   let occasion: Occasion
 
+  init(rule: Rule, root: OpenRoot, path: CandidatePath, occasion: Occasion) {
+    self.rule = rule
+    self.root = root
+    below = path
+    self.occasion = occasion
+  }
+
   /// Put together only when something is to be said.
-  var path: [UInt8] { root.path(of: name) }
+  var path: [UInt8] { root.path(of: below) }
 }

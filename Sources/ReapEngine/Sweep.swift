@@ -7,7 +7,8 @@ import Synchronization
 package final class Sweep: Sendable {
   /// What was decided about one candidate.
   package struct Finding: Sendable {
-    package let name: EntryName
+    /// Below the root.
+    package let path: CandidatePath
     package let verdict: Verdict
     package let evidence: Evidence
     package var failure: SystemError?
@@ -43,71 +44,70 @@ package final class Sweep: Sendable {
 
   /// Returns when everything that was claimed is removed. Findings are in order of name.
   package func run(reporting: Bool = true) throws(SystemError) -> [Finding] {
-    var names: [EntryName] = []
-    var listing = DirectoryListing(root.descriptor)
-    defer { listing.finish() }
-    while true {
-      let batch = try listing.nextBatch()
-      guard !batch.isEmpty else { break }
-      for entry in batch where rule.match.matches(ClaimName(entry.name)?.original ?? entry.name) {
-        names.append(entry.name)
-      }
+    try eachCandidate(of: rule, in: root) { path in
+      pool.submit { self.examine(path, reporting) }
     }
-    for name in names { pool.submit { self.examine(name, reporting) } }
     pool.drain()
     reporter.tellUntold(isLast: true)
     return findings.withLock {
-      $0.sorted { $0.name.bytes.lexicographicallyPrecedes($1.name.bytes) }
+      $0.sorted { $0.path.bytes.lexicographicallyPrecedes($1.path.bytes) }
     }
   }
 
-  private func examine(_ name: EntryName, _ reporting: Bool) {
+  private func examine(_ path: CandidatePath, _ reporting: Bool) {
     let result = examination.run(
-      name, firstSeen: readMonotonic(), sawCreation: nil, mayWalk: true)
+      path, firstSeen: readMonotonic(), sawCreation: nil, mayWalk: true)
     let occasion = Occasion(trigger: .manual)
-    let original = ClaimName(name)?.original ?? name
-    let place = Place(rule: rule, root: root, name: original, occasion: occasion)
+    let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
+    let place = Place(rule: rule, root: root, path: original, occasion: occasion)
     switch result {
-    case .gone, .needsWalk, .rootMoved: break
+    case .gone, .needsWalk, .rootMoved, .quarantined: break
     case .kept(let verdict, let evidence, let held):
       held?.descriptor.close()
       if reporting { reporter.kept(verdict, evidence, place) }
-      add(name, verdict, evidence)
+      add(path, verdict, evidence)
     case .wouldClaim(let verdict, let evidence):
       if reporting { reporter.wouldReap(verdict, evidence, place) }
-      add(name, verdict, evidence)
+      add(path, verdict, evidence)
+    case .tidied(let verdict, let evidence, let files):
+      if reporting { for file in files { reporter.removed(file, rule: rule, occasion) } }
+      add(path, verdict ?? .dispose(.staleTemporary), evidence)
     case .putBack(let verdict, let evidence, let name):
-      reporter.putBack(verdict, evidence, place)
-      add(name, verdict, evidence)
+      reporter.putBack(verdict, evidence, place, id: ClaimName(path.name)?.id)
+      add(path.renamed(name), verdict, evidence)
     case .failed(let error, let evidence, let held):
       held?.descriptor.close()
       if reporting { reporter.failed(error, evidence, place) }
-      add(name, .unsure(.unreadable), evidence, failure: error)
+      add(path, .unsure(.unreadable), evidence, failure: error)
     case .claimed(let claimed):
       Removal.start(claimed, on: pool) { claimed, result in
         result.obstacle?.directory.close()
         self.reporter.reaped(claimed, result, occasion)
       }
-      add(name, claimed.verdict, claimed.evidence)
+      add(path, claimed.verdict, claimed.evidence)
     }
   }
 
   private func add(
-    _ name: EntryName, _ verdict: Verdict, _ evidence: Evidence, failure: SystemError? = nil
+    _ path: CandidatePath, _ verdict: Verdict, _ evidence: Evidence, failure: SystemError? = nil
   ) {
-    var finding = Finding(name: name, verdict: verdict, evidence: evidence, failure: failure)
-    // Without a lock in its evidence a candidate was not looked into, and is not for its size.
-    if measuring, evidence.lock != nil { finding.bytes = allocatedBytes(of: name) }
+    var finding = Finding(path: path, verdict: verdict, evidence: evidence, failure: failure)
+    // What was not looked into for its verdict is not for its size: a writer may be at its start.
+    if measuring, evidence.lock != nil || evidence.partition != nil {
+      finding.bytes = allocatedBytes(of: path)
+    }
     findings.withLock { $0.append(finding) }
   }
 
-  private func allocatedBytes(of name: EntryName) -> Int64? {
+  private func allocatedBytes(of path: CandidatePath) -> Int64? {
     var bytes: Int64 = 0
     var links = HardLinks()
-    guard var descent = try? TreeDescent(from: root.descriptor) else { return nil }
+    guard let parent = try? openDirectory(path.directory, below: root) else { return nil }
+    defer { parent.close() }
+    guard var descent = try? TreeDescent(from: parent) else { return nil }
     defer { descent.abandon() }
     do throws(SystemError) {
-      try descent.enter(name)
+      try descent.enter(path.name)
       while descent.depth > 0 {
         if let next = descent.nextSubdirectory() {
           try descent.enter(next)

@@ -6,12 +6,15 @@ import Watching
 /// One rule at work: its root, its schedule, and what is held open for its candidates. Used on the
 /// reaper's thread only.
 final class WatchedRoot {
-  /// A listing of the root under way: candidates are looked at a portion at a time, so that events
-  /// are handled in between.
-  struct Scan {
+  /// A directory that is being listed: candidates are looked at a portion at a time, so that
+  /// events are handled in between.
+  struct Listing {
     var listing: DirectoryListing
-    var batch: ArraySlice<EntryName> = []
-    let trigger: Trigger
+    var batch: ArraySlice<DirectoryEntry> = []
+    let place: UInt32
+    let path: [UInt8]
+    /// Its own; nil where the root's is used.
+    let descriptor: Descriptor?
   }
 
   let index: Int
@@ -24,10 +27,22 @@ final class WatchedRoot {
   var holdings = Holdings()
   /// Commands to watch a candidate's file that are not answered yet.
   var arming = 0
-  var scan: Scan?
+  var listing: Listing?
+  /// Places that wait to be listed.
+  var unlisted: [UInt32] = []
+  /// What brought the scan of everything about that is under way.
+  var scanTrigger: Trigger?
   /// A scan that was asked for during another one follows it.
   var nextScan: Trigger?
   let claims = OwnClaims()
+  /// The directories below the root in which partitions may lie (kind `generations`).
+  var tree = PartitionTree()
+  let memory = PartitionMemory()
+  var owner: OwnerWatch?
+  /// The watch on the directory of the owner's pid file.
+  var ownerWatch: WatchHandle?
+  /// Monotonic; when free room is looked at next.
+  var nextRoomCheck: Nanoseconds?
   /// The watch on the root or, while that is absent, on its nearest ancestor.
   var directoryWatch: WatchHandle?
   /// The watches on the directories above the root.
@@ -82,21 +97,40 @@ final class WatchedRoot {
     return UInt32(truncatingIfNeeded: token) & CandidateID.generationMask
   }
 
+  var ownerToken: UInt64 { UInt64(index) << 52 | UInt64(CandidateID.slotMask - 4) << 28 }
+
+  static func placeToken(root: Int, number: UInt32) -> UInt64 {
+    UInt64(root) << 52 | UInt64(CandidateID.slotMask - 3) << 28 | UInt64(number)
+  }
+
+  /// Nil for a token of anything else.
+  static func place(of token: UInt64) -> UInt32? {
+    let slot = UInt32(truncatingIfNeeded: token >> 28) & CandidateID.slotMask
+    guard slot == CandidateID.slotMask - 3 else { return nil }
+    return UInt32(truncatingIfNeeded: token) & CandidateID.generationMask
+  }
+
   static func root(of token: UInt64) -> Int { Int(token >> 52) }
 
-  /// Nil for the token of a directory, ancestor or obstacle watch.
+  /// Nil for the token of a directory, ancestor, obstacle, place or owner watch.
   static func candidate(of token: UInt64) -> CandidateID? {
     let slot = UInt32(truncatingIfNeeded: token >> 28) & CandidateID.slotMask
-    guard slot < CandidateID.slotMask - 2 else { return nil }
+    guard slot < CandidateID.slotMask - 4 else { return nil }
     return CandidateID(
       slot: slot, generation: UInt32(truncatingIfNeeded: token) & CandidateID.generationMask)
   }
 
-  /// Whether an entry is a candidate, under its own name or a claimed one.
-  func isCandidate(_ name: EntryName) -> Bool {
-    if let claim = ClaimName(name) {
-      return rule.match.matches(claim.original) && !claims.contains(name)
-    }
-    return rule.match.matches(name) && !claims.contains(name)
+  /// Whether partitions may lie below the root.
+  var isPartitioned: Bool { if case .generations = rule.kind { true } else { false } }
+
+  /// Whether there is work for the reaper's thread besides messages and deadlines.
+  var isListing: Bool {
+    listing != nil || !unlisted.isEmpty || (scanTrigger != nil && tree.arming == 0)
+  }
+
+  /// Whether a path is a candidate's, under its own name or a claimed one.
+  func isCandidate(_ path: CandidatePath) -> Bool {
+    guard case .candidate = rule.role(of: path.name, isDirectory: nil) else { return false }
+    return !claims.contains(path)
   }
 }

@@ -38,7 +38,7 @@ extension Evidence.Clocks {
 }
 
 /// Stamps come from names and file systems, so their differences may not fit.
-func saturatingDifference(_ left: Nanoseconds, _ right: Nanoseconds) -> Nanoseconds {
+package func saturatingDifference(_ left: Nanoseconds, _ right: Nanoseconds) -> Nanoseconds {
   let (difference, overflow) = left.subtractingReportingOverflow(right)
   return overflow ? (left < right ? .min / 2 : .max / 2) : max(difference, .min / 2)
 }

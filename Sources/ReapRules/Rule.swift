@@ -29,6 +29,13 @@ package struct Rule: Sendable, Equatable {
     case spill(SpillSettings)
     case generations(GenerationSettings)
 
+    package var hasQuarantine: Bool {
+      switch self {
+      case .spill: false
+      case .generations: true
+      }
+    }
+
     package var name: String {
       switch self {
       case .spill: "spill"

@@ -51,6 +51,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case restoredByHand = "restored-by-hand"
   case recentlySuperseded = "recently-superseded"
   case quarantined
+  case needsQuarantine = "needs-quarantine"
   case notAFile = "not-a-file"
 
   case lockReleased = "lock-released"
@@ -90,6 +91,8 @@ package enum Reason: String, Sendable, CaseIterable {
       "something in it changed a short time ago, and no free lock proves it dead"
     case .fileOpen: "a process has a file in it open"
     case .foreignContents: "it holds an entry that the rule's contents does not allow"
+    case .needsQuarantine:
+      "it is dead, but goes by way of a quarantine, for which a reapd must stay: use watch"
     case .claimFound: "it has a claimed name that this process did not make"
     case .live: "the cursor names it: it is the live generation"
     case .restoredByHand: "it was taken out of quarantine by hand"

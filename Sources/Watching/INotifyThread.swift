@@ -38,6 +38,9 @@ package final class INotifyThread: @unchecked Sendable {
   private static let directoryFlags =
     Int32(bitPattern: UInt32(IN_ONLYDIR)) | Int32(bitPattern: UInt32(IN_MASK_ADD))
 
+  /// The same inode may be followed and have its closes watched.
+  private static let addingFlag = Int32(bitPattern: UInt32(IN_MASK_ADD))
+
   private struct Commands {
     var queue: [Command] = []
     var isHeld = false
@@ -188,11 +191,16 @@ package final class INotifyThread: @unchecked Sendable {
       case .directory:
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
           | Self.directoryFlags
+      case .partition:
+        IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
+          | IN_CLOSE_WRITE | Self.directoryFlags
       case .ancestor: IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .parent: IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
       case .writers: IN_CLOSE_WRITE
       case .obstacle: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB | Self.directoryFlags
+      case .followed:
+        IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF | Self.addingFlag
       }
     let name = unusedName(path)
     guard unsafe inotifytools_watch_file(name, mask) != 0 else {
@@ -206,7 +214,7 @@ package final class INotifyThread: @unchecked Sendable {
     } else {
       tokens[descriptor] = token
     }
-    if purpose == .directory || purpose == .ancestor || purpose == .parent {
+    if [.directory, .partition, .ancestor, .parent].contains(purpose) {
       directories.insert(descriptor)
     }
     return .success(WatchHandle(instance: instance, descriptor: descriptor))
@@ -280,8 +288,11 @@ package final class INotifyThread: @unchecked Sendable {
       return messages += all.map { .lost(token: $0) }
     }
     guard directories.contains(descriptor) else {
-      if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_ATTRIB) != 0 {
+      if mask & (IN_CLOSE_WRITE | IN_CLOSE_NOWRITE) != 0 {
         messages += all.map { .closed(token: $0) }
+      } else {
+        // A writer at full speed makes one per write(2); one between two others says as much.
+        messages += all.map { .changed(token: $0) }.filter { messages.last != $0 }
       }
       return
     }
@@ -297,6 +308,8 @@ package final class INotifyThread: @unchecked Sendable {
       change = .movedOut
     } else if mask & IN_DELETE != 0 {
       change = .removed
+    } else if mask & IN_CLOSE_WRITE != 0 {
+      change = .written
     } else {
       return
     }

@@ -2,12 +2,17 @@
 package enum WatchMessage: Sendable, Equatable {
   package enum Change: Sendable, Equatable {
     case created, movedIn, movedOut, removed
+    /// A file was closed by somebody who had it open for writing.
+    case written
   }
 
   /// An entry of a watched directory appeared or went.
   case entry(token: UInt64, name: [UInt8], isDirectory: Bool, Change)
   /// Somebody closed the watched file or, for `.obstacle`, anything in the watched directory.
   case closed(token: UInt64)
+  /// The followed file was written to, cut, moved or removed, or the mode of an `.obstacle` changed:
+  /// look at it.
+  case changed(token: UInt64)
   /// Answer to `watch`: the handle to end it with, or the errno that prevented it.
   case armed(token: UInt64, Result<WatchHandle, WatchFailure>)
   /// The watched directory itself was removed, moved or unmounted.
@@ -35,6 +40,8 @@ package struct WatchFailure: Error, Equatable, Sendable {
 package enum WatchPurpose: Sendable {
   /// Entries coming and going in a directory.
   case directory
+  /// The same, and files in it that were written in place.
+  case partition
   /// A directory above one that matters, in case it is moved away.
   case ancestor
   /// The one right above a directory that is held open: only here the kernel tells that it was
@@ -47,4 +54,7 @@ package enum WatchPurpose: Sendable {
   case obstacle
   /// A file that we open and close now and then: only closes by writers are somebody else's.
   case writers
+  /// A file that is read as it grows: `.changed` for what happens to it, `.closed` for the ends of
+  /// its writers.
+  case followed
 }

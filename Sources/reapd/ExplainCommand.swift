@@ -7,11 +7,11 @@ import ReapRules
 struct ExplainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
-    abstract: "Say what would be decided about one directory, and on what evidence.",
+    abstract: "Say what would be decided about a directory, and on what evidence.",
     usage: "reapd explain PATH [OPTIONS]",
     discussion: "Changes nothing.")
 
-  @Argument(help: "A directory in a root.")
+  @Argument(help: "A directory in a root; of a partition, each generation is explained.")
   var path: String
 
   @OptionGroup var rules: RuleOptions
@@ -24,7 +24,7 @@ struct ExplainCommand: ParsableCommand {
       throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
     }
     let parent = slash.map { $0 == 0 ? "/" : String(decoding: bytes[..<$0], as: UTF8.self) } ?? "."
-    let setup = try rules.configuration(roots: [parent])
+    let setup = try rules.configuration(containing: parent)
     let rule = setup.configuration.rules[0]
     let mounts = MountView()
     let root: OpenRoot
@@ -33,10 +33,19 @@ struct ExplainCommand: ParsableCommand {
     } catch {
       throw fail(error, fromFile: setup.fromFile)
     }
-    guard
-      let explanation = Explanation.make(
-        name, rule: rule, root: root, roots: setup.roots.map(resolveRoot), mounts: mounts)
-    else { throw fail(.badData, "\(displayText(bytes)) does not exist") }
-    printLine(rules.json ? explanation.json.text : explanation.text)
+    let below = Array(resolveRoot(absolute(parent)).utf8.dropFirst(root.path.utf8.count + 1))
+    let path = CandidatePath(directory: below, name)
+    let explanations = Explanation.of(
+      path, rule: rule, root: root, roots: setup.roots.map(resolveRoot), mounts: mounts)
+    guard !explanations.isEmpty else {
+      throw fail(.badData, "\(displayText(bytes)) does not exist")
+    }
+    for (index, explanation) in explanations.enumerated() {
+      if rules.json {
+        printLine(explanation.json.text)
+      } else {
+        printLine((index > 0 ? "\n" : "") + explanation.text)
+      }
+    }
   }
 }

@@ -27,7 +27,7 @@ struct ListCommand: ParsableCommand {
         rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,
         reporter: reporter, claiming: false, measuring: true)
       for finding in try sweep.run(reporting: false) {
-        let path = pass.root.path(of: finding.name)
+        let path = pass.root.path(of: finding.path)
         let age = age(finding.evidence)
         if rules.json {
           printLine(

@@ -11,10 +11,10 @@ struct RuleOptions: ParsableArguments {
   @Option(help: "Configuration file (default: ~/.config/reapd/reapd.yaml, then /etc/reapd/).")
   var config: String?
 
-  @Option(help: "Kind of directory: spill.")
+  @Option(help: "Kind of directory: spill, generations.")
   var kind: String?
 
-  @Option(help: "Settings of a known system: ant.")
+  @Option(help: "Settings of a known system: ant, hypaware.")
   var preset: String?
 
   @Option(help: ArgumentHelp("Names that are candidates (spill: spill_*).", valueName: "glob"))
@@ -51,7 +51,6 @@ struct RuleOptions: ParsableArguments {
             .usage,
             "no root was named and no configuration file was found; name a root, or --config")
         }
-        try refuseGenerations(file)
         return Setup(configuration: file, fromFile: true, roots: file.rules.map(\.root))
       }
       var result = try Configuration.fromCommandLine(
@@ -69,7 +68,6 @@ struct RuleOptions: ParsableArguments {
         result.logLevel = file.logLevel
         result.enabled = file.enabled
       }
-      try refuseGenerations(result)
       let known = result.rules + (file?.rules ?? [])
       return Setup(configuration: result, fromFile: false, roots: known.map(\.root))
     } catch let error as ConfigurationError {
@@ -77,15 +75,28 @@ struct RuleOptions: ParsableArguments {
     }
   }
 
-  /// The engine does not gather evidence of this kind yet.
-  private func refuseGenerations(_ configuration: Configuration) throws(ConfigurationError) {
-    for rule in configuration.rules where rule.enabled {
-      guard case .generations = rule.kind else { continue }
-      throw ConfigurationError(
-        file: configuration.source ?? "command line",
-        what: "rule \(rule.name) is of kind generations, which is not watched yet",
-        wanted: "set 'enabled: false' for it")
+  /// The same for a path in a root: the file's rule whose root holds it, the innermost one; without
+  /// any, the directory of the path is taken for a root of the command line.
+  func configuration(containing directory: String) throws -> Setup {
+    if !shapesRules {
+      do {
+        let file = try Configuration.load(
+          path: config, environment: processEnvironment(), user: UserContext.current)
+        let resolved = resolveRoot(directory)
+        let holding = (file?.rules ?? []).filter {
+          let root = resolveRoot($0.root)
+          return resolved == root || resolved.hasPrefix(root + "/")
+        }
+        if let file, let rule = holding.max(by: { $0.root.utf8.count < $1.root.utf8.count }) {
+          var result = file
+          result.rules = [rule]
+          return Setup(configuration: result, fromFile: false, roots: file.rules.map(\.root))
+        }
+      } catch {
+        throw fail(error)
+      }
     }
+    return try configuration(roots: [directory])
   }
 
   func logger(_ configuration: Configuration) throws -> Logger {

@@ -15,7 +15,8 @@ struct Reapd: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       WatchCommand.self, SweepCommand.self, ListCommand.self, ExplainCommand.self,
-      CheckConfigCommand.self, DrillCommand.self, DrillWriterCommand.self,
+      CheckConfigCommand.self, CompactCommand.self, TailCommand.self, DrillCommand.self,
+      DrillWriterCommand.self,
     ])
 
   /// Signals that reapd's own work may raise are dealt with before any thread exists.

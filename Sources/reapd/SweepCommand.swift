@@ -42,7 +42,8 @@ struct SweepCommand: ParsableCommand {
   }
 
   private func say(_ finding: Sweep.Finding, _ pass: Pass, _ reporter: Reporter) {
-    let path = pass.root.path(of: ClaimName(finding.name)?.original ?? finding.name)
+    let path = pass.root.path(
+      of: finding.path.renamed(ClaimName(finding.path.name)?.original ?? finding.path.name))
     var action = "kept"
     if case .dispose = finding.verdict {
       action = reaping.dryRun ? "would-reap" : "reaped"

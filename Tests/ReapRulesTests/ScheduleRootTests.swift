@@ -9,11 +9,11 @@ struct ScheduleRootTests {
   @Test("A scan forgets exactly what it did not see")
   func scanForgets() {
     var driven = Driven()
-    let gone = driven.examined(by: .appeared(entryName("spill_a"), created: false, .startup))!
-    driven.examined(by: .appeared(entryName("spill_b"), created: false, .startup))
+    let gone = driven.examined(by: .appeared(candidatePath("spill_a"), created: false, .startup))!
+    driven.examined(by: .appeared(candidatePath("spill_b"), created: false, .startup))
     driven.feed(.scanBegan)
-    driven.feed(.appeared(entryName("spill_b"), created: false, .rescan))
-    driven.feed(.appeared(entryName("spill_c"), created: true, .created))
+    driven.feed(.appeared(candidatePath("spill_b"), created: false, .rescan))
+    driven.feed(.appeared(candidatePath("spill_c"), created: true, .created))
     #expect(driven.feed(.scanEnded) == [.forget(gone)])
     #expect(driven.schedule.count == 2)
   }
@@ -53,13 +53,15 @@ struct ScheduleRootTests {
   @Test("A failed removal waits for something to change")
   func removalFailed() {
     var driven = Driven()
-    let claimed = ClaimName(claimedAt: 1_800_000_000 * second, original: driven.first)!.entry
+    let original = driven.first.name
+    let claimed = CandidatePath(
+      ClaimName(claimedAt: 1_800_000_000 * second, original: original)!.entry)
     #expect(driven.feed(.removalFailed(claimed)) == [])
     #expect(driven.feed(.removalFailed(claimed)) == [])
     #expect(driven.schedule.reasons == [.removalFailed: 1])
     #expect(driven.schedule.nextDeadline == nil)
     let id = driven.examined(by: .mountsChanged)!
-    #expect(driven.schedule.name(of: id) == claimed)
+    #expect(driven.schedule.path(of: id) == claimed)
     driven.feed(.examined(id, .kept(.removalFailed, recheckAfter: nil, .none)))
     #expect(driven.schedule.nextDeadline == nil)
   }
@@ -68,7 +70,7 @@ struct ScheduleRootTests {
   func rootLost() {
     var driven = Driven()
     for number in 0..<5 {
-      driven.feed(.appeared(entryName("spill_\(number)"), created: true, .created))
+      driven.feed(.appeared(candidatePath("spill_\(number)"), created: true, .created))
     }
     let actions = driven.feed(.rootLost)
     #expect(actions.count == 5 && driven.schedule.count == 0 && driven.schedule.reasons == [:])
@@ -81,14 +83,14 @@ struct ScheduleRootTests {
   func tick() {
     var driven = Driven()
     for number in 0..<50 {
-      driven.feed(.appeared(entryName("spill_\(number)"), created: true, .created))
+      driven.feed(.appeared(candidatePath("spill_\(number)"), created: true, .created))
       driven.now += 1
     }
     driven.now += Driven.grace
     let names = driven.feed(.tick).compactMap { action in
-      if case .examine(_, let request) = action { request.name } else { nil }
+      if case .examine(_, let request) = action { request.path } else { nil }
     }
-    #expect(names == (0..<50).map { entryName("spill_\($0)") })
+    #expect(names == (0..<50).map { candidatePath("spill_\($0)") })
     #expect(driven.feed(.tick) == [])
   }
 
@@ -96,7 +98,7 @@ struct ScheduleRootTests {
   func heapStaysSmall() throws {
     var driven = Driven()
     for number in 0..<5_000 {
-      let name = entryName("spill_\(number)")
+      let name = candidatePath("spill_\(number)")
       driven.feed(.appeared(name, created: true, .created))
       driven.feed(.vanished(name))
       driven.now += millisecond

@@ -9,7 +9,7 @@ struct Driven {
   static let grace = 30 * second
   var schedule = Schedule(grace: grace)
   var now = 1_000 * second
-  let first = entryName("spill_1_1")
+  let first = candidatePath("spill_1_1")
 
   @discardableResult
   mutating func feed(_ event: Schedule.Event) -> [Schedule.Action] {
@@ -94,7 +94,7 @@ struct ScheduleTests {
     var driven = Driven()
     let id = driven.examined(by: .appeared(driven.first, created: false, .created))!
     #expect(driven.feed(.vanished(driven.first)) == [.forget(id)])
-    #expect(driven.schedule.count == 0 && driven.schedule.name(of: id) == nil)
+    #expect(driven.schedule.count == 0 && driven.schedule.path(of: id) == nil)
     for event in [
       Schedule.Event.closed(id), .armed(id, true), .examined(id, held), .examined(id, .settled),
       .vanished(driven.first),
@@ -108,10 +108,10 @@ struct ScheduleTests {
     var driven = Driven()
     let old = driven.examined(by: .appeared(driven.first, created: false, .created))!
     driven.feed(.examined(old, .settled))
-    let new = driven.examined(by: .appeared(entryName("spill_2"), created: false, .created))!
+    let new = driven.examined(by: .appeared(candidatePath("spill_2"), created: false, .created))!
     #expect(old.slot == new.slot && old != new)
     #expect(driven.feed(.examined(old, .settled)) == [])
-    #expect(driven.schedule.name(of: new) == entryName("spill_2"))
+    #expect(driven.schedule.path(of: new) == candidatePath("spill_2"))
   }
 
   @Test("A close while waiting is examined at once, and keeps the instant of its arrival")

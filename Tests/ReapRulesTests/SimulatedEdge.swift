@@ -51,7 +51,7 @@ extension Simulation {
     let last = min(directories.count, first + 1 + Int(random.below(4)))
     for index in first..<max(first, last) where !directories[index].isRemoved {
       stimuli += 1
-      feed(.appeared(directories[index].name, created: false, trigger))
+      feed(.appeared(CandidatePath(directories[index].name), created: false, trigger))
     }
     guard last >= directories.count else {
       return at(now + delay(), .scanOn(from: last, incarnation: incarnation))
@@ -71,9 +71,9 @@ extension Simulation {
       for index in directories.indices where directories[index].name == name {
         directories[index].isAnnounced = true
       }
-      feed(.appeared(name, created: true, .created))
-    case .movedIn(let name): feed(.appeared(name, created: false, .created))
-    case .gone(let name): feed(.vanished(name))
+      feed(.appeared(CandidatePath(name), created: true, .created))
+    case .movedIn(let name): feed(.appeared(CandidatePath(name), created: false, .created))
+    case .gone(let name): feed(.vanished(CandidatePath(name)))
     case .closed(let id): feed(.closed(id))
     case .noise: break
     case .overflow: feed(.desynced)
@@ -82,7 +82,7 @@ extension Simulation {
 
   /// Gathers what the judge asks for, and claims where it says so, in one instant.
   mutating func look(_ id: CandidateID, _ request: Schedule.Examine) {
-    guard schedule.name(of: id) != nil || random.chance(50) else { return }
+    guard schedule.path(of: id) != nil || random.chance(50) else { return }
     let held = holdings[id]
     let isOwned = held?.isLock == true && held?.watch == .effective && files[held!.inode].isLocked
     let outcome =
@@ -94,7 +94,8 @@ extension Simulation {
   private mutating func examine(
     _ id: CandidateID, _ request: Schedule.Examine
   ) -> Schedule.Outcome {
-    guard let index = directories.firstIndex(where: { $0.name == request.name && !$0.isRemoved })
+    guard
+      let index = directories.firstIndex(where: { $0.name == request.path.name && !$0.isRemoved })
     else {
       holdings[id] = nil
       return .settled
@@ -102,7 +103,7 @@ extension Simulation {
     let directory = directories[index]
     let birth = directory.hasStamps ? directory.created + wallOffset : nil
     var evidence = Evidence(
-      entry: .init(name: request.name, type: .directory, owner: 1000, isMountPoint: false),
+      entry: .init(name: request.path.name, type: .directory, owner: 1000, isMountPoint: false),
       clocks: .init(
         birth: birth, sawCreation: request.sawCreation, firstSeen: request.firstSeen))
     while true {
@@ -157,7 +158,7 @@ extension Simulation {
   private mutating func hold(
     _ id: CandidateID, _ reason: Reason, _ directory: WorldDirectory, _ evidence: Evidence
   ) -> Schedule.Hold {
-    guard schedule.name(of: id) != nil else { return .none }
+    guard schedule.path(of: id) != nil else { return .none }
     guard [.lockHeld, .lockOpen, .fileOpen].contains(reason) else {
       holdings[id] = nil
       return .none

@@ -34,6 +34,8 @@ struct SeededRandom: RandomNumberGenerator {
 
 func entryName(_ text: String) -> EntryName { EntryName(text)! }
 
+func candidatePath(_ text: String) -> CandidatePath { CandidatePath(entryName(text)) }
+
 func glob(_ pattern: String) -> Glob {
   do { return try Glob(pattern) } catch { fatalError("\(pattern): \(error.reason)") }
 }

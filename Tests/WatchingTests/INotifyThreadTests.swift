@@ -81,6 +81,28 @@ struct INotifyThreadTests {
     }
   }
 
+  @Test("reports what happens to a followed file, also where its closes are watched besides")
+  func followed() throws {
+    try withThread { thread, reports in
+      let path = directory + "/log"
+      touch(path)
+      thread.watch(path: path, token: 1, .heldFile)
+      thread.watch(path: path, token: 2, .followed)
+      #expect(reports.handle(of: 1) != nil)
+      #expect(reports.handle(of: 2) != nil)
+      func changes() -> Int { reports.all.count { $0 == .changed(token: 2) } }
+      let file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+      write(file, "a", 1)
+      #expect(wait { changes() == 1 })
+      ftruncate(file, 0)
+      #expect(wait { changes() == 2 })
+      rename(path, path + ".1")
+      #expect(wait { changes() == 3 })
+      close(file)
+      #expect(wait { reports.closes(of: 1) == 1 && reports.closes(of: 2) == 1 })
+    }
+  }
+
   @Test("is made anew when too many records have leaked, and works as before")
   func leaks() throws {
     try withThread(leakLimit: 50) { thread, reports in

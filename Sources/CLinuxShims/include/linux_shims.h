@@ -20,12 +20,16 @@ ssize_t shim_getdents64(int fd, void *buffer, size_t size);
 struct shim_statx {
   uint32_t mode, uid, nlink, attributes_known, is_mount_root, has_birth;
   uint64_t ino, blocks512, size, dev, mnt_id;
-  int64_t birth_ns, change_ns;
+  int64_t birth_ns, change_ns, modification_ns;
 };
 int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out);
 
 // renameat2(2) with RENAME_NOREPLACE; 0, or -1 with errno.
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
+// pidfd_open(2): a descriptor, or -1 with errno.
+int shim_pidfd_open(pid_t pid);
+// sync_file_range(2) with SYNC_FILE_RANGE_WRITE; 0, or -1 with errno.
+int shim_start_writeback(int fd, int64_t offset, int64_t count);
 // eventfd(2), close-on-exec and non-blocking.
 int shim_eventfd(void);
 // Names the calling thread for ps and top; at most 15 bytes.
@@ -33,11 +37,15 @@ void shim_name_thread(const char *name);
 // The system's words for an errno; never NULL, valid for ever.
 const char *shim_error_text(int code);
 
+// memrchr(3): a GNU extension.
+const void *shim_memrchr(const void *bytes, int byte, size_t size);
+
 enum {
   shim_AT_EMPTY_PATH = 0x1000,
   shim_AT_NO_AUTOMOUNT = 0x800,
   shim_O_PATH = 0x200000,
   shim_F_SETLEASE = 1024,
+  shim_F_SETSIG = 10,
   shim_RESOLVE_NO_XDEV = 0x01,
   shim_RESOLVE_NO_MAGICLINKS = 0x02,
   shim_RESOLVE_NO_SYMLINKS = 0x04,

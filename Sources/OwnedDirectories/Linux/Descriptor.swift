@@ -42,6 +42,8 @@ package struct FileStatus: Sendable {
   package let birth: Int64?
   /// Wall clock, nanoseconds (ctime).
   package let change: Int64
+  /// Wall clock, nanoseconds (mtime): of a directory, when an entry last came or went.
+  package let modification: Int64
   /// Nil where the kernel cannot tell (before 5.8).
   package let isMountPoint: Bool?
 }
@@ -51,6 +53,12 @@ package struct FileIdentity: Hashable, Sendable {
   package let device: UInt64
   package let inode: UInt64
   package let birth: Int64?
+
+  package init(device: UInt64, inode: UInt64, birth: Int64?) {
+    self.device = device
+    self.inode = inode
+    self.birth = birth
+  }
 }
 
 private func flags(_ value: Int32) -> UInt64 { UInt64(UInt32(bitPattern: value)) }
@@ -124,7 +132,31 @@ package func status(of descriptor: Descriptor) throws(SystemError) -> FileStatus
 
 /// Status of an absolute path; links are not followed at its end.
 package func status(ofPath path: String) throws(SystemError) -> FileStatus {
-  try statx(Descriptor(number: AT_FDCWD), Array(path.utf8), AT_SYMLINK_NOFOLLOW)
+  try status(ofPath: Array(path.utf8))
+}
+
+package func status(ofPath path: [UInt8]) throws(SystemError) -> FileStatus {
+  try statx(Descriptor(number: AT_FDCWD), path, AT_SYMLINK_NOFOLLOW)
+}
+
+/// Room on the file system of an open directory, as statvfs(3) counts it for unprivileged users.
+package struct FreeRoom: Sendable {
+  package let freeBytes: Int64
+  package let totalBytes: Int64
+  package let freeInodes: Int64
+  package let totalInodes: Int64
+}
+
+package func freeRoom(at directory: Descriptor) throws(SystemError) -> FreeRoom {
+  var raw = statvfs()
+  guard unsafe fstatvfs(directory.number, &raw) == 0 else {
+    throw SystemError("statvfs", "(an open directory)")
+  }
+  let block = Int64(clamping: raw.f_frsize)
+  return FreeRoom(
+    freeBytes: Int64(clamping: raw.f_bavail) * block,
+    totalBytes: Int64(clamping: raw.f_blocks) * block, freeInodes: Int64(clamping: raw.f_favail),
+    totalInodes: Int64(clamping: raw.f_files))
 }
 
 private func statx(
@@ -151,7 +183,7 @@ private func statx(
     type: type, permissions: raw.mode & 0o7777, owner: raw.uid,
     identity: FileIdentity(device: raw.dev, inode: raw.ino, birth: birth), links: raw.nlink,
     allocated: Int64(raw.blocks512) * 512, size: Int64(raw.size), birth: birth,
-    change: raw.change_ns,
+    change: raw.change_ns, modification: raw.modification_ns,
     isMountPoint: raw.attributes_known != 0 ? raw.is_mount_root != 0 : nil)
 }
 

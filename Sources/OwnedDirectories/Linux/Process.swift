@@ -99,3 +99,6 @@ package func rawArgument(_ argument: String) -> [UInt8] {
   }
   return Array(argument.utf8)
 }
+
+/// Waits; for retries only, never where an event could tell.
+package func pause(milliseconds: UInt32) { _ = usleep(milliseconds * 1000) }

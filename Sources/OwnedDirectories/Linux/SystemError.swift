@@ -29,3 +29,22 @@ func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
     if result != -1 || errno != EINTR { return result }
   }
 }
+
+// The errnos that errors of the library tell apart.
+let (noSpace, quota, notPermitted, noAccess, absent, link, crossing) =
+  (ENOSPC, EDQUOT, EPERM, EACCES, ENOENT, ELOOP, EXDEV)
+let (exists, wouldBlock) = (EEXIST, EWOULDBLOCK)
+// Ways to open what is there.
+package let (openFileFlags, openDirectoryFlags) = (
+  O_RDONLY | O_NOFOLLOW | O_NONBLOCK, O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+)
+
+extension SystemError {
+  /// Whether the system refused it to this user.
+  package var isRefusal: Bool { code == EPERM || code == EACCES }
+}
+
+extension GenerationError {
+  package var isRefusal: Bool { code == EPERM || code == EACCES }
+  package var isAbsence: Bool { code == ENOENT || code == ENOTDIR }
+}

@@ -3,12 +3,14 @@
 import Glibc
 package import OwnedDirectories
 package import ReapRules
-import Synchronization
 
 /// A directory that is ours to remove: its descriptor, and the lock we hold on it.
 package struct Claimed: Sendable {
+  /// The directory that it lies in: the root, or a partition below it. Kept open for this claim.
   package let root: OpenRoot
   package let rule: Rule
+  /// Where that is, below the rule's root.
+  let place: [UInt8]
   /// The name it has now; its own where that was too long for a claimed one.
   package let name: EntryName
   package let original: EntryName
@@ -20,6 +22,8 @@ package struct Claimed: Sendable {
   package let evidence: Evidence
   /// Monotonic, ns: when the owner's name was gone.
   package let claimedAt: Nanoseconds
+
+  var path: CandidatePath { CandidatePath(directory: place, name) }
 
   /// The lock file goes last, so that whoever has to finish can take it first.
   package var lastFile: EntryName {
@@ -34,12 +38,15 @@ extension Examination {
   /// Makes the claim that the verdict allows.
   func claim(
     _ name: EntryName, _ original: EntryName, _ verdict: Verdict, _ evidence: Evidence,
-    _ gathering: inout SpillGathering
+    _ gathering: inout CandidateGathering
   ) -> Result {
     // Moved away with the directory above it, it lies outside of the root that the rule names.
     guard root.isInPlace else {
       gathering.drop()
-      return .rootMoved
+      return place.isEmpty ? .rootMoved : .gone
+    }
+    if case .generations(let settings) = rule.kind {
+      return claim(generation: name, original, verdict, evidence, &gathering, settings)
     }
     let directory = gathering.directory!
     var claimedName = name
@@ -47,18 +54,18 @@ extension Examination {
     // removed in place, lock in hand.
     if ClaimName(name) == nil, let new = freeClaimName(original) {
       claimedName = new.entry
-      claims.insert(claimedName)
+      claims.insert(path(claimedName))
       do {
         try rename(name, to: claimedName, at: root.descriptor)
       } catch {
-        claims.remove(claimedName)
+        claims.remove(path(claimedName))
         guard error.code == ENOSPC || error.code == EDQUOT else {
           gathering.drop()
           return error.code == ENOENT ? .gone : .failed(error, evidence, held: nil)
         }
         // The longer name needed a block for the root, and there is none: in place then.
         claimedName = name
-        claims.insert(name)
+        claims.insert(path(name))
       }
       // The rename goes by name, so somebody may have swapped another directory in; and where there
       // was no lock file, its creator may have made one until the name was gone. Undo it then.
@@ -66,49 +73,94 @@ extension Examination {
         gathering.lockIsStill(evidence.lock ?? .missing, in: directory)
       else {
         try? rename(claimedName, to: name, at: root.descriptor)
-        claims.remove(claimedName)
+        claims.remove(path(claimedName))
         gathering.unlock()
         gathering.drop()
         return .kept(.unsure(.replaced), evidence, held: nil)
       }
     } else {
-      guard claims.insert(claimedName) else {
+      guard claims.insert(path(claimedName)) else {
         gathering.drop()
         return .gone  // this process is removing it already
       }
       guard gathering.lockIsStill(evidence.lock ?? .missing, in: directory) else {
-        claims.remove(claimedName)
+        claims.remove(path(claimedName))
         gathering.unlock()
         gathering.drop()
         return .kept(.unsure(.replaced), evidence, held: nil)
       }
     }
-    gathering.directory = nil
-    return .claimed(
-      Claimed(
-        root: root, rule: rule, name: claimedName, original: original, directory: directory,
-        identity: gathering.identity, held: gathering.held, verdict: verdict, evidence: evidence,
-        claimedAt: readMonotonic()))
+    return .claimed(handOver(claimedName, original, verdict, evidence, &gathering))
+  }
+
+  /// The same for a generation: what rests on no lock goes into quarantine first, and no writer may
+  /// flip the cursor to it between the last look and the rename.
+  private func claim(
+    generation name: EntryName, _ original: EntryName, _ verdict: Verdict, _ evidence: Evidence,
+    _ gathering: inout CandidateGathering, _ settings: GenerationSettings
+  ) -> Result {
+    let waits = rule.quarantine(for: verdict.reason) > 0
+    let partition = partitionGathering(settings)
+    func undone() -> Result {
+      gathering.unlock()
+      gathering.drop()
+      return .kept(.unsure(.replaced), evidence, held: nil)
+    }
+    guard let cursor = partition.lockCursor() else { return undone() }
+    defer { cursor.close() }
+    guard ClaimName(name) == nil else {
+      // Its quarantine is over.
+      guard partition.readCursorFile().0 == evidence.partition?.cursor else { return undone() }
+      guard claims.insert(path(name)) else {
+        gathering.drop()
+        return .gone
+      }
+      claims.endQuarantine(path(name))
+      return .claimed(handOver(name, original, verdict, evidence, &gathering))
+    }
+    guard let claim = freeClaimName(original) else { return undone() }
+    let claimed = path(claim.entry)
+    let now = readMonotonic()
+    if waits { claims.quarantine(claimed, since: now) } else { claims.insert(claimed) }
+    func forget() { if waits { claims.endQuarantine(claimed) } else { claims.remove(claimed) } }
+    do {
+      try rename(name, to: claim.entry, at: root.descriptor)
+    } catch {
+      forget()
+      gathering.drop()
+      return error.code == ENOENT ? .gone : .failed(error, evidence, held: nil)
+    }
+    // A writer that locks nothing may have flipped to it, and somebody may have swapped another
+    // directory in.
+    guard partition.readCursorFile().0 == evidence.partition?.cursor,
+      (try? status(of: claim.entry, at: root.descriptor))?.identity == gathering.identity,
+      gathering.lockIsStill(evidence.lock ?? .missing, in: gathering.directory!)
+    else {
+      try? rename(claim.entry, to: name, at: root.descriptor)
+      forget()
+      return undone()
+    }
+    guard waits else {
+      return .claimed(handOver(claim.entry, original, verdict, evidence, &gathering))
+    }
+    gathering.unlock()
+    gathering.drop()
+    return .quarantined(verdict, evidence, claim, claimedAt: now)
+  }
+
+  private func handOver(
+    _ name: EntryName, _ original: EntryName, _ verdict: Verdict, _ evidence: Evidence,
+    _ gathering: inout CandidateGathering
+  ) -> Claimed {
+    defer { gathering.directory = nil }
+    root.retain()
+    return Claimed(
+      root: root, rule: rule, place: place, name: name, original: original,
+      directory: gathering.directory!, identity: gathering.identity, held: gathering.held,
+      verdict: verdict, evidence: evidence, claimedAt: readMonotonic())
   }
 
   private func freeClaimName(_ original: EntryName) -> ClaimName? {
     ClaimName(claimedAt: readClocks().wall, original: original)
-  }
-}
-
-/// The claimed names that this process made and is removing. Entered before the rename, so that
-/// the events of our own renames are known for what they are.
-package final class OwnClaims: Sendable {
-  private let names = Mutex<Set<EntryName>>([])
-
-  package init() {}
-
-  @discardableResult
-  package func insert(_ name: EntryName) -> Bool { names.withLock { $0.insert(name).inserted } }
-
-  package func remove(_ name: EntryName) { _ = names.withLock { $0.remove(name) } }
-
-  package func contains(_ name: EntryName) -> Bool {
-    names.withLock { !$0.isEmpty && $0.contains(name) }
   }
 }

@@ -6,22 +6,34 @@ package import ReapRules
 /// hand, is to dispose. The same code for watch, sweep, list, explain and dry runs.
 package struct Examination: Sendable {
   package let rule: Rule
+  /// The directory that holds the candidates: the rule's root, or a partition below it.
   package let root: OpenRoot
+  /// Where that is, below the rule's root.
+  private(set) var place: [UInt8] = []
   package let surroundings: SurroundingsView
   package let contents: ContentsPattern?
   /// Names of claims that this process made and is removing.
   package let claims: OwnClaims
   /// False for everything that only looks: then the one difference is that no claim is made.
   package let claiming: Bool
+  /// Whether a claim may be left in quarantine; somebody must stay to end that.
+  let quarantining: Bool
+  private let memory: PartitionMemory
+  private let owner: OwnerWatch?
 
-  package init(
-    rule: Rule, root: OpenRoot, surroundings: SurroundingsView, claims: OwnClaims, claiming: Bool
+  init(
+    rule: Rule, root: OpenRoot, surroundings: SurroundingsView, claims: OwnClaims, claiming: Bool,
+    quarantining: Bool = false, memory: PartitionMemory = PartitionMemory(),
+    owner: OwnerWatch? = nil
   ) {
     self.rule = rule
     self.root = root
     self.surroundings = surroundings
     self.claims = claims
     self.claiming = claiming
+    self.quarantining = quarantining
+    self.memory = memory
+    self.owner = owner
     switch rule.kind {
     case .spill(let settings): contents = settings.contents.flatMap(ContentsPattern.init)
     case .generations: contents = nil
@@ -38,6 +50,10 @@ package struct Examination: Sendable {
     /// It would have been claimed (`claiming` is false).
     case wouldClaim(Verdict, Evidence)
     case claimed(Claimed)
+    /// Renamed, and kept until its quarantine is over.
+    case quarantined(Verdict, Evidence, ClaimName, claimedAt: Nanoseconds)
+    /// Files of dead writers that were removed; what they lie in is kept.
+    case tidied(Verdict?, Evidence, [RemovedFile])
     /// A claimed directory that is not dead has its own name again.
     case putBack(Verdict, Evidence, as: EntryName)
     case failed(SystemError, Evidence, held: HeldFile?)
@@ -46,13 +62,72 @@ package struct Examination: Sendable {
   }
 
   /// - Parameters:
-  ///   - name: as it is in the root, perhaps a claimed name.
+  ///   - path: as it is below the root, its name perhaps a claimed one.
   ///   - held: what the last examination of it left open; handed over.
   ///   - isLocked: whether the owner's lock on it was taken already.
   ///   - mayWalk: whether a walk through the whole tree may be done here.
   package func run(
-    _ name: EntryName, firstSeen: Nanoseconds, sawCreation: Nanoseconds?, held: HeldFile? = nil,
-    isLocked: Bool = false, mayWalk: Bool
+    _ path: CandidatePath, firstSeen: Nanoseconds, sawCreation: Nanoseconds?,
+    held: HeldFile? = nil, isLocked: Bool = false, mayWalk: Bool
+  ) -> Result {
+    guard case .generations(let settings) = rule.kind else {
+      return look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk)
+    }
+    let partition: Examination
+    do {
+      partition = try within(path.directory)
+    } catch {
+      held?.descriptor.close()
+      if error.code == ENOENT || error.code == ENOTDIR { return .gone }
+      return .failed(error, unreadableEvidence(path.name, firstSeen: firstSeen), held: nil)
+    }
+    defer { partition.root.release() }
+    if TemporaryName(cursor: settings.cursor, path.name) != nil {
+      held?.descriptor.close()
+      return partition.temporary(path.name, firstSeen, sawCreation, settings)
+    }
+    return partition.look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk)
+  }
+
+  /// The same examination in a directory below the root, which is opened for it; the caller
+  /// releases its root.
+  private func within(_ directory: [UInt8]) throws(SystemError) -> Examination {
+    let opened = try openFile(
+      directory.isEmpty ? [UInt8(ascii: ".")] : directory, at: root.descriptor,
+      O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+    let facts: FileStatus
+    do throws(SystemError) {
+      facts = try status(of: opened)
+    } catch {
+      opened.close()
+      throw error
+    }
+    let path = directory.isEmpty ? root.pathBytes : root.pathBytes + [UInt8(ascii: "/")] + directory
+    return Examination(
+      self, at: directory,
+      OpenRoot(
+        path: path, descriptor: opened, identity: facts.identity, owner: facts.owner))
+  }
+
+  private init(_ whole: Examination, at place: [UInt8], _ partition: OpenRoot) {
+    self.init(
+      rule: whole.rule, root: partition, surroundings: whole.surroundings, claims: whole.claims,
+      claiming: whole.claiming, quarantining: whole.quarantining, memory: whole.memory,
+      owner: whole.owner)
+    self.place = place
+  }
+
+  func path(_ name: EntryName) -> CandidatePath { CandidatePath(directory: place, name) }
+
+  func partitionGathering(_ settings: GenerationSettings) -> PartitionGathering {
+    PartitionGathering(
+      settings: settings, match: rule.match, partition: root, place: place, claims: claims,
+      memory: memory)
+  }
+
+  private func look(
+    at name: EntryName, _ firstSeen: Nanoseconds, _ sawCreation: Nanoseconds?, _ held: HeldFile?,
+    _ isLocked: Bool, _ mayWalk: Bool
   ) -> Result {
     let claimName = ClaimName(name)
     let original = claimName?.original ?? name
@@ -69,37 +144,63 @@ package struct Examination: Sendable {
       clocks: Evidence.Clocks(
         name: spillNameTime(original), birth: facts.birth, sawCreation: sawCreation,
         firstSeen: firstSeen))
-    switch rule.kind {
-    case .spill(let settings):
-      var gathering = SpillGathering(
-        settings: settings, contents: contents, root: root, name: name, identity: facts.identity,
-        held: held, isLocked: isLocked)
-      defer { gathering.closeDirectory() }
-      let verdict: Verdict
-      do {
-        guard let reached = try decide(&evidence, &gathering, mayWalk: mayWalk) else {
-          gathering.unlock()
-          return .needsWalk(held: gathering.held)
-        }
-        verdict = reached
-      } catch {
-        gathering.drop()
-        if error.code == ENOENT { return .gone }
-        return .failed(error, evidence, held: nil)
-      }
-      guard case .dispose = verdict else {
-        return keep(verdict, evidence, &gathering, name, claimName)
-      }
-      guard claiming else {
+    gatherClaim(name, claimName, &evidence)
+    var gathering = CandidateGathering(
+      rule: rule, contents: contents, root: root, name: name, identity: facts.identity,
+      held: held, isLocked: isLocked)
+    defer { gathering.closeDirectory() }
+    let verdict: Verdict
+    do {
+      guard let reached = try decide(&evidence, &gathering, mayWalk: mayWalk) else {
         gathering.unlock()
-        gathering.drop()
-        return .wouldClaim(verdict, evidence)
+        return .needsWalk(held: gathering.held)
       }
-      return claim(name, original, verdict, evidence, &gathering)
-    case .generations:
-      // Refused at the start; should one get here, nothing was gathered of it.
-      return .kept(.unsure(.unreadable), evidence, held: held)
+      verdict = reached
+    } catch {
+      gathering.drop()
+      if error.code == ENOENT { return .gone }
+      return .failed(error, evidence, held: nil)
     }
+    guard case .dispose = verdict else {
+      if verdict.reason == .live, claimName == nil {
+        return tidy(name, verdict, evidence, &gathering, mayWalk)
+      }
+      return keep(verdict, evidence, &gathering, name, claimName)
+    }
+    let waits = claimName == nil && rule.quarantine(for: verdict.reason) > 0
+    guard claiming, quarantining || !waits else {
+      gathering.unlock()
+      gathering.drop()
+      return claiming
+        ? .kept(.keep(.needsQuarantine, recheckAfter: nil), evidence, held: nil)
+        : .wouldClaim(verdict, evidence)
+    }
+    return claim(name, original, verdict, evidence, &gathering)
+  }
+
+  /// Who made the claimed name that it may have; only generations stay under theirs.
+  private func gatherClaim(
+    _ name: EntryName, _ claimName: ClaimName?, _ evidence: inout Evidence
+  ) {
+    guard case .generations(let settings) = rule.kind else { return }
+    evidence.restoredByHand = claimName == nil && claims.isRestored(path(name))
+    guard claimName != nil else { return }
+    guard let since = claims.quarantined(path(name)) else { return evidence.claim = .found }
+    evidence.claim = .ours(since: since)
+    evidence.isPressed = isShort(settings)
+  }
+
+  func tidyingIsDue(_ now: Nanoseconds) -> Bool { memory.tidyingIsDue(in: place, now: now) }
+
+  func noteTidying(_ next: Nanoseconds) { memory.noteTidying(in: place, next: next) }
+
+  /// Whether less room is free than the rule demands.
+  func isShort(_ settings: GenerationSettings) -> Bool {
+    guard settings.minFree != nil || settings.minFreeInodes != nil,
+      let room = try? freeRoom(at: root.descriptor)
+    else { return false }
+    return settings.minFree?.isBelow(free: room.freeBytes, total: room.totalBytes) == true
+      || settings.minFreeInodes?.isBelow(free: room.freeInodes, total: room.totalInodes) == true
   }
 
   /// Tries the owner's lock on a file that was kept open for it: where nothing else can have
@@ -115,10 +216,10 @@ package struct Examination: Sendable {
   }
 
   /// The same for a candidate without a descriptor of its own; what is taken is given back.
-  func isLockHeld(_ name: EntryName) -> Bool {
+  func isLockHeld(_ path: CandidatePath) -> Bool {
     guard case .spill(let settings) = rule.kind,
       let file = try? openFile(
-        name.bytes + [UInt8(ascii: "/")] + settings.lock.bytes, at: root.descriptor,
+        path.bytes + [UInt8(ascii: "/")] + settings.lock.bytes, at: root.descriptor,
         O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
     else { return false }
     defer { file.close() }
@@ -127,7 +228,7 @@ package struct Examination: Sendable {
 
   /// Gathers what the judge asks for until it gives its verdict; nil where that needs a walk.
   private func decide(
-    _ evidence: inout Evidence, _ gathering: inout SpillGathering, mayWalk: Bool
+    _ evidence: inout Evidence, _ gathering: inout CandidateGathering, mayWalk: Bool
   ) throws(SystemError) -> Verdict? {
     while true {
       let clocks = readClocks()
@@ -137,30 +238,41 @@ package struct Examination: Sendable {
       case .gather(.surroundings):
         evidence.surroundings = surroundings.look(below: root.path(of: gathering.name))
       case .gather(.inside):
-        let lock = evidence.lock ?? .unknown("not gathered")
-        guard mayWalk || (lock != .missing && contents == nil) else { return nil }
+        let lock = evidence.lock ?? (gathering.lock == nil ? .missing : .unknown("not gathered"))
+        let isShallow = lock != .missing && contents == nil && !gathering.searchesAlways
+        guard mayWalk || isShallow else { return nil }
         guard let inside = try gathering.gatherInside(lock: lock) else {
           return .unsure(.replaced)
         }
         evidence.inside = inside
-      // Asked for by kind generations only.
-      case .gather(.partition), .gather(.owner): return .unsure(.unreadable)
+      case .gather(.partition):
+        guard case .generations(let settings) = rule.kind else { return .unsure(.unreadable) }
+        let partition = partitionGathering(settings)
+        evidence.partition = partition.gather()
+        evidence.marker = partition.marker(in: gathering.name)
+      case .gather(.owner): evidence.owner = owner?.current ?? .unknown("no pid file is watched")
       }
     }
   }
 
   private func keep(
-    _ verdict: Verdict, _ evidence: Evidence, _ gathering: inout SpillGathering,
+    _ verdict: Verdict, _ evidence: Evidence, _ gathering: inout CandidateGathering,
     _ name: EntryName, _ claimName: ClaimName?
   ) -> Result {
     gathering.unlock()
     if let claimName, claiming, evidence.entry.type == .directory, !evidence.entry.isMountPoint,
-      !verdict.reason.delaysRemoval
+      !verdict.reason.staysClaimed(evidence.claim)
     {
       // A claim on something that is not dead: its own name is given back if that is free.
-      if (try? rename(name, to: claimName.original, at: root.descriptor)) != nil {
+      let wasOurs = claims.endQuarantine(path(name))
+      do {
+        try rename(name, to: claimName.original, at: root.descriptor)
         gathering.drop()
         return .putBack(verdict, evidence, as: claimName.original)
+      } catch {
+        if wasOurs, case .ours(let since) = evidence.claim {
+          claims.quarantine(path(name), since: since)
+        }
       }
     }
     switch verdict.reason {
@@ -189,9 +301,13 @@ package struct Examination: Sendable {
 }
 
 extension Reason {
-  /// Nobody owns it, and it is in the middle of being removed: what is in the way will pass.
-  fileprivate var delaysRemoval: Bool {
-    self == .recentlyChanged || self == .mountInside || self == .surroundingsUnknown
+  /// What stands in the way of its removal will pass, and nobody can want its own name back.
+  fileprivate func staysClaimed(_ claim: Evidence.Claim) -> Bool {
+    switch self {
+    case .mountInside, .surroundingsUnknown, .quarantined, .recentlySuperseded: return true
+    case .recentlyChanged: return claim == .none
+    default: return false
+    }
   }
 }
 

@@ -11,7 +11,7 @@ package struct Obstacles {
 
   package struct Wait {
     package let root: Int
-    package let name: EntryName
+    package let path: CandidatePath
     package var obstacle: Obstacle
     package var watch: WatchHandle?
     /// A command to watch it is under way: the descriptor's number is still relied on.
@@ -44,12 +44,12 @@ package struct Obstacles {
   ///
   /// - Returns: the number to watch it under; nil where the last attempt came to the very same, or
   ///   there are too many. The obstacle's descriptor is closed then.
-  package mutating func add(_ obstacle: Obstacle, _ root: Int, _ name: EntryName) -> (
+  package mutating func add(_ obstacle: Obstacle, _ root: Int, _ path: CandidatePath) -> (
     number: UInt32?, ended: [(UInt32, Wait)]
   ) {
     var ended: [(UInt32, Wait)] = []
     var lastAttempt: Nanoseconds?
-    if let (number, wait) = waits.first(where: { $1.root == root && $1.name == name }) {
+    if let (number, wait) = waits.first(where: { $1.root == root && $1.path == path }) {
       if wait.obstacle.isSame(as: obstacle) {
         obstacle.directory.close()
         return (nil, [])
@@ -64,7 +64,7 @@ package struct Obstacles {
       return (nil, ended)
     }
     last = (last &+ 1) & CandidateID.generationMask
-    waits[last] = Wait(root: root, name: name, obstacle: obstacle, lastAttempt: lastAttempt)
+    waits[last] = Wait(root: root, path: path, obstacle: obstacle, lastAttempt: lastAttempt)
     return (last, ended)
   }
 

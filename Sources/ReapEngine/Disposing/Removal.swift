@@ -61,7 +61,6 @@ package final class Removal: Sendable {
     _ claimed: Claimed, on pool: WorkerPool,
     done: @escaping @Sendable (Claimed, RemovalResult) -> Void
   ) {
-    claimed.root.retain()
     let removal = Removal(claimed, pool, done)
     let top = Node(
       descriptor: claimed.directory, name: claimed.name, identity: claimed.identity, parent: nil,

@@ -6,14 +6,14 @@ import Synchronization
 /// A root directory, open, checked and pinned by device, inode and owner.
 package struct OpenRoot: Sendable {
   /// Absolute, without links.
-  package let path: String
+  package let pathBytes: [UInt8]
   package let descriptor: Descriptor
   package let identity: FileIdentity
   package let owner: UInt32
   private let use = RootUse()
 
-  init(path: String, descriptor: Descriptor, identity: FileIdentity, owner: UInt32) {
-    self.path = path
+  init(path: [UInt8], descriptor: Descriptor, identity: FileIdentity, owner: UInt32) {
+    pathBytes = path
     self.descriptor = descriptor
     self.identity = identity
     self.owner = owner
@@ -28,13 +28,19 @@ package struct OpenRoot: Sendable {
     if use.count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { descriptor.close() }
   }
 
+  package var path: String { String(decoding: pathBytes, as: UTF8.self) }
+
   package func path(of name: EntryName) -> [UInt8] {
-    Array(path.utf8) + [UInt8(ascii: "/")] + name.bytes
+    pathBytes + [UInt8(ascii: "/")] + name.bytes
+  }
+
+  package func path(of candidate: CandidatePath) -> [UInt8] {
+    pathBytes + [UInt8(ascii: "/")] + candidate.bytes
   }
 
   /// Whether the path still leads to the directory that is open.
   package var isInPlace: Bool {
-    guard let there = try? status(ofPath: path) else { return false }
+    guard let there = try? status(ofPath: pathBytes) else { return false }
     return there.identity.inode == identity.inode && there.identity.device == identity.device
       && there.owner == owner
   }
@@ -116,7 +122,7 @@ package func openRoot(
       }
     }
     return OpenRoot(
-      path: path, descriptor: descriptor, identity: facts.identity, owner: facts.owner)
+      path: Array(path.utf8), descriptor: descriptor, identity: facts.identity, owner: facts.owner)
   } catch let failure as RootFailure {
     descriptor.close()
     throw failure

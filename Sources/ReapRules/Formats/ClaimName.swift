@@ -35,6 +35,9 @@ package struct ClaimName: Hashable, Sendable {
     self.init(claimedAt: stamp, original: original)
   }
 
+  /// Names the claim in the audit and to `restore`.
+  package var id: String { "\(claimedAt)" }
+
   package var entry: EntryName {
     EntryName(Self.prefix + "\(claimedAt)".utf8 + [UInt8(ascii: ".")] + original.bytes)!
   }

@@ -98,10 +98,10 @@ package struct CompactionSettings: Hashable, Sendable {
     case none, gzip, zstd
   }
 
-  /// Rows held in memory before they are written, in bytes.
+  /// A batch is flushed as soon as it holds this many bytes, uncompressed, or `batchRows` rows.
   package var batchBytes: Int64 = 32 << 20
   package var batchRows: Int64 = 10_000
-  /// Size at which an output file is closed and the next one begun, in bytes.
+  /// Size on the disk at which an output file is closed and the next one begun, in bytes.
   package var targetBytes: Int64 = 128 << 20
   package var compression = Compression.same
 

@@ -31,7 +31,7 @@ struct Candidate: Sendable {
     case armingAgain
   }
 
-  var name: EntryName
+  var path: CandidatePath
   /// Monotonic; when to look again. `never` where only an event can change something.
   var deadline = Candidate.never
   var firstSeen: Nanoseconds

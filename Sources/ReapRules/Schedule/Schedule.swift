@@ -7,8 +7,8 @@ package struct Schedule: Sendable {
   package enum Event: Sendable, Equatable {
     /// A name that the rule's match accepts (or a claimed form of one) is in the root.
     /// `created`: by an event that shows its creation, so that its age is known.
-    case appeared(EntryName, created: Bool, Trigger)
-    case vanished(EntryName)
+    case appeared(CandidatePath, created: Bool, Trigger)
+    case vanished(CandidatePath)
     case scanBegan
     case scanEnded
     /// Somebody closed the file that the edge holds open for this candidate.
@@ -21,9 +21,11 @@ package struct Schedule: Sendable {
     case desynced
     case backstopDue
     /// A claimed directory could not be removed: it is looked at again when something changes.
-    case removalFailed(EntryName)
+    case removalFailed(CandidatePath)
     /// The mount table changed: verdicts that rested on it may change too.
     case mountsChanged
+    /// Something that all verdicts may rest on changed, such as the owner's end.
+    case lookAtAll(Trigger)
     case rootLost
     /// A deadline may have passed.
     case tick
@@ -49,7 +51,7 @@ package struct Schedule: Sendable {
   }
 
   package struct Examine: Sendable, Equatable {
-    package var name: EntryName
+    package var path: CandidatePath
     package var firstSeen: Nanoseconds
     package var sawCreation: Nanoseconds?
     package var trigger: Trigger
@@ -69,14 +71,14 @@ package struct Schedule: Sendable {
   private let grace: Nanoseconds
   private var slots: [Candidate?] = []
   private var free: [UInt32] = []
-  private var byName: [EntryName: UInt32] = [:]
+  private var byPath: [CandidatePath: UInt32] = [:]
   private var deadlines = DeadlineHeap()
   private var generation: UInt32 = 0
   private var epoch: UInt32 = 0
 
   package init(grace: Nanoseconds) { self.grace = grace }
 
-  package var count: Int { byName.count }
+  package var count: Int { byPath.count }
 
   /// The earliest monotonic instant at which a `tick` has something to do.
   package var nextDeadline: Nanoseconds? { deadlines.first?.instant }
@@ -90,15 +92,15 @@ package struct Schedule: Sendable {
     return counts
   }
 
-  package func name(of id: CandidateID) -> EntryName? { candidate(id)?.name }
+  package func path(of id: CandidateID) -> CandidatePath? { candidate(id)?.path }
 
   package mutating func handle(_ event: Event, now: Nanoseconds) -> [Action] {
     defer { dropLapsedDeadlines() }
     switch event {
-    case .appeared(let name, let created, let trigger):
-      return appeared(name, created: created, trigger, now: now)
-    case .vanished(let name):
-      guard let slot = byName[name] else { return [] }
+    case .appeared(let path, let created, let trigger):
+      return appeared(path, created: created, trigger, now: now)
+    case .vanished(let path):
+      guard let slot = byPath[path] else { return [] }
       return forget(slot)
     case .scanBegan:
       epoch &+= 1
@@ -109,11 +111,12 @@ package struct Schedule: Sendable {
     case .examined(let id, let outcome): return examined(id, outcome, now: now)
     case .desynced: return [.scan(.rescan)]
     case .backstopDue: return [.scan(.backstop)]
-    case .removalFailed(let name):
-      let slot = byName[name] ?? insert(name, created: false, .rescan, now: now)
+    case .removalFailed(let path):
+      let slot = byPath[path] ?? insert(path, created: false, .rescan, now: now)
       slots[Int(slot)]!.reason = .removalFailed
       return []
     case .mountsChanged: return mountsChanged()
+    case .lookAtAll(let trigger): return lookAtAll(trigger)
     case .rootLost: return slots.indices.flatMap { slots[$0] == nil ? [] : forget(UInt32($0)) }
     case .tick: return tick(now: now)
     }
@@ -133,13 +136,13 @@ package struct Schedule: Sendable {
   }
 
   private mutating func insert(
-    _ name: EntryName, created: Bool, _ trigger: Trigger, now: Nanoseconds
+    _ path: CandidatePath, created: Bool, _ trigger: Trigger, now: Nanoseconds
   )
     -> UInt32
   {
     generation = (generation &+ 1) & CandidateID.generationMask
     let candidate = Candidate(
-      name: name, firstSeen: now, sawCreation: created ? now : Candidate.never,
+      path: path, firstSeen: now, sawCreation: created ? now : Candidate.never,
       generation: generation, epoch: epoch, rung: UInt8(Self.ladder.count), trigger: trigger)
     let slot: UInt32
     if let reused = free.popLast() {
@@ -149,13 +152,13 @@ package struct Schedule: Sendable {
       slot = UInt32(slots.count)
       slots.append(candidate)
     }
-    byName[name] = slot
+    byPath[path] = slot
     return slot
   }
 
   private mutating func forget(_ slot: UInt32) -> [Action] {
     let gone = id(slot)
-    byName[slots[Int(slot)]!.name] = nil
+    byPath[slots[Int(slot)]!.path] = nil
     slots[Int(slot)] = nil
     free.append(slot)
     return [.forget(gone)]
@@ -164,7 +167,7 @@ package struct Schedule: Sendable {
   private mutating func setDeadline(_ slot: UInt32, _ instant: Nanoseconds) {
     slots[Int(slot)]!.deadline = instant
     guard instant != Candidate.never else { return }
-    if deadlines.count > 2 * byName.count + 64 {
+    if deadlines.count > 2 * byPath.count + 64 {
       var live = deadlines
       live.compact { candidate($0.id)?.deadline == $0.instant }
       deadlines = live
@@ -182,19 +185,20 @@ package struct Schedule: Sendable {
   // MARK: - Events
 
   private mutating func appeared(
-    _ name: EntryName, created: Bool, _ trigger: Trigger, now: Nanoseconds
+    _ path: CandidatePath, created: Bool, _ trigger: Trigger, now: Nanoseconds
   ) -> [Action] {
-    if let slot = byName[name] {
+    if let slot = byPath[path] {
       guard created else {
         slots[Int(slot)]!.epoch = epoch
         lookOnceMore(slot)
         slots[Int(slot)]!.isChanged = true
+        if trigger == .cursorChange { slots[Int(slot)]!.wokenAt = now }
         return look(slot, trigger)
       }
       // Its end was missed, or this name was swapped in: what was known of it is another's.
-      return forget(slot) + appeared(name, created: true, trigger, now: now)
+      return forget(slot) + appeared(path, created: true, trigger, now: now)
     }
-    let slot = insert(name, created: created, trigger, now: now)
+    let slot = insert(path, created: created, trigger, now: now)
     guard created else { return look(slot, trigger) }
     // Its creator may not have locked it yet. Until the grace is over nothing goes near it.
     slots[Int(slot)]!.reason = .young
@@ -265,6 +269,14 @@ package struct Schedule: Sendable {
     return actions
   }
 
+  private mutating func lookAtAll(_ trigger: Trigger) -> [Action] {
+    slots.indices.flatMap { index -> [Action] in
+      guard slots[index] != nil else { return [] }
+      slots[index]!.isChanged = true
+      return look(UInt32(index), trigger)
+    }
+  }
+
   private mutating func tick(now: Nanoseconds) -> [Action] {
     var actions: [Action] = []
     while let first = deadlines.first, first.instant <= now {
@@ -307,7 +319,7 @@ package struct Schedule: Sendable {
       .examine(
         id(slot),
         Examine(
-          name: candidate.name, firstSeen: candidate.firstSeen,
+          path: candidate.path, firstSeen: candidate.firstSeen,
           sawCreation: candidate.sawCreation == Candidate.never ? nil : candidate.sawCreation,
           trigger: trigger,
           wokenAt: candidate.wokenAt == Candidate.never ? nil : candidate.wokenAt,

@@ -1,4 +1,4 @@
-// How the evidence of a spill directory is gathered, stage by stage. What is opened is only read;
+// How the evidence of one candidate directory is gathered, stage by stage. What is opened is only read;
 // a foreign lock file is never opened for writing and never created.
 
 import Glibc
@@ -14,10 +14,14 @@ package final class HeldFile: Sendable {
   package let identity: FileIdentity
   /// The owner's lock file; otherwise a file that somebody else has open.
   let isLock: Bool
+  /// The lock file stands beside the candidate and not in it.
+  let isBeside: Bool
 
   init(
-    descriptor: Descriptor, directory: FileIdentity, identity: FileIdentity, isLock: Bool
+    descriptor: Descriptor, directory: FileIdentity, identity: FileIdentity, isLock: Bool,
+    isBeside: Bool = false
   ) {
+    self.isBeside = isBeside
     self.descriptor = descriptor
     self.directory = directory
     self.identity = identity
@@ -25,10 +29,18 @@ package final class HeldFile: Sendable {
   }
 }
 
-/// The descriptors and findings of one examination of one spill directory.
-struct SpillGathering {
-  let settings: SpillSettings
+/// The descriptors and findings of one examination of one directory.
+struct CandidateGathering {
+  /// Nil where owners lock nothing.
+  let lock: EntryName?
+  let lockType: LockType
   let contents: ContentsPattern?
+  /// Change times and open files tell of its use, whatever its lock does; and the lock file may
+  /// stand beside it (kind `generations`).
+  let searchesAlways: Bool
+  /// It has a claimed name, and with it a change time that is ours.
+  let isClaimed: Bool
+  /// The directory that holds it.
   let root: OpenRoot
   let name: EntryName
   let identity: FileIdentity
@@ -37,11 +49,32 @@ struct SpillGathering {
   var directory: Descriptor?
   /// Whether we hold the lock on `held`.
   var isLocked: Bool
+  private var lockIsBeside = false
+
+  init(
+    rule: Rule, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
+    identity: FileIdentity, held: HeldFile?, isLocked: Bool
+  ) {
+    switch rule.kind {
+    case .spill(let settings):
+      (lock, lockType, searchesAlways) = (settings.lock, settings.lockType, false)
+    case .generations(let settings):
+      (lock, lockType, searchesAlways) = (settings.lock, settings.lockType, true)
+    }
+    self.contents = contents
+    self.root = root
+    self.name = name
+    self.identity = identity
+    self.held = held
+    self.isLocked = isLocked
+    isClaimed = ClaimName(name) != nil
+  }
 
   // MARK: - The lock
 
   mutating func gatherLock() -> Evidence.Lock {
     if let held, held.isLock, held.directory == identity {
+      lockIsBeside = held.isBeside
       switch isLocked ? .taken : attempt(held) {
       case .held: return .held
       case .failed(let reason): return .unknown(reason)
@@ -55,16 +88,24 @@ struct SpillGathering {
       }
     }
     drop()
-    return openLock()
+    guard let lock else { return .missing }
+    lockIsBeside = false
+    let inside = openLock(lock)
+    guard inside == .missing, searchesAlways else { return inside }
+    lockIsBeside = true
+    return openLock(lock)
   }
 
-  private mutating func openLock() -> Evidence.Lock {
+  private func lockPath(_ lock: EntryName) -> [UInt8] {
+    lockIsBeside ? lock.bytes : name.bytes + [UInt8(ascii: "/")] + lock.bytes
+  }
+
+  private mutating func openLock(_ lock: EntryName) -> Evidence.Lock {
     do throws(SystemError) {
       // Without waiting, and never for writing: a FIFO or a socket comes to no harm, and is closed
       // again once its type is known.
       let file = try openFile(
-        name.bytes + [UInt8(ascii: "/")] + settings.lock.bytes, at: root.descriptor,
-        O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+        lockPath(lock), at: root.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
       let facts: FileStatus
       do throws(SystemError) {
         facts = try status(of: file)
@@ -84,7 +125,8 @@ struct SpillGathering {
         return .notAFile(notAFile)
       }
       let opened = HeldFile(
-        descriptor: file, directory: identity, identity: facts.identity, isLock: true)
+        descriptor: file, directory: identity, identity: facts.identity, isLock: true,
+        isBeside: lockIsBeside)
       held = opened
       switch attempt(opened) {
       case .held: return .held
@@ -101,16 +143,17 @@ struct SpillGathering {
     #if DEBUG
       if Fault.injected == .lock { return .taken }
     #endif
-    let result = tryLock(file.descriptor, settings.lockType)
+    let result = tryLock(file.descriptor, lockType)
     isLocked = result == .taken
     return result
   }
 
   private func lockFileStatus() -> Result<FileStatus, SystemError> {
+    guard let lock else { return .failure(SystemError("stat", "(no lock file)", ENOENT)) }
     do {
       return .success(
         try status(
-          ofPath: name.bytes + [UInt8(ascii: "/")] + settings.lock.bytes, at: root.descriptor))
+          ofPath: lockPath(lock), at: root.descriptor))
     } catch {
       return .failure(error)
     }
@@ -135,32 +178,34 @@ struct SpillGathering {
     }
     guard let directory, try status(of: directory).identity == identity else { return nil }
     var inside = Evidence.Inside(openness: .nothingOpen)
-    if lock == .missing {
+    if lock == .missing || searchesAlways {
       inside = try walk(directory, probing: true)
-    } else {
+    }
+    if lock != .missing {
       if contents != nil { inside = try walk(directory, probing: false) }
       #if DEBUG
         if Fault.injected == .lock { return inside }
       #endif
-      if let held {
+      if let held, held.isLock {
         switch probeOpen(held.descriptor) {
         case .notOpen: break
-        case .open: inside.openness = .open(settings.lock.display)
+        case .open: inside.openness = .open(self.lock?.display ?? "a lock file")
         case .unknown(let reason): inside.openness = .unknown(reason)
         }
       }
     }
     // Where nothing was walked the lock file was compared only now, and the claim does so again.
-    let isFresh = lock == .taken && contents == nil
+    let isFresh = lock == .taken && contents == nil && !searchesAlways
     guard isFresh || lockIsStill(lock, in: directory) else { return nil }
     return inside
   }
 
   /// The lock file must be, at the end as at the beginning, the inode that we hold, or missing.
   func lockIsStill(_ lock: Evidence.Lock, in directory: Descriptor) -> Bool {
+    guard let file = self.lock else { return true }
     do {
-      return try status(of: settings.lock, at: directory).identity == held?.identity
-        && lock == .taken
+      let place = lockIsBeside ? root.descriptor : directory
+      return try status(of: file, at: place).identity == held?.identity && lock == .taken
     } catch {
       return error.code == ENOENT && lock != .taken
     }
@@ -174,7 +219,10 @@ struct SpillGathering {
     var inside = Evidence.Inside(openness: .nothingOpen)
     var descent = try TreeDescent(from: directory)
     defer { descent.abandon() }
-    if probing { inside.newestChange = try status(of: directory).change }
+    if probing {
+      let facts = try status(of: directory)
+      inside.newestChange = isClaimed && searchesAlways ? facts.modification : facts.change
+    }
     while true {
       if let next = descent.nextSubdirectory() {
         do {
@@ -200,7 +248,7 @@ struct SpillGathering {
     let batch = try descent.nextBatch()
     var subdirectories: [DirectoryEntry] = []
     for entry in batch {
-      if descent.depth == 0, entry.name == settings.lock { continue }
+      if descent.depth == 0, entry.name == lock { continue }
       if let contents, inside.foreignEntry == nil, !contents.matches(entry.name) {
         inside.foreignEntry = entry.name.display
         if !probing { return true }
@@ -258,7 +306,7 @@ struct SpillGathering {
 
   /// Gives the lock back where it was only probed.
   mutating func unlock() {
-    if isLocked, let held { releaseLock(held.descriptor, settings.lockType) }
+    if isLocked, let held { releaseLock(held.descriptor, lockType) }
     isLocked = false
   }
 

@@ -1,0 +1,161 @@
+import ReapRules
+
+// Making a committed generation live: compare and swap on the cursor, under the partition's lock.
+
+extension GenerationWriter {
+  /// What a compaction tells the readers of the cursor.
+  public struct CompactionFacts: Sendable {
+    /// Data files in the generation that was compacted.
+    public var filesBefore: Int
+    /// Data files in the one made of it.
+    public var filesAfter: Int
+
+    /// Both numbers of data files.
+    public init(filesBefore: Int, filesAfter: Int) {
+      self.filesBefore = filesBefore
+      self.filesAfter = filesAfter
+    }
+  }
+
+  /// Makes the generation live, if the cursor still is the very file that was read, byte for byte,
+  /// and the generation still is in place.
+  ///
+  /// Comparison and rename happen under a BSD lock on the partition directory, which other
+  /// `GenerationWriter`s and reapd take as well. A program that writes the cursor without that lock
+  /// is noticed unless it writes in the microseconds between the two.
+  ///
+  /// - Parameters:
+  ///   - rowCount: rows in the new generation; nil leaves the number in the cursor as it stands.
+  ///   - compaction: given when the generation was made of the live one; nil leaves that member.
+  /// - Throws: `GenerationError`: `stale`, `busy`, `displaced`, or `system`. If `isLive` is false
+  ///   afterwards, the old generation is the live one.
+  public func flip(
+    rowCount: Int64? = nil, compaction: CompactionFacts? = nil
+  ) throws(GenerationError) {
+    try expect(.committed, "flip()")
+    do {
+      try swapCursor(cursorText(rowCount, compaction))
+    } catch let error as SystemError {
+      throw GenerationError(error, in: partition)
+    } catch let error as GenerationError {
+      throw error
+    } catch {
+      throw GenerationError(.misuse, partition, "\(error)", "report this")
+    }
+    reached(.flipped)
+  }
+
+  /// Whether the cursor was made to name this generation.
+  public var isLive: Bool { state == .flipped }
+
+  private func cursorText(_ rowCount: Int64?, _ compaction: CompactionFacts?) -> [UInt8] {
+    guard let cursor else { return CursorDocument.first(naming: entry, rowCount: rowCount ?? 0) }
+    var successor = CursorDocument.Successor(name: entry, epoch: epoch)
+    successor.rowCount = rowCount
+    successor.compaction = compaction.map {
+      CursorDocument.Compaction(
+        at: isoMilliseconds(readClocks().wall), filesBefore: Int64($0.filesBefore),
+        filesAfter: Int64($0.filesAfter))
+    }
+    return cursor.document.text(naming: successor)
+  }
+
+  private func swapCursor(_ text: [UInt8]) throws {
+    guard let temporary = EntryName("\(cursorName.display).\(processID).\(randomHex()).tmp") else {
+      return
+    }
+    do {
+      let file = try createFile(temporary.bytes, at: directory, owner: owner)
+      defer { file.close() }
+      if let cursor { try setPermissions(cursor.permissions, of: file) }
+      try writeAll(text.span, to: file, temporary.display)
+      try synchronize(file, temporary.display)
+      reached(.cursorPrepared)
+      try lockPartition()
+      defer { releaseLock(directory, .flock) }
+      try compare()
+      reached(.cursorCompared)
+      if cursor == nil {
+        try rename(temporary, to: cursorName, at: directory)
+      } else {
+        try replace(cursorName, with: temporary, at: directory)
+      }
+      state = .flipped
+      reached(.cursorReplaced)
+      try synchronize(directory, partition)
+    } catch {
+      if state != .flipped { try? unlink(temporary, at: directory, isDirectory: false) }
+      throw error
+    }
+  }
+
+  private func lockPartition() throws {
+    let deadline = readClocks().monotonic + Int64(options.patience * 1e9)
+    while true {
+      switch tryLock(directory, .flock) {
+      case .taken: return
+      case .failed(let why):
+        throw GenerationError(
+          .busy, partition, "its lock cannot be taken: \(why)", "use a local file system")
+      case .held:
+        guard readClocks().monotonic < deadline else {
+          throw GenerationError(
+            .busy, partition,
+            "another process has held the partition's lock for \(options.patience) s",
+            "see who does (lsof, /proc/locks), and begin again")
+        }
+        pause(milliseconds: 2)
+      }
+    }
+  }
+
+  private func compare() throws {
+    let now: ReadCursor?
+    do {
+      now = try readCursor(cursorName, at: directory, partition)
+    } catch let error as GenerationError {
+      throw stale(error.what)
+    }
+    guard now?.identity == cursor?.identity, now?.bytes == cursor?.bytes else {
+      throw stale(
+        now.map { "it names \($0.document.live.display) now, or was written anew" }
+          ?? "it is gone")
+    }
+    try confirmLock(lock, of: entry, identity, at: directory, partition)
+  }
+
+  private func stale(_ what: String) -> GenerationError {
+    GenerationError(
+      .stale, partition + "/" + cursorName.display, "the cursor has changed meanwhile: \(what)",
+      "begin again from the generation that is live now")
+  }
+
+  /// Writes the marker `.retired` (the time, ISO 8601) into the generation that was live before, so
+  /// that its removal can be timed. Without it nothing is lost.
+  ///
+  /// - Returns: false where there is no such generation any more.
+  /// - Throws: `GenerationError`, reason `system`.
+  @discardableResult
+  public func retireOld() throws(GenerationError) -> Bool {
+    try expect(.flipped, "retireOld()")
+    guard let old = cursor?.document.live, let marker = EntryName(".retired") else { return false }
+    do {
+      let retired = try openFile(old.bytes, at: directory, openDirectoryFlags, follow: .within)
+      defer { retired.close() }
+      // One that is there says that it was retired before: this is the time that counts.
+      do { try unlink(marker, at: retired, isDirectory: false) } catch  where error.code == absent {
+      }
+      let file = try createFile(marker.bytes, at: retired, owner: owner)
+      defer { file.close() }
+      let time = Array(isoMilliseconds(readClocks().wall).utf8)
+      try writeAll(time.span, to: file, marker.display)
+      try synchronize(file, marker.display)
+      try synchronize(retired, old.display)
+    } catch {
+      if error.code == absent { return false }
+      throw GenerationError(error, in: partition + "/" + old.display)
+    }
+    reached(.retired)
+    return true
+  }
+}

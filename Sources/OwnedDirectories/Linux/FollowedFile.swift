@@ -1,0 +1,77 @@
+import CLinuxShims
+import ReapRules
+import Glibc
+
+// What following a file asks of the system: opening it, asking for writers, keeping a checkpoint.
+
+/// Opens what stands at a path for reading, links followed; never waits on a FIFO.
+package func openToFollow(_ path: [UInt8]) throws(SystemError) -> Descriptor {
+  let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+  let number = unsafe withCPath(path) { path in retrying { unsafe Glibc.open(path, flags) } }
+  guard number >= 0 else { throw SystemError("open", displayText(path)) }
+  return Descriptor(number: number)
+}
+
+/// What a symbolic link says; nil where there is none.
+package func readLink(_ path: [UInt8]) -> [UInt8]? {
+  var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+  let length = unsafe withCPath(path) { path in
+    unsafe target.withUnsafeMutableBytes { unsafe readlink(path, $0.baseAddress!, $0.count) }
+  }
+  return length > 0 ? Array(target[..<length]) : nil
+}
+
+/// Whether anybody has a file open for writing.
+package enum WriterProbe: Sendable, Equatable {
+  case none, some
+  /// The kernel does not tell: another user's file without CAP_LEASE, or a remote file system.
+  case unknown
+}
+
+/// Asks by taking a read lease and giving it back at once: the kernel grants it only when nobody
+/// has the file open for writing (fcntl(2), F_SETLEASE). The descriptor must be read-only.
+///
+/// Whoever opens the file in between raises a signal, by default SIGIO, which kills; SIGURG, whose
+/// default is to be ignored, is asked for instead, since users of the library may not expect it.
+package func probeWriters(_ file: Descriptor) -> WriterProbe {
+  let lease = Int32(shim_F_SETLEASE)
+  _ = shim_fcntl(file.number, Int32(shim_F_SETSIG), SIGURG)
+  if retrying({ shim_fcntl(file.number, lease, Int32(F_RDLCK)) }) == 0 {
+    _ = shim_fcntl(file.number, lease, Int32(F_UNLCK))
+    return .none
+  }
+  return errno == EAGAIN || errno == EBUSY ? .some : .unknown
+}
+
+/// Puts a file in the place of another one so that a reader, or a crash, finds either whole:
+/// temporary file beside it, fsync, rename, fsync of the directory.
+package func replaceFile(_ path: [UInt8], with content: [UInt8]) throws(SystemError) {
+  let temporary = path + Array(".\(getpid()).tmp".utf8)
+  func failing(_ call: String) -> SystemError {
+    let error = SystemError(call, displayText(path))
+    _ = unsafe withCPath(temporary) { unsafe Glibc.unlink($0) }
+    return error
+  }
+  let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW
+  let number = unsafe withCPath(temporary) { path in
+    retrying { unsafe Glibc.open(path, flags, 0o600) }
+  }
+  guard number >= 0 else { throw failing("open") }
+  let file = Descriptor(number: number)
+  defer { file.close() }
+  var rest = content[...]
+  while !rest.isEmpty {
+    let size = writeOnce(rest, to: file)
+    guard size > 0 else { throw failing("write") }
+    rest = rest.dropFirst(size)
+  }
+  guard fsync(number) == 0 else { throw failing("fsync") }
+  let result = unsafe withCPath(temporary) { old in
+    unsafe withCPath(path) { new in unsafe Glibc.rename(old, new) }
+  }
+  guard result == 0 else { throw failing("rename") }
+  let parent = path.lastIndex(of: UInt8(ascii: "/")).map { Array(path[...$0]) } ?? [0x2E]
+  let directory = try openToFollow(parent)
+  defer { directory.close() }
+  guard fsync(directory.number) == 0 else { throw SystemError("fsync", displayText(parent)) }
+}

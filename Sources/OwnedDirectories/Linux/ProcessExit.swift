@@ -1,0 +1,51 @@
+import CLinuxShims
+import Glibc
+
+/// A process that is watched through a pidfd, which names it and never another one.
+package struct ProcessHandle: Sendable {
+  package let pid: Int32
+  private let descriptor: Descriptor
+
+  /// Nil where there is no such process (ESRCH), or none can be had.
+  package init?(pid: Int32) {
+    let number = shim_pidfd_open(pid)
+    guard number >= 0 else { return nil }
+    self.pid = pid
+    descriptor = Descriptor(number: number)
+  }
+
+  /// Blocks until the process has exited; costs nothing meanwhile.
+  package func waitForExit() {
+    var polled = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+    while unsafe poll(&polled, 1, -1) <= 0 {}
+  }
+
+  package func close() { descriptor.close() }
+}
+
+/// When a process started.
+package struct ProcessStart: Sendable {
+  /// Clock ticks after the machine's start: field 22 of /proc/PID/stat (proc_pid_stat(5)).
+  package let ticks: Int64
+  /// Wall clock, nanoseconds; as exact as a tick, and as btime of /proc/stat, a second.
+  package let wall: Int64
+}
+
+/// Nil where the process is gone or not to be read.
+package func processStart(of pid: Int32) -> ProcessStart? {
+  guard let stat = try? readWhole("/proc/\(pid)/stat"),
+    // The name stands in parentheses and may hold anything, parentheses too.
+    let end = stat.lastIndex(of: UInt8(ascii: ")")),
+    let system = try? readWhole("/proc/stat")
+  else { return nil }
+  let fields = String(decoding: stat[stat.index(after: end)...], as: UTF8.self).split(
+    separator: " ")
+  guard fields.count > 19, let ticks = Int64(fields[19]) else { return nil }
+  let lines = String(decoding: system, as: UTF8.self).split(separator: "\n")
+  guard let boot = lines.first(where: { $0.hasPrefix("btime ") })?.dropFirst(6),
+    let seconds = Int64(boot)
+  else { return nil }
+  let rate = Int64(sysconf(Int32(_SC_CLK_TCK)))
+  return ProcessStart(
+    ticks: ticks, wall: seconds * 1_000_000_000 + ticks * (1_000_000_000 / max(1, rate)))
+}

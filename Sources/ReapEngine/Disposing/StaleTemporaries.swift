@@ -1,0 +1,197 @@
+// Temporary files that a dead writer left, beside the cursor or in the live generation: removed
+// file by file, each on a verdict of its own.
+
+import Glibc
+import OwnedDirectories
+package import ReapRules
+
+/// A single file that was removed.
+package struct RemovedFile: Sendable {
+  /// Absolute.
+  package let path: [UInt8]
+  package let bytes: Int64
+  package let reason: Reason
+  package let evidence: Evidence
+  /// True where nothing may be claimed, so that it is still there.
+  package let wouldOnly: Bool
+}
+
+extension Examination {
+  /// Judges a temporary cursor.
+  func temporary(
+    _ name: EntryName, _ firstSeen: Nanoseconds, _ sawCreation: Nanoseconds?,
+    _ settings: GenerationSettings
+  ) -> Result {
+    let judged: Judged
+    do {
+      judged = try judge(
+        name, in: root.descriptor, inGeneration: false, settings, partition: nil,
+        firstSeen: firstSeen, sawCreation: sawCreation)
+    } catch {
+      return error.code == ENOENT ? .gone : .failed(error, unreadable(name, firstSeen), held: nil)
+    }
+    guard case .dispose = judged.verdict else {
+      return .kept(judged.verdict, judged.evidence, held: nil)
+    }
+    guard let file = remove(judged, name, in: root.descriptor, root.path(of: name)) else {
+      return .kept(.unsure(.replaced), judged.evidence, held: nil)
+    }
+    return .tidied(nil, judged.evidence, [file])
+  }
+
+  /// Removes what dead writers left in the live generation, where that is due.
+  func tidy(
+    _ live: EntryName, _ verdict: Verdict, _ evidence: Evidence,
+    _ gathering: inout CandidateGathering, _ mayWalk: Bool
+  ) -> Result {
+    gathering.unlock()
+    let now = readMonotonic()
+    guard case .generations(let settings) = rule.kind, let quiet = settings.staleTemporaries,
+      tidyingIsDue(now), let partition = evidence.partition
+    else {
+      gathering.drop()
+      return .kept(verdict, evidence, held: nil)
+    }
+    guard mayWalk else { return .needsWalk(held: gathering.held) }
+    gathering.drop()
+    var removed: [RemovedFile] = []
+    var next: Nanoseconds?
+    do {
+      try eachTemporary(in: live) { name, directory, path throws(SystemError) in
+        let judged = try judge(
+          name, in: directory, inGeneration: true, settings, partition: partition,
+          firstSeen: now, sawCreation: nil)
+        switch judged.verdict {
+        case .dispose:
+          if let file = remove(judged, name, in: directory, path) { removed.append(file) }
+        case .keep(_, let after): next = min(next ?? quiet, after ?? quiet)
+        case .unsure: next = min(next ?? quiet, quiet)
+        }
+      }
+    } catch {
+      next = quiet  // something of it is unreadable, or went: the next look will tell
+    }
+    // Four times in such a span is enough to find what appears without an event of its own.
+    noteTidying(now + (next ?? max(quiet / 4, nanosecondsPerSecond)))
+    let kept = Verdict.keep(verdict.reason, recheckAfter: next)
+    return removed.isEmpty ? .kept(kept, evidence, held: nil) : .tidied(kept, evidence, removed)
+  }
+
+  private struct Judged {
+    let verdict: Verdict
+    let evidence: Evidence
+    let facts: FileStatus
+  }
+
+  private func judge(
+    _ name: EntryName, in directory: Descriptor, inGeneration: Bool,
+    _ settings: GenerationSettings, partition: Evidence.Partition?, firstSeen: Nanoseconds,
+    sawCreation: Nanoseconds?
+  ) throws(SystemError) -> Judged {
+    let facts = try status(of: name, at: directory)
+    let type: Evidence.Entry.FileType =
+      switch facts.type {
+      case .regular: .regularFile
+      case .directory: .directory
+      case .symbolicLink: .symbolicLink
+      case .other: .other
+      }
+    var evidence = Evidence(
+      entry: .init(
+        name: name, type: type, owner: facts.owner, isMountPoint: facts.isMountPoint ?? false),
+      clocks: .init(birth: facts.birth, sawCreation: sawCreation, firstSeen: firstSeen))
+    evidence.partition = partition
+    while true {
+      let clocks = readClocks()
+      let judgement = settings.judgeTemporary(
+        evidence, inGeneration: inGeneration, rule: rule,
+        now: Now(wall: clocks.wall, monotonic: clocks.monotonic))
+      switch judgement {
+      case .verdict(let verdict): return Judged(verdict: verdict, evidence: evidence, facts: facts)
+      case .gather(.partition): evidence.partition = partitionGathering(settings).gather()
+      case .gather: evidence.inside = try inside(name, facts, in: directory)
+      }
+    }
+  }
+
+  private func inside(
+    _ name: EntryName, _ facts: FileStatus, in directory: Descriptor
+  ) throws(SystemError) -> Evidence.Inside {
+    let file = try openFile(
+      name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+    defer { file.close() }
+    var inside = Evidence.Inside(openness: .nothingOpen, newestChange: facts.change)
+    switch probeOpen(file) {
+    case .notOpen: break
+    case .open: inside.openness = .open(name.display)
+    case .unknown(let reason): inside.openness = .unknown(reason)
+    }
+    return inside
+  }
+
+  /// Nil where another file has that name by now.
+  private func remove(
+    _ judged: Judged, _ name: EntryName, in directory: Descriptor, _ path: [UInt8]
+  ) -> RemovedFile? {
+    let wouldOnly = !claiming
+    if !wouldOnly {
+      guard let there = try? status(of: name, at: directory),
+        there.identity == judged.facts.identity, there.change == judged.facts.change,
+        (try? unlink(name, at: directory, isDirectory: false)) != nil
+      else { return nil }
+    }
+    return RemovedFile(
+      path: path, bytes: judged.facts.links == 1 ? judged.facts.allocated : 0,
+      reason: judged.verdict.reason, evidence: judged.evidence, wouldOnly: wouldOnly)
+  }
+
+  private func eachTemporary(
+    in generation: EntryName,
+    _ body: (EntryName, Descriptor, [UInt8]) throws(SystemError) -> Void
+  ) throws(SystemError) {
+    var descent = try TreeDescent(from: root.descriptor)
+    defer { descent.abandon() }
+    try descent.enter(generation)
+    var path = [root.path(of: generation)]
+    while descent.depth > 0 {
+      if let next = descent.nextSubdirectory() {
+        do {
+          try descent.enter(next)
+          path.append(path[path.count - 1] + [UInt8(ascii: "/")] + next.bytes)
+        } catch  where error.code == ENOENT {}
+        continue
+      }
+      let batch = try descent.nextBatch()
+      guard !batch.isEmpty else {
+        try descent.leave()
+        path.removeLast()
+        continue
+      }
+      var subdirectories: [DirectoryEntry] = []
+      for entry in batch {
+        if try isDirectory(entry, in: descent.current) {
+          subdirectories.append(entry)
+        } else if TemporaryName(data: entry.name) != nil {
+          let whole = path[path.count - 1] + [UInt8(ascii: "/")] + entry.name.bytes
+          do throws(SystemError) {
+            try body(entry.name, descent.current, whole)
+          } catch  where error.code == ENOENT {}
+        }
+      }
+      descent.add(subdirectories)
+    }
+  }
+
+  private func isDirectory(
+    _ entry: DirectoryEntry, in directory: Descriptor
+  ) throws(SystemError) -> Bool {
+    guard entry.kind == .unknown else { return entry.kind == .directory }
+    return try status(of: entry.name, at: directory).type == .directory
+  }
+
+  private func unreadable(_ name: EntryName, _ firstSeen: Nanoseconds) -> Evidence {
+    Evidence(
+      entry: .init(name: name, type: .other, owner: .max, isMountPoint: false),
+      clocks: .init(firstSeen: firstSeen))
+  }
+}

@@ -1,0 +1,175 @@
+// What a partition says about the generations in it: its cursor, the live one, and claims.
+
+import Glibc
+import OwnedDirectories
+import ReapRules
+import Synchronization
+
+/// What was seen of partitions before, by their path below the root.
+package final class PartitionMemory: Sendable {
+  private struct Seen {
+    var live: EntryName
+    /// Monotonic; since when the cursor was seen to name that one.
+    var since: Nanoseconds
+    /// Monotonic; when its temporary files are to be looked for again.
+    var nextTidying = Nanoseconds.min
+  }
+
+  private let seen = Mutex<[[UInt8]: Seen]>([:])
+
+  package init() {}
+
+  /// Notes what a cursor names now; returns since when it does.
+  func note(_ live: EntryName, in partition: [UInt8], now: Nanoseconds) -> Nanoseconds {
+    seen.withLock { seen in
+      if let known = seen[partition], known.live == live { return known.since }
+      seen[partition] = Seen(live: live, since: now)
+      return now
+    }
+  }
+
+  func tidyingIsDue(in partition: [UInt8], now: Nanoseconds) -> Bool {
+    seen.withLock { ($0[partition]?.nextTidying ?? .min) <= now }
+  }
+
+  func noteTidying(in partition: [UInt8], next: Nanoseconds) {
+    seen.withLock { $0[partition]?.nextTidying = next }
+  }
+
+  func forget(_ partition: [UInt8]) { seen.withLock { $0[partition] = nil } }
+}
+
+/// An open partition, and how its rule reads it.
+struct PartitionGathering {
+  let settings: GenerationSettings
+  let match: Glob
+  let partition: OpenRoot
+  /// Below the root.
+  let place: [UInt8]
+  let claims: OwnClaims
+  let memory: PartitionMemory
+
+  func gather() -> Evidence.Partition {
+    let (cursor, change) = readCursorFile()
+    var result = Evidence.Partition(cursor: cursor, live: .unknown("the cursor is unknown"))
+    result.cursorChange = change
+    if case .known(let live) = cursor {
+      result.liveSince = memory.note(live, in: place, now: readMonotonic())
+      result.live = state(of: live)
+    }
+    do {
+      result.conflict = try conflict()
+    } catch {
+      result.live = .unknown("\(error)")
+    }
+    return result
+  }
+
+  /// What the cursor names, and its change time (wall clock).
+  func readCursorFile() -> (CursorReading, Nanoseconds?) {
+    do {
+      let file = try openFile(
+        settings.cursor.bytes, at: partition.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
+        follow: .within)
+      defer { file.close() }
+      return try read(file)
+    } catch {
+      return (.unknown(error.code == ENOENT ? "there is no cursor" : "\(error)"), nil)
+    }
+  }
+
+  private func read(_ file: Descriptor) throws(SystemError) -> (CursorReading, Nanoseconds?) {
+    let facts = try status(of: file)
+    guard facts.type == .regular else { return (.unknown("it is not a regular file"), nil) }
+    guard facts.size <= Int64(cursorSizeLimit) else {
+      return (.unknown("it is larger than 1 MiB"), nil)
+    }
+    let bytes = try readToEnd(file, settings.cursor.display)
+    return (readCursor(bytes, settings: settings, match: match), facts.change)
+  }
+
+  /// Opens the cursor and takes its lock, so that no writer that locks it too can flip meanwhile.
+  ///
+  /// - Returns: nil where somebody flips it at this moment, or it is not there.
+  func lockCursor() -> Descriptor? {
+    guard
+      let file = try? openFile(
+        settings.cursor.bytes, at: partition.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
+        follow: .within)
+    else { return nil }
+    guard tryLock(file, .flock) == .taken,
+      let there = try? status(of: settings.cursor, at: partition.descriptor),
+      (try? status(of: file))?.identity == there.identity
+    else {
+      file.close()
+      return nil
+    }
+    return file
+  }
+
+  private func state(of live: EntryName) -> Evidence.Partition.Live {
+    do {
+      let directory = try openFile(
+        live.bytes, at: partition.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+      defer { directory.close() }
+      return try holds(directory, settings.complete.components[...]) ? .complete : .incomplete
+    } catch {
+      return error.code == ENOENT ? .absent : .unknown("\(error)")
+    }
+  }
+
+  /// Whether a file fits the pattern; as many levels deep as that has components.
+  private func holds(
+    _ directory: Descriptor, _ components: ArraySlice<Glob>
+  ) throws(SystemError) -> Bool {
+    guard let glob = components.first else { return false }
+    var listing = DirectoryListing(directory)
+    defer { listing.finish() }
+    while true {
+      let batch = try listing.nextBatch()
+      guard !batch.isEmpty else { return false }
+      for entry in batch where glob.matches(entry.name) {
+        guard components.count > 1 else {
+          if try status(of: entry.name, at: directory).type == .regular { return true }
+          continue
+        }
+        guard try status(of: entry.name, at: directory).type == .directory else { continue }
+        let next = try openFile(
+          entry.name.bytes, at: directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+        defer { next.close() }
+        if try holds(next, components.dropFirst()) { return true }
+      }
+    }
+  }
+
+  /// A name that stands there both claimed and unclaimed. What is being removed does not count.
+  private func conflict() throws(SystemError) -> String? {
+    var names: Set<EntryName> = []
+    var claimed: [EntryName] = []
+    var listing = DirectoryListing(partition.descriptor)
+    defer { listing.finish() }
+    while true {
+      let batch = try listing.nextBatch()
+      guard !batch.isEmpty else { break }
+      for entry in batch {
+        if let claim = ClaimName(entry.name) {
+          let path = CandidatePath(directory: place, entry.name)
+          if match.matches(claim.original), !claims.contains(path) {
+            claimed.append(claim.original)
+          }
+        } else if match.matches(entry.name) {
+          names.insert(entry.name)
+        }
+      }
+    }
+    return claimed.first { names.contains($0) }?.display
+  }
+
+  /// When the marker was written into a generation, wall clock.
+  func marker(in generation: EntryName) -> Nanoseconds? {
+    let path = generation.bytes + [UInt8(ascii: "/")] + settings.marker.bytes
+    guard let facts = try? status(ofPath: path, at: partition.descriptor), facts.type == .regular
+    else { return nil }
+    return facts.change
+  }
+}

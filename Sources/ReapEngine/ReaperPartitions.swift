@@ -1,0 +1,279 @@
+// How the reaper follows a tree of partitions: directories that come, go and move, cursors that
+// are replaced, an owner that ends, and what waits in quarantine.
+
+import Glibc
+import Logging
+import OwnedDirectories
+import ReapRules
+import Watching
+
+extension Reaper {
+  // MARK: - Entries
+
+  func entry(
+    _ watched: WatchedRoot, in number: UInt32, _ bytes: [UInt8], isDirectory: Bool,
+    _ change: WatchMessage.Change, _ arrival: Nanoseconds
+  ) {
+    guard let name = EntryName(bytes), let place = watched.tree[number] else { return }
+    let path = CandidatePath(directory: place.path, name)
+    switch watched.rule.role(of: name, isDirectory: isDirectory) {
+    case .nothing: return
+    case .cursor:
+      // A file that is only made says nothing yet: it is written, or renamed into place.
+      if change != .created { cursorChanged(watched, number, arrival) }
+    case .place: placeChanged(watched, number, path.bytes, change)
+    case .candidate: candidateChanged(watched, number, path, change, arrival)
+    }
+  }
+
+  private func candidateChanged(
+    _ watched: WatchedRoot, _ number: UInt32, _ path: CandidatePath,
+    _ change: WatchMessage.Change, _ arrival: Nanoseconds
+  ) {
+    guard !watched.claims.contains(path) else { return }
+    switch change {
+    case .written: return
+    case .created:
+      watched.claims.forgetRestored(path)
+      appeared(watched, number, path, created: true, .created, arrival)
+    case .movedIn: appeared(watched, number, path, created: false, .created, arrival)
+    case .movedOut:
+      noteRestored(watched, path)
+      // Two names that were exchanged are both still there, though this event comes last for one
+      // of them: only looking tells.
+      appeared(watched, number, path, created: false, .created, arrival)
+    case .removed:
+      if let root = watched.root { reporter.forget(root.path(of: path)) }
+      endObstacles { $0.root == watched.index && $0.path == path }
+      watched.claims.forgetRestored(path)
+      watched.tree.forgetCandidate(path.name, in: number)
+      feed(watched, .vanished(path), arrival)
+      // A name that stood in the way of others in its partition may have been this one.
+      if ClaimName(path.name) != nil { lookAtPartition(watched, number, .rescan, arrival) }
+    }
+  }
+
+  private func appeared(
+    _ watched: WatchedRoot, _ number: UInt32, _ path: CandidatePath, created: Bool,
+    _ trigger: Trigger, _ arrival: Nanoseconds
+  ) {
+    if watched.isPartitioned { watched.tree.noteCandidate(path.name, in: number) }
+    feed(watched, .appeared(path, created: created, trigger), arrival)
+  }
+
+  /// A claimed name of ours that somebody else renamed was restored by hand.
+  private func noteRestored(_ watched: WatchedRoot, _ path: CandidatePath) {
+    guard let claim = ClaimName(path.name), watched.claims.endQuarantine(path) else { return }
+    watched.claims.noteRestored(path.renamed(claim.original))
+  }
+
+  private func cursorChanged(_ watched: WatchedRoot, _ number: UInt32, _ arrival: Nanoseconds) {
+    lookAtPartition(watched, number, .cursorChange, arrival)
+  }
+
+  private func lookAtPartition(
+    _ watched: WatchedRoot, _ number: UInt32, _ trigger: Trigger, _ arrival: Nanoseconds
+  ) {
+    guard let place = watched.tree[number] else { return }
+    // Claimed ones first: one that the cursor names now must be back at once.
+    let names = place.candidates.sorted { ClaimName($0) != nil && ClaimName($1) == nil }
+    for name in names {
+      let path = CandidatePath(directory: place.path, name)
+      guard !watched.claims.contains(path) else { continue }
+      feed(watched, .appeared(path, created: false, trigger), arrival)
+    }
+  }
+
+  // MARK: - Places
+
+  private func placeChanged(
+    _ watched: WatchedRoot, _ parent: UInt32, _ path: [UInt8], _ change: WatchMessage.Change
+  ) {
+    switch change {
+    case .written: return
+    case .created, .movedIn, .movedOut:
+      if let old = watched.tree.number(of: path) { removePlace(watched, old) }
+      enter(watched, path, below: parent)
+    case .removed:
+      if let old = watched.tree.number(of: path) { removePlace(watched, old) }
+    }
+  }
+
+  /// Watches a directory in which partitions may lie, and then lists it: what is made in it before
+  /// the watch is there is found by that. One that is known is only listed.
+  func enter(_ watched: WatchedRoot, _ path: [UInt8], below parent: UInt32) {
+    guard let root = watched.root, watched.tree[parent] != nil else { return }
+    if let known = watched.tree.number(of: path) {
+      watched.tree.noteSeen(known)
+      guard watched.tree[known]?.arming == nil else { return }
+      guard watched.tree[known]?.watch == nil else { return watched.unlisted.append(known) }
+      removePlace(watched, known)  // its watch is gone: begin anew
+    }
+    let opened: Descriptor
+    do {
+      opened = try openFile(
+        path, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+    } catch {
+      // Gone again, a file, a link, or another file system: nothing that holds partitions.
+      if ![ENOENT, ENOTDIR, ELOOP, EXDEV].contains(error.code) {
+        logger.warning("\(watched.path)/\(displayText(path)) is not watched: \(error)")
+      }
+      return
+    }
+    let number = watched.tree.add(path, below: parent, opened: opened)
+    inotify.watch(
+      path: opened.procPath, token: WatchedRoot.placeToken(root: watched.index, number: number),
+      .partition)
+  }
+
+  func placeArmed(
+    _ watched: WatchedRoot, _ number: UInt32, _ token: UInt64,
+    _ result: Result<WatchHandle, WatchFailure>
+  ) {
+    defer { announce(watched) }
+    var handle: WatchHandle?
+    switch result {
+    case .success(let watch): handle = watch
+    case .failure(let failure): pollUnwatched(watched, failure.code)
+    }
+    guard watched.tree.armed(number, handle) else {
+      if let handle { inotify.unwatch(handle, token: token) }
+      return
+    }
+    watched.unlisted.append(number)
+  }
+
+  /// The directory was removed, moved or unmounted; its parent's events tell whether it is back.
+  func placeLost(_ watched: WatchedRoot, _ number: UInt32) {
+    guard let place = watched.tree[number] else { return }
+    removePlace(watched, number)
+    enter(watched, place.path, below: place.parent)
+  }
+
+  private func removePlace(_ watched: WatchedRoot, _ number: UInt32) {
+    forgetPlaces(watched, watched.tree.remove(number))
+  }
+
+  /// Lets go of the whole tree, with its root.
+  func removeTree(_ watched: WatchedRoot) {
+    forgetPlaces(watched, watched.tree.remove(PartitionTree.root))
+    watched.unlisted = []
+  }
+
+  private func forgetPlaces(
+    _ watched: WatchedRoot, _ removed: [(number: UInt32, place: PartitionTree.Place)]
+  ) {
+    let now = readMonotonic()
+    for (number, place) in removed {
+      if let watch = place.watch {
+        inotify.unwatch(watch, token: WatchedRoot.placeToken(root: watched.index, number: number))
+      }
+      watched.memory.forget(place.path)
+      for name in place.candidates {
+        let path = CandidatePath(directory: place.path, name)
+        watched.claims.endQuarantine(path)
+        feed(watched, .vanished(path), now)
+      }
+    }
+  }
+
+  /// Drops what a scan did not come to any more.
+  func removeUnseenPlaces(_ watched: WatchedRoot) {
+    for number in watched.tree.unseen where watched.tree[number] != nil {
+      removePlace(watched, number)
+    }
+  }
+
+  // MARK: - The owner
+
+  func watchOwner(_ watched: WatchedRoot) {
+    guard case .generations(let settings) = watched.rule.kind,
+      let pidfile = settings.ownerPidfile
+    else { return }
+    if watched.owner == nil {
+      let (mailbox, index) = (mailbox, watched.index)
+      watched.owner = OwnerWatch(pidfile, trustPids: settings.trustPids) { _ in
+        mailbox.post(.ownerExited(root: index))
+      }
+    }
+    let parent = pidfile.path.utf8.lastIndex(of: UInt8(ascii: "/")).map { pidfile.path[..<$0] }
+    if watched.ownerWatch == nil, let parent {
+      inotify.watch(path: parent + "/", token: watched.ownerToken, .directory)
+    }
+    watched.owner?.refresh()
+  }
+
+  func ownerArmed(_ watched: WatchedRoot, _ result: Result<WatchHandle, WatchFailure>) {
+    // Where the pid file's directory is absent, the backstop asks again.
+    guard case .success(let handle) = result else { return }
+    watched.ownerWatch = handle
+    watched.owner?.refresh()
+  }
+
+  func ownerExited(_ watched: WatchedRoot) {
+    feed(watched, .lookAtAll(.ownerExit), readMonotonic())
+  }
+
+  // MARK: - Quarantine
+
+  /// How often room is looked at while something waits in quarantine: no event tells of it.
+  private static let roomInterval: Nanoseconds = 5 * nanosecondsPerSecond
+
+  /// When room is to be looked at next; nil where nothing depends on it.
+  func roomDeadline(_ watched: WatchedRoot, now: Nanoseconds) -> Nanoseconds? {
+    guard case .generations(let settings) = watched.rule.kind,
+      settings.minFree != nil || settings.minFreeInodes != nil,
+      !watched.claims.inQuarantine.isEmpty
+    else {
+      watched.nextRoomCheck = nil
+      return nil
+    }
+    if watched.nextRoomCheck == nil { watched.nextRoomCheck = now + Self.roomInterval }
+    return watched.nextRoomCheck
+  }
+
+  /// Short of room, what may leave quarantine early is looked at, oldest first, until one goes.
+  func checkRoom(_ watched: WatchedRoot, _ now: Nanoseconds) {
+    guard case .generations(let settings) = watched.rule.kind,
+      let examination = watched.examination
+    else { return }
+    watched.nextRoomCheck = now + Self.roomInterval
+    for path in watched.claims.inQuarantine {
+      guard examination.isShort(settings) else { return }
+      let before = removalsInFlight + watched.elsewhere
+      feed(watched, .appeared(path, created: false, .pressure), now)
+      // It goes, or a worker is finding out: the rest after it, if there is still need.
+      guard removalsInFlight + watched.elsewhere == before else { return }
+    }
+  }
+
+  /// Before a clean exit what rests on no lock has its own name again: nothing may depend on reapd.
+  func endQuarantines() {
+    for watched in sortedRoots {
+      guard let root = watched.root else { continue }
+      for path in watched.claims.inQuarantine {
+        guard let claim = ClaimName(path.name) else { continue }
+        let original = path.renamed(claim.original)
+        do {
+          try restore(path, at: root)
+          reporter.restored(
+            root.path(of: original), rule: watched.rule, reason: "exit", trigger: .manual,
+            id: claim.id)
+        } catch {
+          logger.warning(
+            "\(displayText(root.path(of: original))) stays claimed: \(error)")
+        }
+      }
+    }
+  }
+}
+
+/// Gives what has a claimed name its own one again; never over what stands there by now.
+func restore(_ path: CandidatePath, at root: OpenRoot) throws(SystemError) {
+  guard let claim = ClaimName(path.name) else {
+    throw SystemError("rename", path.name.display, EINVAL)
+  }
+  let directory = try openDirectory(path.directory, below: root)
+  defer { directory.close() }
+  try rename(path.name, to: claim.original, at: directory)
+}

@@ -1,0 +1,29 @@
+/// Where a candidate lies below its root: the directory (empty: the root itself) and the name in it.
+package struct CandidatePath: Hashable, Sendable {
+  /// Relative to the root, components joined by `/`.
+  package let directory: [UInt8]
+  package let name: EntryName
+
+  package init(directory: [UInt8] = [], _ name: EntryName) {
+    self.directory = directory
+    self.name = name
+  }
+
+  package var bytes: [UInt8] {
+    directory.isEmpty ? name.bytes : directory + [UInt8(ascii: "/")] + name.bytes
+  }
+
+  /// The same place under another name.
+  package func renamed(_ name: EntryName) -> CandidatePath {
+    CandidatePath(directory: directory, name)
+  }
+
+  package static func == (left: CandidatePath, right: CandidatePath) -> Bool {
+    left.name == right.name && left.directory == right.directory
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(name)
+    if !directory.isEmpty { hasher.combine(directory) }
+  }
+}

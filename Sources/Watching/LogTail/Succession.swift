@@ -1,0 +1,70 @@
+// Which files of a directory were a log between two others, by name and time of birth.
+
+package import OwnedDirectories
+import ReapRules
+
+/// A file in the directory of a log.
+package struct LogSibling: Sendable, Equatable {
+  package let name: [UInt8]
+  package let identity: FileIdentity
+  /// Wall clock, nanoseconds (ctime): a rename sets it, so of several rotated files the older one
+  /// has the smaller, also where two were born within one tick of the clock (4 ms).
+  package let change: Int64
+
+  package init(name: [UInt8], identity: FileIdentity, change: Int64) {
+    self.name = name
+    self.identity = identity
+    self.change = change
+  }
+}
+
+/// Files that stood at the log's path after one was born and before another one was, oldest first.
+///
+/// Only names that rotation gives count (`isRotatedName`): another log beside it, a copy or a
+/// compressed file is not a part of this one. Without birth times nothing can be told.
+///
+/// - Parameters:
+///   - after: birth of the last file that is known, ns.
+///   - current: what stands at the path now; nil where nothing does.
+package func successors(
+  of base: [UInt8], after: Int64, current: FileIdentity?, among siblings: [LogSibling]
+) -> [LogSibling] {
+  let found = siblings.filter { sibling in
+    guard let birth = sibling.identity.birth, sibling.identity != current else { return false }
+    guard birth >= after, birth <= current?.birth ?? .max else { return false }
+    return isRotatedName(sibling.name, of: base)
+  }
+  return found.sorted {
+    let (left, right) = ($0.identity.birth ?? 0, $1.identity.birth ?? 0)
+    if left != right { return left < right }
+    if $0.change != $1.change { return $0.change < $1.change }
+    // Within one tick of the clock: `log.2` is older than `log.1`, and `log-1120` than `log-1121`.
+    let isNumbered = $0.name.count < base.count + 6 && $1.name.count < base.count + 6
+    if $0.name.count != $1.name.count { return ($0.name.count > $1.name.count) == isNumbered }
+    return $0.name.lexicographicallyPrecedes($1.name) != isNumbered
+  }
+}
+
+/// Whether rotation names files so: `app.log.1`, `app.log-20261120`, `app.log.2026-11-20T12:00`,
+/// `app.log.old`, `app-2026-11-20.log`, `app.1.log`. Not `app.log.1.gz`, nor `app-error.log`.
+package func isRotatedName(_ name: [UInt8], of base: [UInt8]) -> Bool {
+  if name.starts(with: base), isStamp(name.dropFirst(base.count)) { return true }
+  guard let dot = base.lastIndex(of: UInt8(ascii: ".")), dot > 0 else { return false }
+  let suffix = base[dot...]
+  guard name.count > base.count, name.starts(with: base[..<dot]),
+    name.suffix(suffix.count).elementsEqual(suffix)
+  else { return false }
+  return isStamp(name[dot...].dropLast(suffix.count))
+}
+
+/// A separator, and digits with what stands in dates; or a word for "the one before".
+private func isStamp(_ bytes: ArraySlice<UInt8>) -> Bool {
+  guard let first = bytes.first, [0x2E, 0x2D, 0x5F].contains(first) else { return false }
+  let rest = bytes.dropFirst()
+  for word in ["old", "prev", "bak", "0.old", "1.old"] where rest.elementsEqual(word.utf8) {
+    return true
+  }
+  let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+  return rest.contains { digits.contains($0) }
+    && rest.allSatisfy { digits.contains($0) || "-_.:+TZ".utf8.contains($0) }
+}

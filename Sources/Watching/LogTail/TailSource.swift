@@ -1,0 +1,194 @@
+// One file of a followed log: open, with the position up to which it was given out.
+
+package import OwnedDirectories
+
+/// A piece of a log as it is handed on; the bytes stay in the buffer until the call returns.
+package struct TailPiece {
+  package enum Kind: Sendable, Equatable {
+    /// Whole lines, newlines included.
+    case lines
+    /// The beginning of a line longer than the limit; the rest of it is passed over.
+    case cut
+    /// A last line without its newline, of a file that will not be read on.
+    case torn
+  }
+
+  package let kind: Kind
+  package let buffer: ReadBuffer
+  package let range: Range<Int>
+  /// Where the piece begins in its file, bytes.
+  package let offset: Int64
+  /// Which of the followed paths.
+  package let log: Int
+}
+
+/// Hands a piece on; how many of its bytes were taken: all, or whole lines from its beginning where
+/// nobody takes any more.
+package typealias TailOutput = (TailPiece) -> Int
+
+final class TailSource {
+  /// A read's worth: fits the second-level cache, and costs few calls.
+  static let pieceSize = 256 << 10
+  /// Pieces read in one go before others get their turn: 16 MiB.
+  static let piecesPerTurn = 64
+
+  enum Outcome {
+    case atEnd(grew: Bool, isDeleted: Bool)
+    case paused
+    case refused
+  }
+
+  let file: Descriptor
+  let identity: FileIdentity
+  var position: ReadingPosition
+  let log: Int
+  let limit: Int
+  var watch: WatchHandle?
+  var token: UInt32?
+  /// Told when the file turned out to have been cut below the position.
+  let restarted: () -> Void
+  private let check = ReadBuffer(capacity: ReadingPosition.windowSize)
+
+  init(
+    _ file: Descriptor, _ identity: FileIdentity, at position: ReadingPosition, log: Int,
+    limit: Int, restarted: @escaping () -> Void
+  ) {
+    self.file = file
+    self.identity = identity
+    self.position = position
+    self.log = log
+    self.limit = limit
+    self.restarted = restarted
+  }
+
+  /// Gives out what is there.
+  func read(_ buffer: ReadBuffer, _ output: TailOutput) throws(SystemError) -> Outcome {
+    var capacity = min(Self.pieceSize, limit + 1)
+    var grew = false
+    for _ in 0..<Self.piecesPerTurn {
+      guard let count = try load(buffer, capacity) else { continue }
+      let before = position.window.count
+      let piece = before..<(before + count)
+      let step = scanLines(
+        count: count, capacity: capacity,
+        first: position.isSkipping ? buffer.first(0x0A, in: piece).map { $0 - before } : nil,
+        last: position.isSkipping ? nil : buffer.last(0x0A, in: piece).map { $0 - before },
+        limit: limit, isSkipping: position.isSkipping)
+      switch step {
+      case .lines(let size), .cut(let size):
+        let isCut = step == .cut(size)
+        guard give(isCut ? .cut : .lines, buffer, before, size, output) else { return .refused }
+        position.isSkipping = isCut
+        grew = true
+      case .pass(let size):
+        position.isSkipping = buffer.last(0x0A, in: before..<(before + size)) == nil
+        advance(buffer, before, size)
+        grew = true
+      case .enlarge:
+        capacity = min(capacity * 2, limit + 1)
+      case .wait:
+        let status = try status(of: file)
+        return .atEnd(grew: grew, isDeleted: status.links == 0)
+      }
+    }
+    return .paused
+  }
+
+  /// Gives out a last line that has no end, because none will come.
+  func readTorn(_ buffer: ReadBuffer, _ output: TailOutput) throws(SystemError) -> Bool {
+    guard !position.isSkipping, let count = try load(buffer, limit + 1), count > 0 else {
+      return true
+    }
+    return give(.torn, buffer, position.window.count, min(count, limit), output)
+  }
+
+  private func give(
+    _ kind: TailPiece.Kind, _ buffer: ReadBuffer, _ start: Int, _ size: Int, _ output: TailOutput
+  ) -> Bool {
+    let piece = TailPiece(
+      kind: kind, buffer: buffer, range: start..<(start + size), offset: position.offset, log: log)
+    let taken = output(piece)
+    if taken > 0 { advance(buffer, start, taken) }
+    return taken == size
+  }
+
+  private func advance(_ buffer: ReadBuffer, _ start: Int, _ size: Int) {
+    let end = start + size
+    position.window = buffer.bytes(max(0, end - ReadingPosition.windowSize)..<end)
+    position.offset += Int64(size)
+  }
+
+  /// Reads on from the position, and the remembered bytes before it; how many bytes follow them,
+  /// or nil when the position had to be looked for: then try again.
+  ///
+  /// The remembered bytes are compared before *and* after: a head cut off while the read is under
+  /// way moves its later pages, but not those that were read already.
+  private func load(_ buffer: ReadBuffer, _ capacity: Int) throws(SystemError) -> Int? {
+    let before = position.window.count
+    let wanted = before + capacity
+    if buffer.capacity < wanted || buffer.capacity > 2 * wanted + Self.pieceSize {
+      buffer.resize(to: wanted)
+    }
+    let start = position.offset - Int64(before)
+    try buffer.fill(from: file, at: start, upTo: wanted)
+    guard buffer.holds(position.window[...], at: 0) else {
+      try seek(buffer)
+      return nil
+    }
+    guard buffer.count > before else { return 0 }
+    guard try stands(position.window[...], endingAt: position.offset) else {
+      try seek(buffer)
+      return nil
+    }
+    return buffer.count - before
+  }
+
+  private func stands(_ bytes: ArraySlice<UInt8>, endingAt end: Int64) throws(SystemError) -> Bool {
+    try check.fill(from: file, at: end - Int64(bytes.count), upTo: bytes.count)
+    return check.holds(bytes, at: 0)
+  }
+
+  /// Finds the position after the file was cut: at its head, or below the position.
+  private func seek(_ buffer: ReadBuffer) throws(SystemError) {
+    while true {
+      let size = try status(of: file).size
+      let head = try FileHead(of: file, length: FileHead.size)
+      // Backwards through the file a piece at a time: candidates lie close together.
+      let span = Int64(Self.pieceSize)
+      buffer.resize(to: Self.pieceSize)
+      var from = Int64.max
+      let found = try relocate(position, size: size) {
+        (bytes, end) throws(SystemError) in
+        let start = end - Int64(bytes.count)
+        if start < from {
+          from = max(0, end - span)
+          try buffer.fill(from: file, at: from, upTo: Self.pieceSize)
+        }
+        return buffer.holds(bytes, at: Int(start - from))
+      }
+      switch found {
+      case .moved(let offset):
+        position.offset = offset
+        position.window = position.window.suffix(
+          Int(min(offset, Int64(ReadingPosition.windowSize))))
+        return
+      case .gone:
+        // Cut again meanwhile: then the search says nothing.
+        let after = try FileHead(of: file, length: head.length)
+        guard head == after, try status(of: file).size >= size else { continue }
+        position = .start
+        restarted()
+        return
+      }
+    }
+  }
+}
+
+extension FileHead {
+  /// The first bytes of an open file, hashed; fewer where there are fewer.
+  init(of file: Descriptor, length: Int) throws(SystemError) {
+    let buffer = ReadBuffer(capacity: max(1, length))
+    try buffer.fill(from: file, at: 0, upTo: length)
+    self.init(buffer.bytes(0..<buffer.count))
+  }
+}

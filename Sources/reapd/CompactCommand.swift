@@ -1,0 +1,185 @@
+import ArgumentParser
+import Compaction
+import Glibc
+import OwnedDirectories
+import ReapConfiguration
+import ReapEngine
+import ReapRules
+
+struct CompactCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compact",
+    abstract: "Merge the many small files of a live generation into few large ones.",
+    usage: "reapd compact PARTITION [OPTIONS]",
+    discussion: """
+      PARTITION is the directory that holds the cursor. A new generation is written beside the \
+      live one and made live at the end; every line is kept. Should it be killed, the live one \
+      stays as it was. Settings come from the rule whose root holds the partition.
+      """)
+
+  @Argument(help: "The directory that holds the cursor.")
+  var partition: String
+
+  @Option(help: "Configuration file (default: ~/.config/reapd/reapd.yaml, then /etc/reapd/).")
+  var config: String?
+
+  @Option(help: ArgumentHelp("Flush a batch at this size (32MiB) …", valueName: "size"))
+  var batchBytes: String?
+
+  @Option(help: ArgumentHelp("… or at this many rows (10000).", valueName: "number"))
+  var batchRows: Int64?
+
+  @Option(help: ArgumentHelp("Close a file at this size on the disk (128MiB).", valueName: "size"))
+  var targetBytes: String?
+
+  @Option(help: ArgumentHelp("none, gzip, zstd, or same (as the input).", valueName: "word"))
+  var compression: String?
+
+  @Flag(name: [.customShort("n"), .customLong("dry-run")], help: "Print the plan, change nothing.")
+  var dryRun = false
+
+  @Flag(help: "Machine-readable output.")
+  var json = false
+
+  func run() throws {
+    let path = resolveRoot(absolute(partition))
+    do {
+      let compaction = try PartitionCompaction(partition: path, settings: try settings(path))
+      if dryRun || compaction.isIdle { return report(planned: compaction) }
+      let bar = ProgressBar(total: compaction.survey.bytes, isSilent: json)
+      let started = readClocks().monotonic
+      defer { bar.end() }
+      let outcome = try compaction.run(progress: bar.show)
+      bar.end()
+      let seconds = Double(readClocks().monotonic - started) / 1e9
+      report(compaction, outcome, seconds)
+    } catch let error as CompactionError {
+      let status: ExitStatus =
+        switch error.reason {
+        case .badData: .badData
+        case .contended: .rootHeld
+        case .noPermission: .noPermission
+        case .system: .someFailed
+        }
+      throw fail(status, "\(error)")
+    }
+  }
+
+  // MARK: - Settings
+
+  private func settings(_ path: String) throws -> CompactionSettings {
+    var settings = CompactionSettings()
+    do {
+      let file = try Configuration.load(
+        path: config, environment: processEnvironment(), user: .current)
+      // The innermost root decides, should one lie in another.
+      let rules = (file?.rules ?? []).filter { rule in
+        let root = resolveRoot(rule.root)
+        return path == root || path.hasPrefix(root + "/")
+      }
+      for rule in rules.sorted(by: { $0.root.utf8.count < $1.root.utf8.count }) {
+        if case .generations(let generations) = rule.kind { settings = generations.compaction }
+      }
+    } catch {
+      throw fail(error)
+    }
+    if let batchBytes {
+      settings.batchBytes = try size("--batch-bytes", batchBytes, atLeast: 64 << 10)
+    }
+    if let targetBytes {
+      settings.targetBytes = try size("--target-bytes", targetBytes, atLeast: 1)
+    }
+    if let batchRows {
+      guard batchRows > 0 else { throw fail(.usage, "--batch-rows \(batchRows): use 1 or more") }
+      settings.batchRows = batchRows
+    }
+    if let compression {
+      guard let word = CompactionSettings.Compression(rawValue: compression) else {
+        throw fail(.usage, "--compression \(compression): use none, gzip, zstd or same")
+      }
+      settings.compression = word
+    }
+    return settings
+  }
+
+  private func size(_ option: String, _ text: String, atLeast least: Int64) throws -> Int64 {
+    guard let size = parseSize(text), size >= least else {
+      throw fail(.usage, "\(option) \(text): use a size such as 32MiB, at least \(least) bytes")
+    }
+    return size
+  }
+
+  // MARK: - Reports
+
+  private func report(planned compaction: PartitionCompaction) {
+    let survey = compaction.survey
+    let settings = compaction.settings
+    if json {
+      printLine(
+        JSONValue.object([
+          JSONValue.pathMember(Array(survey.partition.utf8)), ("from", .string(survey.live)),
+          ("to", .null), ("dry_run", .bool(dryRun)), ("idle", .bool(compaction.isIdle)),
+          ("files_before", .integer(Int64(survey.files.count))),
+          ("bytes_before", .integer(survey.bytes)),
+          ("temporaries", .integer(Int64(survey.temporaries))),
+          ("compression", .string(compaction.encoding.rawValue)),
+          ("batch_bytes", .integer(settings.batchBytes)),
+          ("batch_rows", .integer(settings.batchRows)),
+          ("target_bytes", .integer(settings.targetBytes)),
+        ]).text)
+      return
+    }
+    let path = displayText(Array("\(survey.partition)/\(survey.live)".utf8))
+    let size = formatBytes(survey.bytes)
+    guard !compaction.isIdle else {
+      return printLine("\(path): \(survey.files.count) files (\(size)): nothing to merge")
+    }
+    printLine("would merge \(path): \(survey.files.count) files, \(size) on the disk")
+    for encoding in Encoding.allCases {
+      let count = survey.files.count { $0.encoding == encoding }
+      if count > 0 { printLine("  \(count) with compression \(encoding.rawValue)") }
+    }
+    if survey.temporaries > 0 {
+      printLine("  \(survey.temporaries) temporary files of writers would be left behind")
+    }
+    printLine("into files of \(formatBytes(settings.targetBytes)), \(compaction.encoding.rawValue)")
+    printLine(
+      "  in batches of \(formatBytes(settings.batchBytes)) or \(settings.batchRows) rows")
+    printLine("then the cursor would name the new generation; \(survey.live) would be retired")
+  }
+
+  private func report(
+    _ compaction: PartitionCompaction, _ outcome: PartitionCompaction.Outcome, _ seconds: Double
+  ) {
+    let (survey, counts) = (compaction.survey, outcome.counts)
+    if let warning = outcome.warning { writeError("reapd: not marked as retired: \(warning)\n") }
+    if json {
+      let numbers: [(String, Int64)] = [
+        ("files_before", Int64(survey.files.count)), ("files_after", Int64(outcome.files)),
+        ("bytes_before", survey.bytes), ("bytes_after", outcome.bytes),
+        ("bytes_plain", counts.bytes), ("rows", counts.rows), ("blank_lines", counts.blank),
+        ("malformed_lines", counts.malformed), ("torn_lines", counts.torn),
+        ("newlines_added", counts.newlinesAdded), ("empty_files", counts.emptyFiles),
+        ("temporaries", Int64(survey.temporaries)), ("milliseconds", Int64(seconds * 1000)),
+      ]
+      let head: [(String, JSONValue)] = [
+        JSONValue.pathMember(Array(survey.partition.utf8)), ("from", .string(survey.live)),
+        ("to", .string(outcome.generation)), ("dry_run", .bool(false)), ("idle", .bool(false)),
+        ("compression", .string(compaction.encoding.rawValue)),
+      ]
+      printLine(JSONValue.object(head + numbers.map { ($0.0, .integer($0.1)) }).text)
+      return
+    }
+    printLine(
+      "\(survey.live) → \(outcome.generation): \(counts.rows) rows, "
+        + "\(survey.files.count) files (\(formatBytes(survey.bytes))) → "
+        + "\(outcome.files) (\(formatBytes(outcome.bytes)))")
+    let odd: [(Int64, String)] = [
+      (counts.torn, "torn last lines, kept as they were, each on its own line"),
+      (counts.malformed, "lines that are no JSON object or array, kept as they were"),
+      (counts.blank, "blank lines, kept"), (counts.emptyFiles, "empty files"),
+      (Int64(survey.temporaries), "temporary files of writers, left behind"),
+    ]
+    for (count, what) in odd where count > 0 { printLine("  \(count) \(what)") }
+  }
+}

@@ -1,0 +1,47 @@
+import Glibc
+import OwnedDirectories
+import ReapEngine
+
+/// How far a long command is, on standard error, where that is a terminal; otherwise nothing.
+final class ProgressBar {
+  private static let width = 30
+  /// Ten times a second is all that an eye can follow.
+  private static let interval: Int64 = 100_000_000
+
+  private let total: Int64
+  private let isShown: Bool
+  private let hasColour: Bool
+  private var last: Int64 = 0
+  private var isOpen = false
+
+  init(total: Int64, isSilent: Bool) {
+    self.total = max(1, total)
+    let environment = processEnvironment()
+    isShown = !isSilent && isatty(STDERR_FILENO) == 1 && environment["TERM"] != "dumb"
+    // https://no-color.org: set and not empty.
+    hasColour = (environment["NO_COLOR"] ?? "").isEmpty
+  }
+
+  func show(_ done: Int64) {
+    guard isShown else { return }
+    let now = readClocks().monotonic
+    guard now - last >= Self.interval else { return }
+    last = now
+    isOpen = true
+    let share = min(1, Double(done) / Double(total))
+    let full = Int(share * Double(Self.width))
+    let bar = String(repeating: "#", count: full)
+    let rest = String(repeating: "-", count: Self.width - full)
+    let coloured = hasColour ? "\u{1B}[32m\(bar)\u{1B}[0m" : bar
+    writeError(
+      "\r[\(coloured)\(rest)] \(Int(share * 100)) %  \(formatBytes(done)) of \(formatBytes(total))  "
+    )
+  }
+
+  /// Leaves the line clean.
+  func end() {
+    guard isOpen else { return }
+    isOpen = false
+    writeError("\r" + String(repeating: " ", count: 79) + "\r")
+  }
+}

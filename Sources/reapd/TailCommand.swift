@@ -1,0 +1,96 @@
+import ArgumentParser
+import Glibc
+import OwnedDirectories
+import ReapConfiguration
+import ReapRules
+import Watching
+
+struct TailCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tail",
+    abstract: "Follow logs across rotation, truncation and trimming.",
+    usage: "reapd tail [OPTIONS] FILE ...",
+    discussion: """
+      Prints whole lines as they are written, until SIGTERM or SIGINT. A file that is rotated \
+      away is read to its end before the next one begins.
+      """)
+
+  enum Origin: String, ExpressibleByArgument, CaseIterable {
+    case start, end
+  }
+
+  @Argument(help: "Logs to follow; one that is not there is waited for.")
+  var files: [String]
+
+  @Option(
+    name: [.customShort("n"), .customLong("lines")],
+    help: ArgumentHelp("How many of the last lines to begin with (10).", valueName: "lines"))
+  var lines: Int?
+
+  @Option(help: ArgumentHelp("Begin with everything, or with what is new.", valueName: "start|end"))
+  var from: Origin?
+
+  @Option(help: ArgumentHelp("Keep the position here, and go on from it.", valueName: "file"))
+  var checkpoint: String?
+
+  @Flag(help: "One JSON object for each line.")
+  var json = false
+
+  func validate() throws {
+    guard !files.isEmpty else { throw ValidationError("Name a file to follow.") }
+    if let lines, lines < 0 { throw ValidationError("-n \(lines): use 0 or more.") }
+    if lines != nil, from != nil { throw ValidationError("Use -n or --from, not both.") }
+  }
+
+  func run() throws {
+    // Before the first thread, which inherits it.
+    let signals = [SIGTERM, SIGINT]
+    blockSignals(signals)
+    let paths = files.map(absoluteBytes)
+    for path in paths {
+      if let type = try? fileType(path), type != .regular {
+        throw fail(.badData, "\(displayText(path)): not a regular file")
+      }
+    }
+    var start = TailStart.lines(lines ?? 10)
+    if let from { start = from == .start ? .start : .lines(0) }
+    let settings = TailSettings(from: start, checkpoint: checkpoint.map(absoluteBytes))
+    let loop: TailLoop
+    do {
+      loop = try TailLoop(paths, settings) { writeError("reapd: \($0)\n") }
+    } catch {
+      switch error {
+      case .badCheckpoint: throw fail(.badData, "\(error)")
+      case .checkpoint(let cause) where cause.code == EACCES:
+        throw fail(.noPermission, "\(error)")
+      case .checkpoint, .noEvents: throw fail(.someFailed, "\(error)")
+      }
+    }
+    let stopper = loop.stopper
+    guard
+      Thread.start(
+        named: "signals",
+        {
+          _ = waitForSignal(signals)
+          stopper()
+        }) != nil
+    else { throw fail(.someFailed, "no thread for signals") }
+    var printer = TailPrinter(names: zip(files, paths).map { $0 }, json: json)
+    // A reader that has gone, like `head`, is no failure.
+    if !loop.run({ printer.print($0) }), printer.failure != EPIPE {
+      throw fail(.someFailed, "standard output: \(errorText(printer.failure))")
+    }
+  }
+
+  private func fileType(_ path: [UInt8]) throws -> FileStatus.FileType {
+    let file = try openToFollow(path)
+    defer { file.close() }
+    return try status(of: file).type
+  }
+
+  private func absoluteBytes(_ argument: String) -> [UInt8] {
+    let bytes = rawArgument(argument)
+    guard bytes.first != UInt8(ascii: "/") else { return bytes }
+    return Array(UserContext.current.workingDirectory.utf8) + [UInt8(ascii: "/")] + bytes
+  }
+}

@@ -1,0 +1,55 @@
+// A user of the library: follows logs and directories through its public interface only.
+
+import Glibc
+import Watching
+
+@main
+struct LogFollower {
+  static func main() async throws {
+    let arguments = CommandLine.arguments.dropFirst()
+    let paths = Array(arguments.dropFirst())
+    switch arguments.first {
+    case "lines":  // PATH CHECKPOINT COUNT: so many lines, then ends by dropping the iterator
+      let tail = LogTail(path: paths[0], from: .start, checkpoint: paths[1])
+      var left = Int(paths[2])!
+      for try await line in tail {
+        say(String(decoding: line.bytes, as: UTF8.self))
+        left -= 1
+        if left == 0 { break }
+      }
+    case "many":  // PATH…: each line with its path, until killed
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for path in paths {
+          group.addTask {
+            for try await line in LogTail(path: path, from: .start) {
+              say(path, String(decoding: line.bytes, as: UTF8.self))
+            }
+          }
+        }
+        try await group.waitForAll()
+      }
+    case "events":  // DIRECTORY: waits for a line on standard input before it consumes the rest
+      var count = 0
+      var iterator = try WatchEvents(directories: paths).makeAsyncIterator()
+      say(String(describing: await iterator.next()!))
+      _ = readLine()
+      while let event = await iterator.next() {
+        count += 1
+        if event == .rescan { say("rescan after \(count - 1)") }
+        if case .entry(_, let name, _, _) = event, name == Array("last".utf8) {
+          say("last after \(count - 1)")
+          return
+        }
+      }
+    default: exit(64)
+    }
+    // The thread that reads keeps its checkpoint when it ends.
+    usleep(300_000)
+  }
+
+  /// At once, also into a file.
+  private static func say(_ words: String...) {
+    print(words.joined(separator: " "))
+    fflush(nil)
+  }
+}

@@ -1,0 +1,197 @@
+// What counts as proof, and what does not: cursors that break or change, old times on new content,
+// markers, locks and open files.
+
+import Foundation
+import Glibc
+import Testing
+
+@Suite("Evidence about generations", .serialized)
+struct GenerationEvidenceTests {
+  private let scratch = Scratch()
+  private var root: String { scratch.path + "/root" }
+
+  init() { _ = scratch.directory("root") }
+
+  @Test("A cursor that breaks while reapd watches preserves every generation")
+  func corruptCursor() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let partition = Partition(root + "/a")
+    let watcher = try GenerationRule(root, ["quiet": "2s"], in: scratch).watch()
+    partition.generation("table-2", retired: true)
+    for text in ["", "{\n  \"epoch\": 0,", CursorText.table("table-404"), "{\"epoch\": 0}"] {
+      partition.put("cursor.json", text)
+    }
+    waitQuiet(2.5)
+    watcher.catchUp(below: root)
+    #expect(partition.isWhole("table") && partition.isWhole("table-2"))
+    // Mended, it is understood at once.
+    partition.flip(to: "table-2")
+    #expect(wait(seconds: 60) { !exists(partition["table"]) }, "\(watcher.background.error)")
+    #expect(partition.isWhole("table-2"))
+  }
+
+  @Test("A generation with old times stays while what is deep in it changes, and goes thereafter")
+  func oldTimesNewContent() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let partition = Partition(root + "/a", live: "epoch=0")
+    let reused = partition.generation("epoch=1", committed: false)
+    partition.put("epoch=1/data/day/hour/rows.jsonl", "")
+    for path in [reused, reused + "/data", reused + "/data/day", reused + "/data/day/hour"] {
+      makeOld(path)
+    }
+    // The change times of all directories are older than quiet too, before anybody looks.
+    waitQuiet(2.2)
+    let file = reused + "/data/day/hour/rows.jsonl"
+    append("a row\n", to: file)
+    let watcher = try GenerationRule(root, ["quiet": "2s"], in: scratch).watch()
+    let control = partition.generation("epoch=9")
+    let controlGone = wait(seconds: 60) {
+      append("a row\n", to: file)
+      makeOld(file)
+      usleep(100_000)
+      return !exists(control)
+    }
+    #expect(controlGone, "\(watcher.background.error)")
+    #expect(exists(file), "it went though it was written to all the time")
+    #expect(wait(seconds: 60) { !exists(reused) }, "\(watcher.background.error)")
+    #expect(watcher.audit(of: reused, action: "reaped").count == 1)
+  }
+
+  @Test("The marker alone proves nothing")
+  func marker() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let partition = Partition(root + "/a")
+    let marked = partition.generation("table-2", retired: true)
+    let watcher = try GenerationRule(root, ["quiet": "1h", "lock": ".lock"], in: scratch).watch()
+    partition.put("table-2/.retired", "2026-11-20T23:21:16.855Z")
+    waitQuiet()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(exists(marked))
+  }
+
+  @Test("A generation with an open file stays, and goes once that is closed")
+  func openFile() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let partition = Partition(root + "/a")
+    let read = partition.generation("table-2")
+    let reader = try Background(
+      "/bin/bash", ["-c", "exec 9<\(read)/data/rows.jsonl; echo open; exec sleep 1000"],
+      in: scratch)
+    #expect(wait { reader.output == "open\n" })
+    let rule = GenerationRule(root, in: scratch)
+    let watcher = try rule.watch()
+    waitQuiet()
+    watcher.catchUp(below: root)
+    #expect(exists(read))
+    #expect(rule.explain(read)["reason"] as? String == "file-open")
+    reader.killHard()
+    #expect(wait(seconds: 60) { !exists(read) }, "\(watcher.background.error)")
+  }
+
+  @Test("A lock in the generation, or else in the partition, keeps; free, it is the proof")
+  func locks() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    // The lock in the partition says nothing about a generation that has one itself.
+    let inside = Partition(root + "/inside")
+    let beside = Partition(root + "/beside")
+    inside.put(".lock", "")
+    beside.put(".lock", "")
+    let first = inside.generation("table-2", lockFile: true)
+    let second = beside.generation("table-2")
+    let holders = try [first, beside.path].map { directory in
+      try Background(
+        "/bin/bash", ["-c", "exec 9<\(directory)/.lock; flock 9; echo held; exec sleep 1000"],
+        in: scratch)
+    }
+    #expect(wait { holders.allSatisfy { $0.output == "held\n" } })
+    let rule = GenerationRule(
+      root, ["quiet": "1h", "quarantine": "", "lock": ".lock"], in: scratch)
+    let watcher = try rule.watch()
+    watcher.catchUp(below: root, lockFile: true)
+    for path in [first, second] {
+      #expect(exists(path))
+      #expect(rule.explain(path)["reason"] as? String == "lock-held", "\(rule.explain(path))")
+    }
+    for (holder, path) in zip(holders, [first, second]) {
+      holder.killHard()
+      #expect(wait(seconds: 60) { !exists(path) }, "\(watcher.background.error)")
+      let line = watcher.audit(of: path, action: "reaped").first
+      #expect(wait { watcher.audit(of: path, action: "reaped").count == 1 }, "\(line ?? [:])")
+      let reaped = watcher.audit(of: path, action: "reaped").first
+      #expect(reaped?["reason"] as? String == "lock-released")
+      #expect(reaped?["trigger"] as? String == "close-event", "\(reaped ?? [:])")
+    }
+    #expect(inside.isWhole("table") && beside.isWhole("table"))
+  }
+
+  @Test("A superseded generation is kept for its readers, and goes by the flip's event")
+  func superseded() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let partition = Partition(root + "/a")
+    partition.generation("table-2")
+    let rule = GenerationRule(
+      root, ["quiet": "1h", "lock": ".lock", "retired_after": "3s"], in: scratch)
+    partition.put("table/.lock", "")
+    let watcher = try rule.watch()
+    partition.flip(to: "table-2")
+    let flip = Date()
+    #expect(wait(seconds: 60) { !exists(partition["table"]) }, "\(watcher.background.error)")
+    #expect(Date().timeIntervalSince(flip) >= 3, "readers had no time")
+    #expect(partition.isWhole("table-2"))
+    #expect(wait { !watcher.audit(of: partition["table"], action: "reaped").isEmpty })
+  }
+
+  @Test(
+    "A cursor that changes between evidence and claim undoes the claim",
+    arguments: ["sweep", "watch"])
+  func lateFlip(command: String) throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let strace = "/usr/bin/strace"
+    guard exists(strace) else { return skip("strace is not installed") }
+    let partition = Partition(root + "/a")
+    let late = partition.generation("table-2")
+    let rule = GenerationRule(root, in: scratch)
+    waitQuiet()
+    // The claim's rename is held up at its entry, which is the window.
+    let reapd = try Background(
+      strace,
+      [
+        "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e",
+        "inject=renameat2:delay_enter=3s", reapdBinary, command, "--config", rule.path,
+        "--audit-log", scratch.path + "/audit.jsonl",
+      ], in: scratch)
+    #expect(wait(seconds: 60) { isInRename(reapd.pid) }, "\(reapd.error)")
+    partition.flip(to: "table-2")
+    // The rename back is held up as well.
+    #expect(wait(seconds: 60) { partition.claims(of: "table-2").count == 1 }, "\(reapd.error)")
+    #expect(wait(seconds: 60) { exists(late) }, "\(names(in: partition.path)) \(reapd.error)")
+    #expect(partition.isWhole("table-2"))
+    #expect(partition.claims(of: "table-2").isEmpty)
+    if command == "sweep" {
+      #expect(reapd.exitStatus(within: 60) == 0, "\(reapd.error)")
+      #expect(partition.isWhole("table-2"))
+    }
+  }
+
+  private func append(_ text: String, to path: String) {
+    let file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+    guard file >= 0 else { return }
+    _ = write(file, text, text.utf8.count)
+    close(file)
+  }
+
+  /// Modification and access time two days ago; nobody can set the change time.
+  private func makeOld(_ path: String) {
+    let times = [timespec](repeating: timespec(tv_sec: time(nil) - 172_800, tv_nsec: 0), count: 2)
+    utimensat(AT_FDCWD, path, times, 0)
+  }
+
+  /// Whether a thread of a program stands in renameat2 (316 on x86_64, 276 on arm64).
+  private func isInRename(_ pid: pid_t) -> Bool {
+    names(in: "/proc/\(pid)/task").contains { thread in
+      let call = try? String(
+        contentsOfFile: "/proc/\(pid)/task/\(thread)/syscall", encoding: .utf8)
+      return call?.hasPrefix("316 ") == true || call?.hasPrefix("276 ") == true
+    }
+  }
+}

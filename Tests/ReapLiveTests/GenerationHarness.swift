@@ -1,0 +1,206 @@
+// What the live tests of kind generations stand on: a rule in a file, partitions as hypaware writes
+// them, and flips of their cursors.
+
+import Foundation
+import Glibc
+import Testing
+
+/// A configuration file with one rule of kind generations, all of whose waits are short.
+struct GenerationRule {
+  let path: String
+  private let audit: String
+  private let scratch: Scratch
+
+  /// - Parameter keys: wins over the short waits; an empty text leaves the key out.
+  init(_ root: String, _ keys: [String: String] = [:], in scratch: Scratch) {
+    self.scratch = scratch
+    path = scratch.path + "/rule-\(UUID().uuidString).yaml"
+    audit = scratch.path + "/one-shot.jsonl"
+    let short = [
+      "grace": "100ms", "quiet": "1s", "quarantine": "0s", "retired_after": "0s",
+      "stale_temporaries": "1s",
+    ]
+    let lines = short.merging(keys) { $1 }.filter { !$0.value.isEmpty }
+      .sorted { $0.key < $1.key }.map { "    \($0.key): \($0.value)\n" }
+    let text =
+      "backstop: off\nrules:\n  - name: tables\n    kind: generations\n    root: \(root)\n"
+      + lines.joined()
+    _ = FileManager.default.createFile(atPath: path, contents: Data(text.utf8))
+  }
+
+  /// A watcher that has said that it watches.
+  func watch(environment: [String: String] = [:], wrapper: [String] = []) throws -> Watcher {
+    let watcher = try Watcher(
+      [], grace: nil, in: scratch, arguments: ["--config", path], environment: environment,
+      waitForStart: false, wrapper: wrapper)
+    #expect(
+      wait(seconds: 60) { watcher.background.error.contains("watching ") },
+      "no start line: \(watcher.background.error)")
+    return watcher
+  }
+
+  /// Every line of a sweep, by path; the summary under an empty one.
+  func sweep(_ arguments: [String] = []) -> [String: [String: Any]] {
+    let result = run(
+      reapdBinary,
+      ["sweep", "--json", "--config", path, "--audit-log", audit] + arguments)
+    #expect(result.status == 0, "\(result.error)")
+    return byPath(result.output)
+  }
+
+  func list() -> [String: [String: Any]] {
+    let result = run(reapdBinary, ["list", "--json", "--config", path])
+    #expect(result.status == 0, "\(result.error)")
+    return byPath(result.output)
+  }
+
+  func explain(_ directory: String) -> [String: Any] {
+    let result = run(reapdBinary, ["explain", "--json", "--config", path, directory])
+    let parsed = try? JSONSerialization.jsonObject(with: Data(result.output.utf8))
+    return parsed as? [String: Any] ?? [:]
+  }
+
+  private func byPath(_ output: String) -> [String: [String: Any]] {
+    var result: [String: [String: Any]] = [:]
+    for line in jsonLines(output) { result[line["path"] as? String ?? ""] = line }
+    return result
+  }
+}
+
+func jsonLines(_ text: String) -> [[String: Any]] {
+  text.split(separator: "\n").compactMap {
+    (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
+  }
+}
+
+/// Cursors in the very format of hypaware.
+enum CursorText {
+  static func table(_ name: String, previous: String? = nil) -> String {
+    let compaction =
+      previous.map {
+        """
+        {
+            "previousTableDir": "\($0)",
+            "compactedAt": "2026-11-20T23:21:16.855Z",
+            "resettleBaselineFiles": 1,
+            "dataFilesBefore": 4,
+            "writerGeneration": 2
+          }
+        """
+      } ?? "null"
+    return """
+      {
+        "epoch": 0,
+        "rowCount": 100,
+        "compaction": \(compaction),
+        "layout": "source-table",
+        "tableDir": "\(name)"
+      }
+      """
+  }
+
+  static func epoch(_ number: Int) -> String {
+    let compaction = number == 0 ? "null" : "{\n    \"previousEpoch\": \(number - 1)\n  }"
+    return "{\n  \"epoch\": \(number),\n  \"rowCount\": 30,\n  \"compaction\": \(compaction)\n}"
+  }
+
+  /// The one that names a generation.
+  static func naming(_ generation: String) -> String {
+    generation.hasPrefix("epoch=")
+      ? epoch(Int(generation.dropFirst("epoch=".count)) ?? 0) : table(generation)
+  }
+}
+
+/// A directory that holds a cursor and generations.
+struct Partition {
+  let path: String
+  /// What every complete generation holds.
+  static let rows = "{\"id\":1}\n{\"id\":2}\n"
+
+  /// - Parameter cursor: its text; nil makes none.
+  init(_ path: String, cursor: String?) {
+    self.path = path
+    try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    if let cursor { put("cursor.json", cursor) }
+  }
+
+  /// One whose live generation is complete.
+  init(_ path: String, live: String = "table") {
+    self.init(path, cursor: nil)
+    generation(live)
+    put("cursor.json", CursorText.naming(live))
+  }
+
+  subscript(_ name: String) -> String { path + "/" + name }
+
+  func put(_ name: String, _ text: String) {
+    try? FileManager.default.createDirectory(
+      atPath: (self[name] as NSString).deletingLastPathComponent,
+      withIntermediateDirectories: true)
+    #expect(FileManager.default.createFile(atPath: self[name], contents: Data(text.utf8)))
+  }
+
+  /// Makes a generation; returns its path.
+  ///
+  /// - Parameters:
+  ///   - committed: with its metadata; otherwise its writer died before.
+  ///   - lockFile: with a lock file that nobody holds.
+  @discardableResult
+  func generation(
+    _ name: String, committed: Bool = true, retired: Bool = false, lockFile: Bool = false
+  ) -> String {
+    if lockFile { put(name + "/.lock", "") }
+    put(name + "/data/rows.jsonl", Self.rows)
+    mkdir(self[name + "/metadata"], 0o755)
+    if committed { put(name + "/metadata/v1.metadata.json", "{}\n") }
+    if retired { put(name + "/.retired", "2026-11-20T23:21:16.855Z") }
+    return self[name]
+  }
+
+  /// Makes the cursor name another generation, as hypaware does.
+  func flip(to generation: String) {
+    let digits = String(UInt64.random(in: 0..<(1 << 48)), radix: 16)
+    let hex = String(repeating: "0", count: 12 - digits.count) + digits
+    let temporary = self["cursor.json.\(getpid()).\(hex).tmp"]
+    let text = Data(CursorText.naming(generation).utf8)
+    #expect(FileManager.default.createFile(atPath: temporary, contents: text))
+    #expect(rename(temporary, self["cursor.json"]) == 0)
+  }
+
+  /// Claimed names of one generation.
+  func claims(of name: String) -> [String] {
+    names(in: path).filter { $0.hasPrefix(".reapd.") && $0.hasSuffix("." + name) }
+  }
+
+  /// Whether a generation stands under its name, complete and with all rows.
+  func isWhole(_ name: String) -> Bool {
+    exists(self[name + "/metadata/v1.metadata.json"])
+      && FileManager.default.contents(atPath: self[name + "/data/rows.jsonl"])
+        == Data(Self.rows.utf8)
+  }
+}
+
+extension Watcher {
+  /// Waits until it has disposed of an orphan in a partition made only now: what was due before,
+  /// it has done. Needs a rule whose quarantine is nothing, or a lock file as the proof.
+  func catchUp(below root: String, lockFile: Bool = false) {
+    let partition = Partition(root + "/later-\(UUID().uuidString)")
+    let orphan = partition.generation("table-7", lockFile: lockFile)
+    #expect(wait(seconds: 60) { !exists(orphan) }, "reapd does not work: \(background.error)")
+  }
+
+  /// Waits until a generation is in quarantine.
+  func expectClaimed(_ name: String, of partition: Partition) {
+    #expect(
+      wait(seconds: 60) {
+        partition.claims(of: name).count == 1 && !exists(partition[name])
+          && !audit(of: partition[name], action: "claimed").isEmpty
+      }, "\(names(in: partition.path)) \(background.error)")
+  }
+}
+
+/// Waits until everything made so far has been left alone for so long.
+func waitQuiet(_ seconds: Double = 1.3) {
+  let start = Date()
+  wait(seconds: seconds + 20) { Date().timeIntervalSince(start) > seconds }
+}

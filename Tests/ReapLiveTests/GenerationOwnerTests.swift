@@ -1,0 +1,138 @@
+// The owner that a pid file names: only an end that was seen proves anything.
+
+import Foundation
+import Glibc
+import Testing
+
+@Suite("Owners of generations", .serialized)
+struct GenerationOwnerTests {
+  private let scratch = Scratch()
+  private let root: String
+  private let partition: Partition
+  private var pidfile: String { scratch.path + "/run/hypaware.pid" }
+
+  init() {
+    root = scratch.directory("hypaware/cache")
+    _ = scratch.directory("run")
+    partition = Partition(root + "/datasets/a/source=x")
+  }
+
+  private func rule(_ keys: [String: String] = [:]) -> GenerationRule {
+    let ours = [
+      "quiet": "1h", "owner_pidfile": "{path: \(pidfile), pid: pid, start: startedAt}",
+    ]
+    return GenerationRule(root, ours.merging(keys) { $1 }, in: scratch)
+  }
+
+  /// A process that has written its pid and its start, as ISO 8601 like hypaware or in clock ticks.
+  private func startOwner(ticks: Bool = false) throws -> Background {
+    let owner = try Background("/bin/sleep", ["1000"], in: scratch)
+    note(pid: owner.pid, startedAt: ticks ? startTicks(of: owner.pid) : "\"\(isoNow())\"")
+    return owner
+  }
+
+  /// Written aside and renamed, as such files are.
+  private func note(pid: pid_t, startedAt: String) {
+    let text = "{\"pid\":\(pid),\"startedAt\":\(startedAt),\"version\":\"1.0\"}"
+    _ = FileManager.default.createFile(atPath: pidfile + ".tmp", contents: Data(text.utf8))
+    #expect(rename(pidfile + ".tmp", pidfile) == 0)
+  }
+
+  private func isoNow() -> String {
+    let formatter = ISO8601DateFormatter()
+    formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
+    return formatter.string(from: Date())
+  }
+
+  /// Field 22 of proc_pid_stat(5).
+  private func startTicks(of pid: pid_t) -> String {
+    let stat = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
+    let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+    return fields.count > 19 ? String(fields[19]) : "0"
+  }
+
+  @Test("An owner's exit that was seen proves its generations dead", arguments: [false, true])
+  func exit(ticks: Bool) throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2", committed: false)
+    let owner = try startOwner(ticks: ticks)
+    let rule = rule(["quarantine": "5s"])
+    let watcher = try rule.watch()
+    waitQuiet()
+    #expect(rule.explain(orphan)["reason"] as? String == "recently-changed")
+    #expect(exists(orphan))
+    owner.killHard()
+    watcher.expectClaimed("table-2", of: partition)
+    let claimed = watcher.audit(of: orphan, action: "claimed").first
+    #expect(claimed?["reason"] as? String == "owner-dead", "\(claimed ?? [:])")
+    #expect(claimed?["trigger"] as? String == "owner-exit", "\(claimed ?? [:])")
+    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: "reaped").count == 1 })
+    #expect(partition.isWhole("table"))
+  }
+
+  @Test("A new owner that has come meanwhile may still flip: nothing goes")
+  func successor() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    let first = try startOwner()
+    let watcher = try rule(["lock": ".lock"]).watch()
+    let second = try startOwner()
+    first.killHard()
+    waitQuiet()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(exists(orphan))
+    #expect(watcher.audit(of: orphan, action: "reaped").isEmpty)
+    second.killHard()
+    #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
+  }
+
+  @Test(
+    "A pid that was dead at the start proves nothing, unless pids are trusted",
+    arguments: [false, true])
+  func deadBefore(trusted: Bool) throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    let owner = try startOwner()
+    owner.killHard()
+    let rule = rule(["trust_pids": "\(trusted)", "lock": ".lock"])
+    let watcher = try rule.watch()
+    if trusted {
+      #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
+      #expect(wait { watcher.audit(of: orphan, action: "reaped").count == 1 })
+      #expect(
+        watcher.audit(of: orphan, action: "reaped").first?["reason"] as? String == "owner-dead")
+    } else {
+      waitQuiet()
+      watcher.catchUp(below: root, lockFile: true)
+      #expect(exists(orphan))
+      #expect(rule.explain(orphan)["reason"] as? String == "recently-changed")
+    }
+  }
+
+  @Test("A process that only has the same pid is not the owner: its end proves nothing")
+  func otherStart() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    let stranger = try Background("/bin/sleep", ["1000"], in: scratch)
+    note(pid: stranger.pid, startedAt: "\"2026-01-01T00:00:00.000Z\"")
+    let watcher = try rule(["lock": ".lock"]).watch()
+    stranger.killHard()
+    waitQuiet()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(exists(orphan), "\(watcher.audit)")
+  }
+
+  @Test(
+    "A pid file that is missing, torn or without a start proves nothing",
+    arguments: ["", "{\"pid\":", "{\"pid\":1}", "{\"pid\":\"4242\",\"startedAt\":1}", "[]"])
+  func badFile(text: String) throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    if !text.isEmpty {
+      _ = FileManager.default.createFile(atPath: pidfile, contents: Data(text.utf8))
+    }
+    let watcher = try rule(["lock": ".lock"]).watch()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(exists(orphan))
+  }
+}

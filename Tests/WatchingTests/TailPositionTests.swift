@@ -1,0 +1,145 @@
+// Lines, positions, names and checkpoints of a tail: pure functions, without a disk.
+
+import OwnedDirectories
+import Testing
+
+@testable import Watching
+
+@Suite("A tail's pure parts")
+struct TailPositionTests {
+  @Test("whole lines are given out, torn ones waited for, long ones cut")
+  func lines() {
+    func scan(
+      _ text: String, capacity: Int = 9, limit: Int = 8, isSkipping: Bool = false
+    ) -> LineStep {
+      let bytes = Array(text.utf8)
+      return scanLines(
+        count: bytes.count, capacity: capacity, first: bytes.firstIndex(of: 10),
+        last: bytes.lastIndex(of: 10), limit: limit, isSkipping: isSkipping)
+    }
+    #expect(scan("") == .wait)
+    #expect(scan("a\nbc\nd") == .lines(5))
+    #expect(scan("torn") == .wait)
+    #expect(scan("12345678\n") == .lines(9), "as long as the limit")
+    #expect(scan("12345678") == .wait, "its newline may follow")
+    #expect(scan("123456789") == .cut(8))
+    #expect(scan("1234", capacity: 4) == .enlarge)
+    #expect(scan("rest\nnext\n", isSkipping: true) == .pass(5))
+    #expect(scan("rest", isSkipping: true) == .pass(4))
+    #expect(scan("", isSkipping: true) == .wait)
+  }
+
+  /// Distinct lines, as logs have.
+  private let log = Array((0..<2000).map { "line \($0) of the log\n" }.joined().utf8)
+
+  private func place(_ offset: Int) -> ReadingPosition {
+    ReadingPosition(
+      offset: Int64(offset), window: Array(log[max(0, offset - 1024)..<offset]), isSkipping: false)
+  }
+
+  private func relocated(_ position: ReadingPosition, in file: [UInt8]) -> Relocation {
+    relocate(position, size: Int64(file.count)) { bytes, end in
+      let start = Int(end) - bytes.count
+      return start >= 0 && end <= file.count && file[start..<Int(end)].elementsEqual(bytes)
+    }
+  }
+
+  @Test("a position is found again after any cut of whole blocks before it")
+  func moved() {
+    for cut in [512, 4096, 8192, 16384, 20480] {
+      #expect(relocated(place(20490), in: Array(log[cut...])) == .moved(to: Int64(20490 - cut)))
+    }
+    let grown = Array(log[4096...]) + Array("and so on\n".utf8)
+    #expect(relocated(place(log.count), in: grown) == .moved(to: Int64(log.count - 4096)))
+  }
+
+  @Test("a position that was cut off, or whose file was rewritten, is gone")
+  func gone() {
+    #expect(relocated(place(20490), in: Array(log[24576...])) == .gone)
+    #expect(relocated(place(20490), in: []) == .gone)
+    #expect(relocated(place(20490), in: Array("new\n".utf8)) == .gone)
+    #expect(relocated(place(700), in: Array(repeating: 0x78, count: 5000)) == .gone)
+  }
+
+  @Test(
+    "names that rotation gives are told from others",
+    arguments: [
+      ("app.log.1", true), ("app.log.12", true), ("app.log-20261120", true), ("app.1.log", true),
+      ("app.log.2026-11-20T12:00", true), ("app.log.old", true), ("app-2026-11-20.log", true),
+      ("app.log.1.gz", false), ("app-error.log", false), ("app.log", false), ("app.logger", false),
+      ("app.log.err", false), ("app2.log", false), ("other.log.1", false), (".log", false),
+      ("app.log.-", false),
+    ])
+  func names(_ name: String, _ expected: Bool) {
+    #expect(isRotatedName(Array(name.utf8), of: Array("app.log".utf8)) == expected)
+  }
+
+  private func sibling(_ name: String, inode: UInt64, birth: Int64?, change: Int64 = 0)
+    -> LogSibling
+  {
+    LogSibling(
+      name: Array(name.utf8), identity: FileIdentity(device: 1, inode: inode, birth: birth),
+      change: change)
+  }
+
+  @Test("files between two others come in the order of their births, then of their renames")
+  func successions() {
+    let current = FileIdentity(device: 1, inode: 9, birth: 50)
+    let found = successors(
+      of: Array("log".utf8), after: 10, current: current,
+      among: [
+        sibling("log.1", inode: 4, birth: 30, change: 8), sibling("log", inode: 9, birth: 50),
+        sibling("log.2", inode: 3, birth: 30, change: 7), sibling("log.3", inode: 2, birth: 20),
+        sibling("log.4", inode: 1, birth: 9), sibling("log.5", inode: 7, birth: 60),
+        sibling("log.6", inode: 8, birth: nil), sibling("other.1", inode: 5, birth: 20),
+        sibling("log.9", inode: 12, birth: 40), sibling("log.10", inode: 11, birth: 40),
+        sibling("log-20261121", inode: 22, birth: 45),
+        sibling("log-20261120", inode: 21, birth: 45),
+      ])
+    #expect(found.map(\.identity.inode) == [2, 3, 4, 11, 12, 21, 22])
+  }
+
+  @Test("a checkpoint reads back as it was written, and nothing else reads")
+  func checkpoints() {
+    let checkpoint = TailCheckpoint(logs: [
+      .init(
+        path: Array("/var/log/a b\n\u{FF}".utf8) + [0xFF], since: 1_795_000_000_000_000_000,
+        files: [
+          .init(
+            identity: FileIdentity(device: 1, inode: 2, birth: nil),
+            head: FileHead(Array("head".utf8)), position: place(5000)),
+          .init(
+            identity: FileIdentity(device: .max, inode: .max, birth: .max),
+            head: FileHead([]), position: .start),
+        ]), .init(path: [0x2F], since: 0, files: []),
+    ])
+    let text = checkpoint.text
+    #expect(TailCheckpoint(text) == checkpoint)
+    for length in 0..<text.count { #expect(TailCheckpoint(Array(text[..<length])) == nil) }
+    #expect(TailCheckpoint(text + [0x0A]) == nil)
+    #expect(TailCheckpoint(Array("reapd-tail 2\nend\n".utf8)) == nil)
+  }
+
+  @Test("a reused inode is not taken for the file that had it")
+  func identities() {
+    func file(_ birth: Int64?, _ head: String) -> TailCheckpoint.File {
+      .init(
+        identity: FileIdentity(device: 1, inode: 2, birth: birth),
+        head: FileHead(Array(head.utf8)), position: .start)
+    }
+    func isSame(
+      _ saved: TailCheckpoint.File, _ birth: Int64?, _ head: String, device: UInt64 = 1
+    ) -> Bool {
+      saved.isSame(FileIdentity(device: device, inode: 2, birth: birth)) {
+        FileHead(head.utf8.prefix($0))
+      }
+    }
+    #expect(isSame(file(7, "abc"), 7, "cut at its head"))
+    #expect(!isSame(file(7, "abc"), 8, "abc"))
+    #expect(isSame(file(nil, "abc"), nil, "abcdef"))
+    #expect(!isSame(file(nil, "abc"), nil, "abd"))
+    #expect(!isSame(file(nil, ""), nil, "abd"), "an empty head says nothing")
+    #expect(isSame(file(7, "abc"), 7, "abcdef", device: 5), "numbered anew by a boot")
+    #expect(!isSame(file(7, "abc"), 7, "xyz", device: 5))
+  }
+}
