@@ -67,7 +67,7 @@ func shell(_ command: String) -> (status: Int32, output: String, error: String) 
 /// A program in the background whose output goes to files; killed when nobody looks at it any more.
 final class Background {
   private let process: DoomedProcess
-  private let outputPath: String
+  let outputPath: String
   private let errorPath: String
 
   init(
