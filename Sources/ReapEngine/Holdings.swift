@@ -47,9 +47,11 @@ struct Holdings {
       return entry.holding
     }
     set {
+      // `holdings[id]?.watch = nil` writes nil back for one that holds nothing, too: its slot may be
+      // another's by now.
+      guard newValue != nil || self[id] != nil else { return }
       let slot = Int(id.slot)
       if slot >= entries.count {
-        guard newValue != nil else { return }
         entries += Array(repeating: nil, count: slot + 1 - entries.count)
       }
       guard entries[slot] == nil || entries[slot]!.generation == id.generation else {
