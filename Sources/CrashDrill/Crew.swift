@@ -79,9 +79,9 @@ struct Crew {
     if options.kill == .oom, !isResident {
       group = try MemoryGroup(named: "reapd-drill-\(getpid())-\(number)")
     }
-    let words =
-      ["drill-writer", root, "\(options.grace)", "\(seed)"] + (isResident ? ["--resident"] : [])
-      + (group == nil ? [] : ["--oom"])
+    let words = DrillWriter.words(
+      root: root, grace: options.grace, seed: seed, isResident: isResident,
+      mayExhaust: group != nil)
     let process = try DoomedProcess(options.executable, words)
     try group?.add(process.pid)
     return Life(

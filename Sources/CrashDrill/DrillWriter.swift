@@ -16,12 +16,26 @@ package struct DrillWriter {
   let mayExhaust: Bool
   private var random: SeededRandom
 
-  package init(root: String, grace: Int64, seed: UInt64, isResident: Bool, mayExhaust: Bool) {
-    self.mayExhaust = mayExhaust
-    self.root = root
+  /// The first word of the hidden command.
+  static let word = "drill-writer"
+
+  /// What starts such a writer, after the program's name.
+  static func words(
+    root: String, grace: Int64, seed: UInt64, isResident: Bool, mayExhaust: Bool
+  ) -> [String] {
+    [word, root, "\(grace)", "\(seed)", isResident ? "resident" : "", mayExhaust ? "oom" : ""]
+  }
+
+  /// - Parameter arguments: the program's own; nil where they are not what `words` gives.
+  package init?(_ arguments: [String]) {
+    guard arguments.count == 7, arguments[1] == Self.word, let grace = Int64(arguments[3]),
+      let seed = UInt64(arguments[4])
+    else { return nil }
+    root = arguments[2]
     self.grace = grace
-    self.isResident = isResident
     random = SeededRandom(seed: seed)
+    isResident = arguments[5] == "resident"
+    mayExhaust = arguments[6] == "oom"
   }
 
   package mutating func run() -> Never {

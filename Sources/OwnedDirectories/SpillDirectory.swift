@@ -39,6 +39,7 @@ public struct SpillDirectory: ~Copyable, Sendable {
 
   private let parts: SpillCreation.Parts
   private let root: Descriptor
+  private let rootPath: String
 
   /// Makes a directory and owns it.
   ///
@@ -81,6 +82,7 @@ public struct SpillDirectory: ~Copyable, Sendable {
       throw error
     }
     self.root = place
+    rootPath = root
     name = String(decoding: parts.name.bytes, as: UTF8.self)
     path = root + (root.hasSuffix("/") ? "" : "/") + name
     if sharing == .children {
@@ -109,13 +111,18 @@ public struct SpillDirectory: ~Copyable, Sendable {
       parts.close()
     }
     do throws(SystemError) {
-      let lock = OwnedDirectories.lockName
-      try removeContents(of: parts.directory, sparing: lock)
-      // The lock file goes last: whoever would have to finish can take it until then.
-      try unlink(lock, at: parts.directory, isDirectory: false)
-      try unlink(parts.name, at: root, isDirectory: true)
+      try removeContents(of: parts.directory, sparing: OwnedDirectories.lockName)
     } catch {
       throw SpillDirectoryError(error, in: path)
+    }
+    do throws(SystemError) {
+      // It goes as it came: under its name nobody ever sees it without its lock.
+      let hidden = hiddenName(parts.name)
+      try rename(parts.name, to: hidden, at: root)
+      try unlink(OwnedDirectories.lockName, at: parts.directory, isDirectory: false)
+      try unlink(hidden, at: root, isDirectory: true)
+    } catch {
+      throw SpillDirectoryError(error, in: rootPath)
     }
   }
 

@@ -93,20 +93,3 @@ struct DrillCommand: ParsableCommand {
     return options
   }
 }
-
-/// What a drill starts and kills. Hidden: of no use by itself.
-struct DrillWriterCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "drill-writer", shouldDisplay: false)
-
-  @Argument var root: String
-  @Argument var grace: Int64
-  @Argument var seed: UInt64
-  @Flag var resident = false
-  @Flag var oom = false
-
-  func run() {
-    var writer = DrillWriter(
-      root: root, grace: grace, seed: seed, isResident: resident, mayExhaust: oom)
-    writer.run()
-  }
-}

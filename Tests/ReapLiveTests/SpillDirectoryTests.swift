@@ -103,10 +103,15 @@ private func isFree(_ path: String) -> Bool {
 
     let removed = try SpillDirectory(in: root)
     // Deeper than descriptors and stack go, wider than one listing.
-    let deep = shell(
-      #"cd "$0" && for i in {1..1200}; do mkdir d && cd d; done && touch end"#
-        .replacingOccurrences(of: "$0", with: removed.path))
-    #expect(deep.status == 0, "\(deep.error)")
+    var level = open(removed.path, O_RDONLY | O_DIRECTORY)
+    for _ in 0..<1200 {
+      #expect(mkdirat(level, "d", 0o777) == 0)
+      let next = openat(level, "d", O_RDONLY | O_DIRECTORY)
+      close(level)
+      level = next
+    }
+    close(openat(level, "end", O_CREAT | O_WRONLY, 0o666))
+    close(level)
     for number in 0..<3000 {
       close(open("\(removed.path)/\(number)", O_CREAT | O_WRONLY, 0o666))
     }
