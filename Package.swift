@@ -38,7 +38,8 @@ let package = Package(
     .executableTarget(
       name: "reapd",
       dependencies: [
-        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction", "Watching",
+        "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction",
+        "Watching",
         "CrashDrill",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -59,7 +60,9 @@ let package = Package(
     .testTarget(
       name: "ReapLiveTests",
       dependencies: [
-        "DoomedWriter", "DoomedCompactor", "LogFollower", "CrashDrill", "OwnedDirectories", "ReapRules",
+        "DoomedWriter", "DoomedCompactor", "LogFollower", "CrashDrill", "OwnedDirectories",
+        "ReapRules",
+        "ReapEngine",
       ]),
   ],
   swiftLanguageModes: [.v6]

@@ -74,6 +74,7 @@ package struct Drill {
       let reserve = min(Self.patience + 2 * options.grace, options.duration / 3)
       try killThem(&crew, &watcher, trail, until: end - reserve)
     } catch {
+      report.kills = crew.kills
       crew.finish()
       watcher.kill()
       throw error
@@ -125,7 +126,7 @@ package struct Drill {
         report.watcherKills += 1
         restartAt = nextRestart()
       } else if !watcher.isRunning {
-        throw DrillError("reapd has ended by itself")
+        throw DrillError("reapd has ended by itself, \(watcher.lastEnd)")
       }
       crew.audit(trail.readNew())
     }

@@ -109,7 +109,9 @@ package struct DrillWriter {
         }
       }
     } catch {
-      if error.reason == .displaced || error.reason == .contended { return say(.lost, name, "\(error)") }
+      if error.reason == .displaced || error.reason == .contended {
+        return say(.lost, name, "\(error)")
+      }
       return stick("\(error)")
     }
     say(.owned, name)

@@ -71,6 +71,13 @@ struct WatcherUnderDrill {
 
   var isRunning: Bool { process?.isRunning ?? false }
 
+  /// How it ended, and the last it had to say, for a person.
+  var lastEnd: String {
+    let how = process?.end(within: 0).map { "\($0)" } ?? "not at all"
+    let text = String(decoding: (try? readWhole(log(runs))) ?? [], as: UTF8.self)
+    return "\(how): \(text.split(separator: "\n").last ?? "(no words)")"
+  }
+
   /// SIGKILL, and a new one.
   mutating func restart() throws(DrillError) {
     let begin = readClocks().wall
@@ -86,10 +93,11 @@ struct WatcherUnderDrill {
     guard let process else { return }
     process.signal(SIGTERM)
     let end = process.end(within: 20)
+    let told = lastEnd
     if end == nil { process.kill() }
     process.close()
     self.process = nil
-    guard end == .exited(0) else { throw DrillError("reapd ended badly: \(end.map { "\($0)" } ?? "not at all")") }
+    guard end == .exited(0) else { throw DrillError("reapd ended badly, \(told)") }
     let lines = ((try? readWhole(summary(runs))) ?? []).split(separator: 10)
     guard let json = try? JSONValue(parsing: lines.last ?? []) else {
       throw DrillError("reapd gave no summary")

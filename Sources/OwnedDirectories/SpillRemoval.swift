@@ -5,7 +5,8 @@ import ReapRules
 
 /// Removes a directory of our own with all that is in it.
 package func removeTree(_ path: String) throws(SystemError) {
-  guard let slash = path.lastIndex(of: "/"), let name = EntryName(String(path[path.index(after: slash)...]))
+  guard let slash = path.lastIndex(of: "/"),
+    let name = EntryName(String(path[path.index(after: slash)...]))
   else { throw SystemError("rmdir", path, EINVAL) }
   let parent = try openPlace(String(path[...slash]))
   defer { parent.close() }

@@ -81,7 +81,8 @@ package final class Reaper {
         if Fault.injected == .deaf {
           for message in messages {
             guard case .armed = message else { continue }
-            mailbox.post(.watched([message], at: arrival)) }
+            mailbox.post(.watched([message], at: arrival))
+          }
           return
         }
       #endif

@@ -15,24 +15,27 @@ struct DrillCommand: ParsableCommand {
 
       With a COMMAND that is the writer. It makes its directories (spill_*, with a locked \
       .lock) in $REAPD_DRILL_ROOT, and is started again each time it was killed.
+
+      A reapd under test is told nothing of the drill but a configuration: the table's \
+      latencies are from an owner's last word, or its kill, to reapd's audit line.
       """)
 
-  @Option(help: ArgumentHelp("Writers at any time (8).", valueName: "n"))
+  @Option(help: ArgumentHelp("Writers at any time.", valueName: "n"))
   var writers = 8
 
-  @Option(help: ArgumentHelp("How many to kill (200).", valueName: "n"))
+  @Option(help: ArgumentHelp("How many to kill.", valueName: "n"))
   var kills = 200
 
-  @Option(help: ArgumentHelp("Plays an earlier drill again.", valueName: "n"))
+  @Option(help: ArgumentHelp("Draws lots as an earlier drill did.", valueName: "n"))
   var seed: UInt32?
 
-  @Option(help: ArgumentHelp("On the file system to be tested (/var/tmp).", valueName: "dir"))
+  @Option(help: ArgumentHelp("On the file system to be tested.", valueName: "dir"))
   var root = "/var/tmp"
 
-  @Option(help: ArgumentHelp("The grace that reapd is given (200ms).", valueName: "duration"))
+  @Option(help: ArgumentHelp("The grace that reapd is given.", valueName: "duration"))
   var grace = "200ms"
 
-  @Option(help: ArgumentHelp("Ends within this time (60s).", valueName: "duration"))
+  @Option(help: ArgumentHelp("Ends within this time.", valueName: "duration"))
   var duration = "60s"
 
   @Flag(name: .customLong("kill-reapd"), help: "Kill and restart reapd too.")

@@ -37,7 +37,7 @@ import Testing
       return skip("\(type) cannot be mounted here")
     }
     let result = drill(
-      ["--kills", "2000", "--writers", "24", "--duration", "5m"], at: image.path)
+      ["--kills", "2000", "--writers", "48", "--duration", "5m"], at: image.path)
     expectPassed(result, kills: 2000)
     let found = result.findings
     #expect(found["reaped"] as? Int ?? 0 > 1000, "\(found)")
@@ -47,8 +47,8 @@ import Testing
 
   @Test func `reapd itself is killed and started again`() throws {
     let scratch = Scratch()
-    let result = drill(["--kills", "150", "--kill-reapd"], at: scratch.path)
-    expectPassed(result, kills: 150)
+    let result = drill(["--kills", "100", "--writers", "12", "--kill-reapd"], at: scratch.path)
+    expectPassed(result, kills: 100)
     #expect(result.findings["reapd_kills"] as? Int ?? 0 > 0, "\(result.findings)")
   }
 
@@ -81,9 +81,10 @@ import Testing
     let result = drill(["--kills", "40", "--writers", "6"] + command, at: scratch.path)
     expectPassed(result, kills: 40)
     #expect(result.findings["reaped"] as? Int ?? 0 > 20, "\(result.findings)")
-    // Never locked, hence no orphan of anybody's: it is judged as well, and reaped past its grace.
+    // No name that reapd is to look at: it is judged as well.
     let careless = ["--", "/bin/bash", "-c", #"mkdir "$REAPD_DRILL_ROOT/other_$$"; sleep 9"#]
-    let left = drill(["--kills", "4", "--writers", "2"] + careless, at: scratch.path)
+    let left = drill(
+      ["--kills", "4", "--writers", "2", "--duration", "6s"] + careless, at: scratch.path)
     #expect(left.status == 1 && left.findings["left_over"] as? Int ?? 0 > 0, "\(left)")
     let ending = drill(["--", "/bin/false"], at: scratch.path)
     #expect(ending.status == 1)
@@ -106,7 +107,7 @@ import Testing
   ) throws {
     let scratch = Scratch()
     let result = drill(
-      ["--kills", "40"] + command, at: scratch.path,
+      ["--kills", "40", "--duration", "10s"] + command, at: scratch.path,
       environment: ["REAPD_DRILL_WATCHER": buildDirectory + "/reapd", "REAPD_FAULT": fault])
     #expect(result.status == 1, "\(result)")
     #expect(result.findings["passed"] as? Bool == false)

@@ -48,7 +48,7 @@ package func spawn(
 
   let words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
   let variables = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
-  defer { for unsafe pointer in unsafe words + variables { unsafe free(pointer) } }
+  defer { unsafe (words + variables).forEach { unsafe free($0) } }
   var pid = pid_t()
   let code = unsafe posix_spawnp(&pid, program, &actions, &attributes, words, variables)
   guard code == 0 else { throw SystemError("start", program, code) }
