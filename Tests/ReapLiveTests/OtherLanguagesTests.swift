@@ -37,7 +37,8 @@ import Testing
     #expect(names(in: root) == [name] && owner.isRunning)
     Glibc.kill(owner.pid, SIGKILL)
     #expect(wait { names(in: root).isEmpty }, "\(language): \(names(in: root))")
-    #expect(watcher.audit(of: "\(root)/\(name)").first?["reason"] as? String == "lock-released")
+    let line = AuditTrail(watcher.auditPath).wait(for: "\(root)/\(name)")
+    #expect(line?.reason == "lock-released", "\(language): \(line?.text ?? "no line")")
   }
 
   /// The block of that language in the README's section.
