@@ -9,6 +9,7 @@ public struct AuditLine: Sendable {
   public let action: String
   /// The directory's own path, as bytes: names need not be UTF-8.
   public let pathBytes: [UInt8]
+  /// The name of the rule.
   public let rule: String
   /// Why: `lock-released`, `lock-missing` and so on.
   public let reason: String
@@ -49,6 +50,7 @@ public struct AuditLine: Sendable {
 
 /// The audit log of a reapd at work, read as it grows. A last line that is not whole yet waits.
 public final class AuditTrail {
+  /// The log's path.
   public let path: String
   private var position: Int64 = 0
   private var unread: [UInt8] = []

@@ -22,6 +22,7 @@ public final class DoomedProcess {
     case killed(signal: Int32)
   }
 
+  /// Its number, and that of its process group.
   public let pid: Int32
   /// The program as it was named.
   public let program: String
@@ -210,6 +211,7 @@ extension DoomedProcess.End {
 
 /// Why a drill cannot go on, in words.
 public struct DrillError: Error, Sendable, CustomStringConvertible {
+  /// What went wrong.
   public let description: String
 
   init(_ description: String) { self.description = description }

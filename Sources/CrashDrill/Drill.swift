@@ -95,6 +95,9 @@ package struct Drill {
     crew.audit(trail.readNew())
     report.backstopNeeded = watcher.backstopNeeded + (present.isEmpty ? 0 : try watcher.sweep())
     judge(crew, watcher, present: Set(present))
+    if !options.command.isEmpty {
+      report.latency = DrillReport.Latency(trail.lines.compactMap(\.latencyMicroseconds).sorted())
+    }
   }
 
   /// The part in which everything happens at once.

@@ -31,7 +31,8 @@ package struct DrillReport: Sendable {
   package var liveLost: [String] = []
   package var leftOver: [String] = []
   package var unexplained: [String] = []
-  /// From release; for the user's own writer from the kill, since nobody tells of the release.
+  /// From release; for the user's own writer from the event, by the audit: nobody tells the drill
+  /// of the release.
   package var latency: Latency?
   package var latencyFromKill: Latency?
   package var eventsLost = 0
@@ -99,7 +100,7 @@ package struct DrillReport: Sendable {
         what, milliseconds(value.p50),
         "p50 of \(value.count); p99 \(milliseconds(value.p99)), max \(milliseconds(value.max)) ms")
     }
-    latency(options.command.isEmpty ? "ms from release" : "ms from the kill", self.latency)
+    latency(options.command.isEmpty ? "ms from release" : "ms from the event", self.latency)
     if options.command.isEmpty { latency("ms from the kill", latencyFromKill) }
     row("events lost", "\(eventsLost)")
     zero("backstop needed", backstopNeeded)

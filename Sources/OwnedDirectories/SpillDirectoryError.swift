@@ -1,7 +1,10 @@
+// What a program is told when it could not own, or not remove, a spill directory.
+
 import Glibc
 
 /// Why a spill directory could not be made or removed: what failed, on which path, and what to do.
 public struct SpillDirectoryError: Error, Sendable, CustomStringConvertible {
+  /// What kind of thing went wrong.
   public enum Reason: Sendable, Equatable {
     /// A system call failed; `call` and `code` say which and how.
     case system
@@ -14,6 +17,7 @@ public struct SpillDirectoryError: Error, Sendable, CustomStringConvertible {
     case misuse
   }
 
+  /// What kind of thing went wrong.
   public let reason: Reason
   /// The file or directory that it is about.
   public let path: String
@@ -45,6 +49,7 @@ public struct SpillDirectoryError: Error, Sendable, CustomStringConvertible {
     advice = Self.advice(for: error)
   }
 
+  /// Path, what is wrong and what to do, in one line.
   public var description: String { "\(path): \(what); \(advice)" }
 
   private static func advice(for error: SystemError) -> String {

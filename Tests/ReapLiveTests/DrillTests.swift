@@ -81,6 +81,8 @@ import Testing
     let result = drill(["--kills", "40", "--writers", "6"] + command, at: scratch.path)
     expectPassed(result, kills: 40)
     #expect(result.findings["reaped"] as? Int ?? 0 > 20, "\(result.findings)")
+    let latency = result.findings["latency_us"] as? [String: Any]
+    #expect(latency?["p99"] is Int, "\(result.findings)")
     // No name that reapd is to look at: it is judged as well.
     let careless = ["--", "/bin/bash", "-c", #"mkdir "$REAPD_DRILL_ROOT/other_$$"; sleep 9"#]
     let left = drill(
