@@ -74,7 +74,7 @@ package struct PartitionCompaction: Sendable {
     try packing.closeFile()
     let files = packing.files
     try writer.commit(metadata: metadata(counts, files))
-    // A writer that does not know of the partition's lock may have added rows meanwhile.
+    // A writer that does not know of the cursor's lock may have added rows meanwhile.
     guard try Survey(partition: survey.partition).files == survey.files else {
       throw changed("its data files have changed")
     }

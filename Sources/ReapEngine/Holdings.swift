@@ -54,8 +54,10 @@ struct Holdings {
       if slot >= entries.count {
         entries += Array(repeating: nil, count: slot + 1 - entries.count)
       }
-      guard entries[slot] == nil || entries[slot]!.generation == id.generation else {
-        preconditionFailure("two candidates hold one slot")
+      if let held = entries[slot], held.generation != id.generation {
+        // An optional chain writes its nil back: of a candidate that is gone there is nothing to end.
+        precondition(newValue == nil, "two candidates hold one slot")
+        return
       }
       entries[slot] = newValue.map { Entry(generation: id.generation, holding: $0) }
     }

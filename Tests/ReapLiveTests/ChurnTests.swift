@@ -5,7 +5,8 @@ import Glibc
 import Testing
 
 /// `churn.py ROOT BATCHES`: batches of 250 directories, each locked; then, by turns, their owner
-/// removes them itself or is gone. It waits until reapd has come that far before the next batch.
+/// removes them itself or is gone. It waits until reapd has come that far before the next batch, and
+/// gives up when that takes a minute.
 private let churnProgram = """
   import fcntl, os, sys, time
   os.chdir(sys.argv[1])
@@ -28,7 +29,10 @@ private let churnProgram = """
               os.unlink(name + "/.lock")
               os.rmdir(name)
           os.close(lock)
+      patience = time.monotonic() + 60
       while batch % 4 == 3 and len(os.listdir(".")) > 250:
+          if time.monotonic() > patience:
+              sys.exit("%d directories are left" % len(os.listdir(".")))
           time.sleep(0.001)
   print("created", number, flush=True)
   """

@@ -206,17 +206,17 @@ private let steps = [
     }
   }
 
-  @Test("It waits while another process holds the partition's lock")
-  func partitionLock() throws {
+  @Test("It waits while another process holds the cursor's lock")
+  func cursorLock() throws {
     let scratch = Scratch()
     let partition = TestPartition(in: scratch)
-    let directory = open(partition.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    #expect(flock(directory, LOCK_EX | LOCK_NB) == 0)
+    let cursor = open(partition.path + "/cursor.json", O_RDONLY | O_CLOEXEC)
+    #expect(flock(cursor, LOCK_EX | LOCK_NB) == 0)
     let writer = try partition.start(in: scratch)
     #expect(wait { writer.output.contains("cursor-prepared") })
     #expect(!wait(seconds: 0.3) { writer.output.contains("cursor-compared") })
     #expect(partition.live == "table")
-    close(directory)
+    close(cursor)
     #expect(writer.exitStatus() == 0)
     #expect(writer.output.contains("done "))
     #expect(partition.isWhole && partition.live != "table")

@@ -9,7 +9,7 @@ public struct GenerationError: Error, Sendable, CustomStringConvertible {
     /// The cursor is no longer the one that was read: somebody else has written it. It stays as it
     /// is now; what this writer made is not live and never will be.
     case stale
-    /// Another process held the partition's lock for longer than was waited.
+    /// Another process held the cursor's lock for longer than was waited.
     case busy
     /// The generation, or the lock file that was locked, is no longer at its path.
     case displaced

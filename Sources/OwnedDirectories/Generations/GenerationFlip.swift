@@ -1,6 +1,6 @@
 import ReapRules
 
-// Making a committed generation live: compare and swap on the cursor, under the partition's lock.
+// Making a committed generation live: compare and swap on the cursor, under the old cursor's lock.
 
 extension GenerationWriter {
   /// What a compaction tells the readers of the cursor.
@@ -20,7 +20,7 @@ extension GenerationWriter {
   /// Makes the generation live, if the cursor still is the very file that was read, byte for byte,
   /// and the generation still is in place.
   ///
-  /// Comparison and rename happen under a BSD lock on the partition directory, which other
+  /// Comparison and rename happen under a BSD lock on the old cursor file, which other
   /// `GenerationWriter`s and reapd take as well. A program that writes the cursor without that lock
   /// is noticed unless it writes in the microseconds between the two.
   ///
@@ -71,8 +71,8 @@ extension GenerationWriter {
       try writeAll(text.span, to: file, temporary.display)
       try synchronize(file, temporary.display)
       reached(.cursorPrepared)
-      try lockPartition()
-      defer { releaseLock(directory, .flock) }
+      let locked = try lockCursor()
+      defer { locked?.close() }
       try compare()
       reached(.cursorCompared)
       if cursor == nil {
@@ -89,19 +89,43 @@ extension GenerationWriter {
     }
   }
 
-  private func lockPartition() throws {
+  /// Excludes every other writer and reapd's claims, by a BSD lock on the cursor that was read; nil
+  /// where there was none. (Not on the directory: where a partition is a root itself, that lock says
+  /// which reapd works there.)
+  private func lockCursor() throws -> Descriptor? {
+    guard let cursor else { return nil }
+    let file: Descriptor
+    do {
+      file = try openFile(cursorName.bytes, at: directory, openFileFlags, follow: .within)
+    } catch {
+      if error.code == absent { throw stale("it is gone") }
+      throw error
+    }
+    do {
+      guard try status(of: file).identity == cursor.identity else {
+        throw stale("it was written anew")
+      }
+      try wait(for: file)
+      return file
+    } catch {
+      file.close()
+      throw error
+    }
+  }
+
+  private func wait(for file: Descriptor) throws(GenerationError) {
     let deadline = readClocks().monotonic + Int64(options.patience * 1e9)
+    let path = partition + "/" + cursorName.display
     while true {
-      switch tryLock(directory, .flock) {
+      switch tryLock(file, .flock) {
       case .taken: return
       case .failed(let why):
         throw GenerationError(
-          .busy, partition, "its lock cannot be taken: \(why)", "use a local file system")
+          .busy, path, "it cannot be locked: \(why)", "use a local file system")
       case .held:
         guard readClocks().monotonic < deadline else {
           throw GenerationError(
-            .busy, partition,
-            "another process has held the partition's lock for \(options.patience) s",
+            .busy, path, "another process has held its lock for \(options.patience) s",
             "see who does (lsof, /proc/locks), and begin again")
         }
         pause(milliseconds: 2)

@@ -21,11 +21,11 @@ public enum GenerationStep: String, CaseIterable, Sendable {
   case committed
   /// The new cursor is on the disk under a temporary name.
   case cursorPrepared = "cursor-prepared"
-  /// The partition's lock is held, and the cursor is still the one that was read.
+  /// The cursor's lock is held, and it is still the one that was read.
   case cursorCompared = "cursor-compared"
   /// The new cursor has its name, but may not be on the disk yet.
   case cursorReplaced = "cursor-replaced"
-  /// The new cursor is on the disk; the partition's lock is given back.
+  /// The new cursor is on the disk; the old one's lock is given back.
   case flipped
   /// The old generation carries its marker.
   case retired

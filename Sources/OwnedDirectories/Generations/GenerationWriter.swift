@@ -23,7 +23,7 @@ public final class GenerationWriter {
   public struct Options: Sendable {
     /// Name of the cursor file. Default: `cursor.json`.
     public var cursor = "cursor.json"
-    /// How long `flip()` waits for the partition's lock, in seconds. Default: 10. Others hold it
+    /// How long `flip()` waits for the cursor's lock, in seconds. Default: 10. Others hold it
     /// for a comparison and a rename.
     public var patience = 10.0
 
