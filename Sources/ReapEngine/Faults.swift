@@ -1,3 +1,5 @@
+// Promises broken on purpose, in debug builds only.
+
 #if DEBUG
   import OwnedDirectories
 

@@ -47,11 +47,9 @@ struct Holdings {
       return entry.holding
     }
     set {
-      // `holdings[id]?.watch = nil` writes nil back for one that holds nothing, too: its slot may be
-      // another's by now.
-      guard newValue != nil || self[id] != nil else { return }
       let slot = Int(id.slot)
       if slot >= entries.count {
+        guard newValue != nil else { return }
         entries += Array(repeating: nil, count: slot + 1 - entries.count)
       }
       if let held = entries[slot], held.generation != id.generation {

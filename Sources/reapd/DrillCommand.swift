@@ -1,3 +1,5 @@
+// `reapd drill`: options in, a table or JSON out.
+
 import ArgumentParser
 import CrashDrill
 import OwnedDirectories
