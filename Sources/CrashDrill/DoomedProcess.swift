@@ -42,10 +42,13 @@ public final class DoomedProcess {
   ///   - environment: instead of this process's; nil: the same.
   ///   - stepping: whether ``reachedPoint(_:)`` in it waits for ``advance(to:within:)``.
   ///   - errors: a file for its standard error, made anew; nil: ours.
+  ///   - inheritsDescriptors: whether it has, besides the first three, this process's descriptors
+  ///     that are not close-on-exec.
   /// - Throws: ``DrillError`` where it cannot be started.
   public init(
     _ program: String, _ arguments: [String] = [], environment: [String: String]? = nil,
-    output: Output = .pipe, errors: String? = nil, stepping: Bool = false
+    output: Output = .pipe, errors: String? = nil, stepping: Bool = false,
+    inheritsDescriptors: Bool = false
   ) throws(DrillError) {
     self.program = program
     var variables = environment ?? processEnvironment()
@@ -70,7 +73,8 @@ public final class DoomedProcess {
       }
       do throws(SystemError) {
         pid = try spawn(
-          program, arguments, environment: variables, input: pair.theirs, output: out, errors: err)
+          program, arguments, environment: variables, input: pair.theirs, output: out, errors: err,
+          inheritsOthers: inheritsDescriptors)
       } catch {
         pair.ours.close()
         throw error

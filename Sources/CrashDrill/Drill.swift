@@ -158,7 +158,6 @@ package struct Drill {
   private mutating func judge(_ crew: Crew, _ watcher: WatcherUnderDrill, present: Set<String>) {
     report.kills = crew.kills
     report.ended = crew.ended
-    report.late = crew.expected.late
     var expected = crew.expected
     for (name, pid) in crew.unlinkedUnderOwner where expected.wasReaped(name) {
       expected.lose(name, "reaped while process \(pid) had it locked")
@@ -167,6 +166,7 @@ package struct Drill {
       present: present, grace: options.grace, outages: watcher.outages)
     report.reaped = expected.reaped
     report.liveLost = findings.lost
+    report.late = crew.expected.late + findings.late
     // A reapd that was killed has not told of its last removals.
     if !options.killsWatcher {
       report.unexplained = findings.unexplained.map { $0 + ": gone without an audit line" }

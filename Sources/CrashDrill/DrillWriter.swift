@@ -52,7 +52,7 @@ package struct DrillWriter {
     let path = root + "/" + name.display
     let lockName = EntryName(SpillDirectory.lockName)!
     let start = readMonotonic()
-    say(.will, name)
+    say(.will, name, "\(readClocks().wall)")
     do throws(SystemError) {
       let place = try openPlace(root)
       defer { place.close() }

@@ -7,7 +7,7 @@ import ReapRules
 package struct ExpectedState {
   /// What a writer says, one line each: the point, the directory's name, perhaps more.
   package enum Point: String, Sendable {
-    /// It is about to make it.
+    /// It is about to make it; with the wall clock (ns since 1970).
     case will
     case made, opened
     /// The lock is held: from here on nobody may touch it.
@@ -28,6 +28,8 @@ package struct ExpectedState {
 
   struct Directory {
     var last: Point
+    /// Wall clock, ns: right before it was made.
+    var begunAt: Int64?
     /// Wall clock, ns: when its owner let go of it, or was known to be alive for the last time.
     var releasedAt: Int64?
     var ownedAt: Int64?
@@ -60,6 +62,7 @@ package struct ExpectedState {
     guard point != .stuck else { return }
     var directory = directories[name] ?? Directory(last: point)
     directory.last = point
+    if point == .will { directory.begunAt = Int64(detail) ?? now }
     if point == .owned { directory.ownedAt = now }
     if point == .releasing { directory.releasedAt = Int64(detail) ?? now }
     directories[name] = directory
@@ -89,6 +92,8 @@ package struct ExpectedState {
   package struct Findings: Sendable, Equatable {
     /// Living owners' directories that were touched, with what was seen of it.
     package var lost: [String] = []
+    /// Creations that took longer than the grace, by the clocks and not by their makers' words.
+    package var late = 0
     /// Directories that their owners left, that are gone, and of which the audit does not tell.
     package var unexplained: [String] = []
     /// Microseconds from the instant before an owner let go of its lock to the audit line, of
@@ -116,8 +121,13 @@ package struct ExpectedState {
         continue
       }
       guard let releasedAt = directory.releasedAt, releasedAt <= reapedAt else {
-        // Its owner has said itself what became of it.
-        if directory.last != .late, losses[name] == nil {
+        if directory.last == .late { continue }
+        // Not locked a grace after it was begun: late, and its maker had no time to say so.
+        let isUnlocked = [.will, .made, .opened].contains(directory.last)
+        if isUnlocked, let begunAt = directory.begunAt, reapedAt - begunAt >= grace {
+          result.late += 1
+        } else if losses[name] == nil {
+          // Its owner may have said itself what became of it.
           losses[name] = "reaped while its owner lived"
         }
         continue

@@ -126,6 +126,15 @@ import Testing
     #expect(late.lost.isEmpty)
   }
 
+  @Test func `reaped before it was locked is late past the grace, and lost within it`() throws {
+    let begun = [("will a \(9 * second)", Int64(9)), ("made a", 9), ("opened a", 9)]
+    let late = try findings(begun, killedAt: 12, reapedAt: 10)
+    #expect(late.lost.isEmpty && late.late == 1)
+    let lost = try findings(begun, killedAt: 12, reapedAt: 9)
+    #expect(lost.lost.count == 1 && lost.late == 0)
+    #expect(try findings(begun + [("owned a", 9)], killedAt: 12, reapedAt: 10).lost.count == 1)
+  }
+
   @Test func `an orphan that is gone without an audit line is unexplained`() throws {
     #expect(try findings(owned, killedAt: 12, reapedAt: nil).unexplained == ["a"])
     #expect(try findings(owned, killedAt: 12, reapedAt: nil, present: ["a"]).unexplained.isEmpty)

@@ -147,7 +147,7 @@ private func isFree(_ path: String) -> Bool {
     for sharing in [SpillDirectory.Sharing.none, .children] {
       let directory = try SpillDirectory(in: root, sharing: sharing)
       let path = directory.path
-      let child = try DoomedProcess("sleep", ["1000"])
+      let child = try DoomedProcess("sleep", ["1000"], inheritsDescriptors: true)
       directory.release()
       #expect(isFree(path + "/.lock") == (sharing == .none))
       #expect(isFree(path) == (sharing == .none))

@@ -16,9 +16,11 @@ package enum ProcessEnd: Sendable, Equatable {
 ///   - input: nil: /dev/null.
 ///   - output: nil: ours.
 ///   - errors: nil: ours.
+///   - inheritsOthers: whether it has those of our descriptors that are not close-on-exec: one that
+///     another thread has just opened would stay open, and locked, for as long as it runs.
 package func spawn(
   _ program: String, _ arguments: [String], environment: [String: String],
-  input: Descriptor?, output: Descriptor?, errors: Descriptor?
+  input: Descriptor?, output: Descriptor?, errors: Descriptor?, inheritsOthers: Bool
 ) throws(SystemError) -> Int32 {
   var actions = unsafe posix_spawn_file_actions_t()
   unsafe posix_spawn_file_actions_init(&actions)
@@ -34,6 +36,7 @@ package func spawn(
   if let errors {
     unsafe posix_spawn_file_actions_adddup2(&actions, errors.number, STDERR_FILENO)
   }
+  if !inheritsOthers { unsafe shim_spawn_closefrom(&actions, 3) }
   var attributes = posix_spawnattr_t()
   unsafe posix_spawnattr_init(&attributes)
   defer { unsafe posix_spawnattr_destroy(&attributes) }
