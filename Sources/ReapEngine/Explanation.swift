@@ -16,27 +16,15 @@ package struct Explanation: Sendable {
   /// Each clock's age, in nanoseconds; nil where that clock is lacking.
   package let ages: [(clock: String, age: Nanoseconds?)]
 
-  /// Of a candidate; or of every one in a directory that is none itself, such as a partition.
+  /// Of a candidate; nil where nothing stands at the path.
   package static func of(
-    _ path: CandidatePath, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView
-  ) -> [Explanation] {
-    guard case .place = rule.role(of: path.name, isDirectory: nil) else {
-      return make(path, rule: rule, root: root, roots: roots, mounts: mounts).map { [$0] } ?? []
-    }
-    return candidates(of: rule, inDirectory: path.bytes, below: root).compactMap {
-      make($0, rule: rule, root: root, roots: roots, mounts: mounts)
-    }
-  }
-
-  /// Nil where nothing stands at the path.
-  private static func make(
     _ candidate: CandidatePath, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView
   ) -> Explanation? {
     let clocks = readClocks()
     let examination = Examination(
       rule: rule, root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
-      claims: OwnClaims(), claiming: false)
+      claims: OwnClaims(), claiming: false, owner: OwnerWatch(rule))
     let verdict: Verdict
     let evidence: Evidence
     var failure: SystemError?
@@ -103,7 +91,7 @@ package struct Explanation: Sendable {
   package var text: String {
     var lines = ["\(displayText(path))"]
     func line(_ label: String, _ value: String) {
-      lines.append("  " + label + String(repeating: " ", count: max(1, 15 - label.count)) + value)
+      lines.append("  " + label + String(repeating: " ", count: max(1, 17 - label.count)) + value)
     }
     line("verdict", "\(verdict.word) (\(verdict.reason.rawValue))")
     line("because", verdict.reason.explanation)
@@ -117,6 +105,12 @@ package struct Explanation: Sendable {
       }
     }
     line("owner", "uid \(evidence.entry.owner)")
+    if let partition = evidence.partition {
+      line("cursor", partition.cursor.text)
+      line("live one", partition.live.text)
+      if let conflict = partition.conflict { line("conflict", "\(conflict) is there claimed, too") }
+    }
+    if let owner = evidence.owner { line("owning process", owner.text) }
     line("lock", evidence.lock?.text ?? "not looked at")
     for holder in holders { line("held by", "pid \(holder.pid) (\(holder.command))") }
     if evidence.lock == .held, holders.isEmpty {

@@ -118,6 +118,9 @@ package final class Reaper {
       throw .refused(path: path, refusal)
     }
     let watched = WatchedRoot(index: nextIndex, rule: rule, path: path)
+    watched.owner = OwnerWatch(rule) { [mailbox, index = nextIndex] _ in
+      mailbox.post(.ownerExited(root: index))
+    }
     do {
       try attach(watched)
     } catch {

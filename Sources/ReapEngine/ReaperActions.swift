@@ -231,21 +231,18 @@ extension Reaper {
       watchDirectory(watched)
     case .gone:
       _ = keep(watched, id, nil)
-      forgetCandidate(watched, path)
-      watched.claims.endQuarantine(path)
+      noteRestored(watched, path)
       endObstacles { $0.root == watched.index && $0.path == examine.path }
-      feed(watched, .examined(id, .settled), now)
+      settled(watched, id, path, now)
     case .putBack(let verdict, let evidence, _):
       reporter.putBack(verdict, evidence, place, id: ClaimName(path.name)?.id)
       _ = keep(watched, id, nil)
-      forgetCandidate(watched, path)
-      feed(watched, .examined(id, .settled), now)
+      settled(watched, id, path, now)
     case .quarantined(let verdict, let evidence, let claim, let claimedAt):
       if !watched.hasStarted { watched.startupOrphans += 1 }
       reporter.claimed(verdict, evidence, place, claim, claimedAt: claimedAt)
       _ = keep(watched, id, nil)
-      forgetCandidate(watched, path)
-      feed(watched, .examined(id, .settled), now)
+      settled(watched, id, path, now)
       let claimed = path.renamed(claim.entry)
       if let number = watched.tree.number(of: path.directory) {
         watched.tree.noteCandidate(claim.entry, in: number)
@@ -266,18 +263,21 @@ extension Reaper {
       if !watched.hasStarted { watched.startupOrphans += 1 }
       _ = keep(watched, id, nil)
       remove(watched, claimed, occasion)
-      forgetCandidate(watched, path)
-      feed(watched, .examined(id, .settled), now)
+      settled(watched, id, path, now)
     case .needsWalk(let held):
       held?.descriptor.close()  // not reached: walks were allowed
       feed(watched, .examined(id, .settled), now)
     }
   }
 
-  private func forgetCandidate(_ watched: WatchedRoot, _ path: CandidatePath) {
-    guard watched.isPartitioned, let number = watched.tree.number(of: path.directory) else {
-      return
-    }
+  /// Nothing stands under the name any more; or something again, whose event was faster than this.
+  private func settled(
+    _ watched: WatchedRoot, _ id: CandidateID, _ path: CandidatePath, _ now: Nanoseconds
+  ) {
+    feed(watched, .examined(id, .settled), now)
+    guard watched.isPartitioned, !watched.schedule.holds(path),
+      let number = watched.tree.number(of: path.directory)
+    else { return }
     watched.tree.forgetCandidate(path.name, in: number)
   }
 

@@ -42,15 +42,26 @@ extension Reaper {
       // Two names that were exchanged are both still there, though this event comes last for one
       // of them: only looking tells.
       appeared(watched, number, path, created: false, .created, arrival)
+      conflictMayBeOver(watched, number, path.name, arrival)
     case .removed:
       if let root = watched.root { reporter.forget(root.path(of: path)) }
       endObstacles { $0.root == watched.index && $0.path == path }
       watched.claims.forgetRestored(path)
+      watched.claims.endQuarantine(path)
       watched.tree.forgetCandidate(path.name, in: number)
       feed(watched, .vanished(path), arrival)
-      // A name that stood in the way of others in its partition may have been this one.
-      if ClaimName(path.name) != nil { lookAtPartition(watched, number, .rescan, arrival) }
+      conflictMayBeOver(watched, number, path.name, arrival)
     }
+  }
+
+  /// A name that is there claimed and unclaimed stands in the way of its whole partition.
+  private func conflictMayBeOver(
+    _ watched: WatchedRoot, _ number: UInt32, _ gone: EntryName, _ arrival: Nanoseconds
+  ) {
+    guard let place = watched.tree[number] else { return }
+    let wasOne =
+      ClaimName(gone) != nil || place.candidates.contains { ClaimName($0)?.original == gone }
+    if wasOne { lookAtPartition(watched, number, .rescan, arrival) }
   }
 
   private func appeared(
@@ -61,10 +72,14 @@ extension Reaper {
     feed(watched, .appeared(path, created: created, trigger), arrival)
   }
 
-  /// A claimed name of ours that somebody else renamed was restored by hand.
-  private func noteRestored(_ watched: WatchedRoot, _ path: CandidatePath) {
+  /// A claimed name of ours that went, with its own name there again, was restored by hand.
+  func noteRestored(_ watched: WatchedRoot, _ path: CandidatePath) {
     guard let claim = ClaimName(path.name), watched.claims.endQuarantine(path) else { return }
-    watched.claims.noteRestored(path.renamed(claim.original))
+    let original = path.renamed(claim.original)
+    guard let root = watched.root,
+      (try? status(ofPath: original.bytes, at: root.descriptor)) != nil
+    else { return }
+    watched.claims.noteRestored(original)
   }
 
   private func cursorChanged(_ watched: WatchedRoot, _ number: UInt32, _ arrival: Nanoseconds) {
@@ -187,20 +202,13 @@ extension Reaper {
   // MARK: - The owner
 
   func watchOwner(_ watched: WatchedRoot) {
-    guard case .generations(let settings) = watched.rule.kind,
-      let pidfile = settings.ownerPidfile
-    else { return }
-    if watched.owner == nil {
-      let (mailbox, index) = (mailbox, watched.index)
-      watched.owner = OwnerWatch(pidfile, trustPids: settings.trustPids) { _ in
-        mailbox.post(.ownerExited(root: index))
-      }
-    }
-    let parent = pidfile.path.utf8.lastIndex(of: UInt8(ascii: "/")).map { pidfile.path[..<$0] }
+    guard let owner = watched.owner else { return }
+    let path = owner.pidfile.path
+    let parent = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[..<$0] }
     if watched.ownerWatch == nil, let parent {
       inotify.watch(path: parent + "/", token: watched.ownerToken, .directory)
     }
-    watched.owner?.refresh()
+    owner.refresh()
   }
 
   func ownerArmed(_ watched: WatchedRoot, _ result: Result<WatchHandle, WatchFailure>) {
@@ -275,5 +283,8 @@ func restore(_ path: CandidatePath, at root: OpenRoot) throws(SystemError) {
   }
   let directory = try openDirectory(path.directory, below: root)
   defer { directory.close() }
+  guard try status(of: path.name, at: directory).permissions != removalMark else {
+    throw SystemError("rename", "\(path.name.display), which is half removed", EBUSY)
+  }
   try rename(path.name, to: claim.original, at: directory)
 }

@@ -122,14 +122,24 @@ package final class Reporter: Sendable {
     audit?.append(record)
   }
 
-  /// A keep that is no part of normal life is told once per path and reason.
+  /// A keep that is no part of normal life is told once per path and reason; of a partition that is
+  /// not understood, once for all that lies in it.
   func kept(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
+    let partition = place.path.lastIndex(of: UInt8(ascii: "/")).map { Array(place.path[..<$0]) }
     guard verdict.isRefusal else {
-      said.withLock { if !$0.isEmpty { $0[place.path] = nil } }
+      said.withLock { said in
+        guard !said.isEmpty else { return }
+        said[place.path] = nil
+        if evidence.partition != nil, let partition { said[partition] = nil }
+      }
       return
     }
-    let record = record(.refused, verdict.reason, evidence, place)
-    if once(record, verdict.reason.explanation, .info, within: place.rule) {
+    var record = record(.refused, verdict.reason, evidence, place)
+    let concernsAll = verdict.reason.concernsPartition
+    if concernsAll, let partition { record.path = partition }
+    if once(
+      record, verdict.reason.explanation, concernsAll ? .warning : .info, within: place.rule)
+    {
       counts.withLock { $0.refused += 1 }
     }
   }

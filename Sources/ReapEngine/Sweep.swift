@@ -38,7 +38,7 @@ package final class Sweep: Sendable {
     examination = Examination(
       rule: rule, root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
-      claims: OwnClaims(), claiming: claiming)
+      claims: OwnClaims(), claiming: claiming, owner: OwnerWatch(rule))
     pool = WorkerPool()
   }
 
@@ -71,7 +71,12 @@ package final class Sweep: Sendable {
       add(path, verdict, evidence)
     case .tidied(let verdict, let evidence, let files):
       if reporting { for file in files { reporter.removed(file, rule: rule, occasion) } }
-      add(path, verdict ?? .dispose(.staleTemporary), evidence)
+      for file in files {
+        guard let path = CandidatePath(bytes: file.path.dropFirst(root.pathBytes.count + 1))
+        else { continue }
+        add(path, .dispose(file.reason), file.evidence)
+      }
+      if let verdict { add(path, verdict, evidence) }
     case .putBack(let verdict, let evidence, let name):
       reporter.putBack(verdict, evidence, place, id: ClaimName(path.name)?.id)
       add(path.renamed(name), verdict, evidence)
@@ -94,41 +99,8 @@ package final class Sweep: Sendable {
     var finding = Finding(path: path, verdict: verdict, evidence: evidence, failure: failure)
     // What was not looked into for its verdict is not for its size: a writer may be at its start.
     if measuring, evidence.lock != nil || evidence.partition != nil {
-      finding.bytes = allocatedBytes(of: path)
+      finding.bytes = allocatedBytes(of: path, below: root)
     }
     findings.withLock { $0.append(finding) }
-  }
-
-  private func allocatedBytes(of path: CandidatePath) -> Int64? {
-    var bytes: Int64 = 0
-    var links = HardLinks()
-    guard let parent = try? openDirectory(path.directory, below: root) else { return nil }
-    defer { parent.close() }
-    guard var descent = try? TreeDescent(from: parent) else { return nil }
-    defer { descent.abandon() }
-    do throws(SystemError) {
-      try descent.enter(path.name)
-      while descent.depth > 0 {
-        if let next = descent.nextSubdirectory() {
-          try descent.enter(next)
-          continue
-        }
-        let batch = try descent.nextBatch()
-        guard !batch.isEmpty else {
-          try descent.leave()
-          continue
-        }
-        var subdirectories: [DirectoryEntry] = []
-        for entry in batch {
-          guard let facts = try? status(of: entry.name, at: descent.current) else { continue }
-          if facts.type == .directory { subdirectories.append(entry) }
-          if facts.type == .directory || links.isCounted(facts) { bytes += facts.allocated }
-        }
-        descent.add(subdirectories)
-      }
-    } catch {
-      return nil
-    }
-    return bytes
   }
 }

@@ -9,6 +9,14 @@ package struct CandidatePath: Hashable, Sendable {
     self.name = name
   }
 
+  /// Nil where the last component is no name.
+  package init?(bytes: some BidirectionalCollection<UInt8>) {
+    let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
+    let start = slash.map { bytes.index(after: $0) } ?? bytes.startIndex
+    guard let name = EntryName(bytes[start...]) else { return nil }
+    self.init(directory: slash.map { Array(bytes[..<$0]) } ?? [], name)
+  }
+
   package var bytes: [UInt8] {
     directory.isEmpty ? name.bytes : directory + [UInt8(ascii: "/")] + name.bytes
   }

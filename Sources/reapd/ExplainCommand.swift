@@ -35,17 +35,17 @@ struct ExplainCommand: ParsableCommand {
     }
     let below = Array(resolveRoot(absolute(parent)).utf8.dropFirst(root.path.utf8.count + 1))
     let path = CandidatePath(directory: below, name)
-    let explanations = Explanation.of(
-      path, rule: rule, root: root, roots: setup.roots.map(resolveRoot), mounts: mounts)
-    guard !explanations.isEmpty else {
-      throw fail(.badData, "\(displayText(bytes)) does not exist")
+    let roots = setup.roots.map(resolveRoot)
+    if case .place = rule.role(of: name, isDirectory: nil) {
+      guard
+        let partition = PartitionExplanation.of(
+          path.bytes, rule: rule, root: root, roots: roots, mounts: mounts)
+      else { throw fail(.badData, "\(displayText(bytes)) does not exist") }
+      return printLine(rules.json ? partition.json.text : partition.text)
     }
-    for (index, explanation) in explanations.enumerated() {
-      if rules.json {
-        printLine(explanation.json.text)
-      } else {
-        printLine((index > 0 ? "\n" : "") + explanation.text)
-      }
-    }
+    guard
+      let explanation = Explanation.of(path, rule: rule, root: root, roots: roots, mounts: mounts)
+    else { throw fail(.badData, "\(displayText(bytes)) does not exist") }
+    printLine(rules.json ? explanation.json.text : explanation.text)
   }
 }

@@ -48,24 +48,13 @@ struct ListCommand: ParsableCommand {
         }
       }
     }
-    if !rules.json { printTable(["VERDICT", "REASON", "AGE", "SIZE", "PATH"], table) }
+    guard !rules.json else { return }
+    guard !table.isEmpty else { return printLine("no candidates") }
+    printTable(["VERDICT", "REASON", "AGE", "SIZE", "PATH"], table)
   }
 
   /// By birth time, else by the time in the name.
   private func age(_ evidence: Evidence) -> Nanoseconds? {
     (evidence.clocks.birth ?? evidence.clocks.name).map { readClocks().wall - $0 }
-  }
-
-  private func printTable(_ head: [String], _ rows: [[String]]) {
-    guard !rows.isEmpty else { return printLine("no candidates") }
-    let widths = head.indices.map { column in
-      ([head] + rows).map { $0[column].count }.max() ?? 0
-    }
-    for row in [head] + rows {
-      let cells = zip(row, widths).dropLast().map { cell, width in
-        cell + String(repeating: " ", count: width - cell.count)
-      }
-      printLine((cells + [row[row.count - 1]]).joined(separator: "  "))
-    }
   }
 }

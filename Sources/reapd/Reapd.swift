@@ -16,7 +16,8 @@ struct Reapd: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       WatchCommand.self, SweepCommand.self, ListCommand.self, ExplainCommand.self,
-      CheckConfigCommand.self, CompactCommand.self, TailCommand.self, DrillCommand.self,
+      CheckConfigCommand.self, RestoreCommand.self, CompactCommand.self, TailCommand.self,
+      DrillCommand.self,
     ])
 
   /// Signals that reapd's own work may raise are dealt with before any thread exists.

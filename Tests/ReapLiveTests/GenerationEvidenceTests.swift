@@ -54,7 +54,7 @@ struct GenerationEvidenceTests {
     #expect(controlGone, "\(watcher.background.error)")
     #expect(exists(file), "it went though it was written to all the time")
     #expect(wait(seconds: 60) { !exists(reused) }, "\(watcher.background.error)")
-    #expect(watcher.audit(of: reused, action: "reaped").count == 1)
+    #expect(wait { watcher.audit(of: reused, action: "reaped").count == 1 })
   }
 
   @Test("The marker alone proves nothing")
@@ -136,7 +136,8 @@ struct GenerationEvidenceTests {
     partition.flip(to: "table-2")
     let flip = Date()
     #expect(wait(seconds: 60) { !exists(partition["table"]) }, "\(watcher.background.error)")
-    #expect(Date().timeIntervalSince(flip) >= 3, "readers had no time")
+    // The kernel stamps files with a clock that is up to a tick behind.
+    #expect(Date().timeIntervalSince(flip) >= 2.98, "readers had no time")
     #expect(partition.isWhole("table-2"))
     #expect(wait { !watcher.audit(of: partition["table"], action: "reaped").isEmpty })
   }

@@ -109,6 +109,7 @@ struct GenerationTreeTests {
     partition.generation("table")
     partition.generation("table-3", committed: false)
     let rule = GenerationRule(scratch.path + "/root", ["quiet": "1h"], in: scratch)
+    waitQuiet()  // past the grace
     let result = run(reapdBinary, ["explain", "--config", rule.path, partition.path])
     #expect(result.status == 0, "\(result.error)")
     for word in ["table-2", "live", "table-3", "recently-changed"] {

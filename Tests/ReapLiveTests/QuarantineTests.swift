@@ -38,7 +38,9 @@ struct QuarantineTests {
       #expect(inodeOf(partition[other]) == inode)
       let restored = { watcher.audit(of: partition[other], action: "restored") }
       #expect(wait { restored().count == (round + 1) / 2 }, "\(watcher.audit)")
-      #expect(restored().last?["trigger"] as? String == "cursor-change")
+      // The look that follows the claim may be the first to see the new cursor.
+      let trigger = restored().last?["trigger"] as? String ?? ""
+      #expect(["cursor-change", "created", "grace-over"].contains(trigger), "\(trigger)")
       #expect(
         restored().last?["id"] as? String
           == watcher.audit(of: partition[other], action: "claimed").last?["id"] as? String)

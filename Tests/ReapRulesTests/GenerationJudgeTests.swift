@@ -272,6 +272,13 @@ struct GenerationJudgeTests {
       "none may be written", .verdict(.dispose(.quiet)), rule: generationRule { $0.quarantine = 0 },
       claimed(0)),
     Case("short of room, quiet stays", .keep(.quarantined, recheckAfter: hour), pressed),
+    Case(
+      "short of room, one whose lock is free leaves", .verdict(.dispose(.lockReleased)),
+      rule: generationRule { ($0.lock, $0.quarantine) = (entryName(".lock"), hour) }
+    ) {
+      pressed(&$0)
+      $0.lock = .taken
+    },
     Case("short of room, the proved dead leave", .verdict(.dispose(.ownerDead)), rule: ownedRule) {
       pressed(&$0)
       $0.owner = .exited(pid: 7)

@@ -104,7 +104,7 @@ struct GenerationPropertyTests {
       let span = settings.quarantine ?? (reason == .lockReleased ? 0 : hour)
       waited =
         now.monotonic - since >= span
-        || (evidence.isPressed && (reason == .ownerDead || settings.quarantineYields))
+        || (evidence.isPressed && (reason != .quiet || settings.quarantineYields))
     } else {
       waited = evidence.claim == .none
     }

@@ -110,7 +110,9 @@ struct TemporaryFileTests {
     Case("a change is over in time", .verdict(.dispose(.staleTemporary))) {
       $0.inside?.newestChange = generationTime.wall - hour
     },
-    Case("an open one is kept", .keep(.fileOpen)) { $0.inside?.openness = .open("it") },
+    Case("an open one is kept", .keep(.fileOpen, recheckAfter: hour)) {
+      $0.inside?.openness = .open("it")
+    },
     Case("unknown use", .unsure(.useUnknown)) { $0.inside?.openness = .unknown("EACCES") },
   ]
 

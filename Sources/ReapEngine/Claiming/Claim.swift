@@ -4,6 +4,11 @@ import Glibc
 package import OwnedDirectories
 package import ReapRules
 
+/// The mode of a claimed directory from just before its first file goes: what has it may be half
+/// removed, also after a crash, and must not have its own name again. On directories Linux gives
+/// the set-user-ID bit no meaning, so nobody makes one like that, and only its owner could.
+let removalMark: UInt32 = 0o5700
+
 /// A directory that is ours to remove: its descriptor, and the lock we hold on it.
 package struct Claimed: Sendable {
   /// The directory that it lies in: the root, or a partition below it. Kept open for this claim.
@@ -108,9 +113,17 @@ extension Examination {
     }
     guard let cursor = partition.lockCursor() else { return undone() }
     defer { cursor.close() }
+    // Held until its last file is gone. Whoever restores by hand takes it too, so that one of both
+    // comes too late.
+    guard tryLock(gathering.directory!, .flock) == .taken else { return undone() }
     guard ClaimName(name) == nil else {
       // Its quarantine is over.
       guard partition.readCursorFile().0 == evidence.partition?.cursor else { return undone() }
+      guard let there = try? status(of: name, at: root.descriptor) else {
+        gathering.drop()
+        return .gone  // restored by hand since it was looked at
+      }
+      guard there.identity == gathering.identity else { return undone() }
       guard claims.insert(path(name)) else {
         gathering.drop()
         return .gone
@@ -136,8 +149,9 @@ extension Examination {
       (try? status(of: claim.entry, at: root.descriptor))?.identity == gathering.identity,
       gathering.lockIsStill(evidence.lock ?? .missing, in: gathering.directory!)
     else {
-      try? rename(claim.entry, to: name, at: root.descriptor)
+      // Forgotten first: what leaves quarantine under the reaper's eyes was restored by hand.
       forget()
+      try? rename(claim.entry, to: name, at: root.descriptor)
       return undone()
     }
     guard waits else {
@@ -153,6 +167,8 @@ extension Examination {
     _ gathering: inout CandidateGathering
   ) -> Claimed {
     defer { gathering.directory = nil }
+    // Where modes cannot be changed, the lock alone tells of the removal, while it lasts.
+    if rule.kind.hasQuarantine { try? setPermissions(removalMark, of: gathering.directory!) }
     root.retain()
     return Claimed(
       root: root, rule: rule, place: place, name: name, original: original,

@@ -73,6 +73,11 @@ package struct Examination: Sendable {
     guard case .generations(let settings) = rule.kind else {
       return look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk)
     }
+    guard rule.reaches(path.directory) else {
+      held?.descriptor.close()
+      let evidence = unreadableEvidence(path.name, firstSeen: firstSeen)
+      return .kept(.keep(.notMatched, recheckAfter: nil), evidence, held: nil)
+    }
     let partition: Examination
     do {
       partition = try within(path.directory)
@@ -144,16 +149,16 @@ package struct Examination: Sendable {
       clocks: Evidence.Clocks(
         name: spillNameTime(original), birth: facts.birth, sawCreation: sawCreation,
         firstSeen: firstSeen))
-    gatherClaim(name, claimName, &evidence)
+    let isHalfRemoved = claimName != nil && facts.permissions == removalMark
+    gatherClaim(name, claimName, isHalfRemoved, &evidence)
     var gathering = CandidateGathering(
       rule: rule, contents: contents, root: root, name: name, identity: facts.identity,
       held: held, isLocked: isLocked)
-    defer { gathering.closeDirectory() }
+    defer { gathering.finish() }
     let verdict: Verdict
     do {
       guard let reached = try decide(&evidence, &gathering, mayWalk: mayWalk) else {
-        gathering.unlock()
-        return .needsWalk(held: gathering.held)
+        return .needsWalk(held: gathering.handOn())
       }
       verdict = reached
     } catch {
@@ -165,7 +170,8 @@ package struct Examination: Sendable {
       if verdict.reason == .live, claimName == nil {
         return tidy(name, verdict, evidence, &gathering, mayWalk)
       }
-      return keep(verdict, evidence, &gathering, name, claimName)
+      return keep(
+        verdict, evidence, &gathering, name, claimName, isHalfRemoved: isHalfRemoved)
     }
     let waits = claimName == nil && rule.quarantine(for: verdict.reason) > 0
     guard claiming, quarantining || !waits else {
@@ -180,12 +186,18 @@ package struct Examination: Sendable {
 
   /// Who made the claimed name that it may have; only generations stay under theirs.
   private func gatherClaim(
-    _ name: EntryName, _ claimName: ClaimName?, _ evidence: inout Evidence
+    _ name: EntryName, _ claimName: ClaimName?, _ isHalfRemoved: Bool, _ evidence: inout Evidence
   ) {
     guard case .generations(let settings) = rule.kind else { return }
     evidence.restoredByHand = claimName == nil && claims.isRestored(path(name))
     guard claimName != nil else { return }
-    guard let since = claims.quarantined(path(name)) else { return evidence.claim = .found }
+    var since = claims.quarantined(path(name))
+    if since == nil, isHalfRemoved {
+      // Another reapd began to remove it. It has no way back: its quarantine begins anew as it is.
+      since = readMonotonic()
+      if claiming { claims.quarantine(path(name), since: since!) }
+    }
+    guard let since else { return evidence.claim = .found }
     evidence.claim = .ours(since: since)
     evidence.isPressed = isShort(settings)
   }
@@ -257,10 +269,11 @@ package struct Examination: Sendable {
 
   private func keep(
     _ verdict: Verdict, _ evidence: Evidence, _ gathering: inout CandidateGathering,
-    _ name: EntryName, _ claimName: ClaimName?
+    _ name: EntryName, _ claimName: ClaimName?, isHalfRemoved: Bool
   ) -> Result {
     gathering.unlock()
-    if let claimName, claiming, evidence.entry.type == .directory, !evidence.entry.isMountPoint,
+    if let claimName, claiming, !isHalfRemoved, evidence.entry.type == .directory,
+      !evidence.entry.isMountPoint,
       !verdict.reason.staysClaimed(evidence.claim)
     {
       // A claim on something that is not dead: its own name is given back if that is free.

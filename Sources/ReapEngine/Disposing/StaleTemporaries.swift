@@ -52,7 +52,7 @@ extension Examination {
       gathering.drop()
       return .kept(verdict, evidence, held: nil)
     }
-    guard mayWalk else { return .needsWalk(held: gathering.held) }
+    guard mayWalk else { return .needsWalk(held: gathering.handOn()) }
     gathering.drop()
     var removed: [RemovedFile] = []
     var next: Nanoseconds?

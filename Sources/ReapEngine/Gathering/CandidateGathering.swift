@@ -45,6 +45,9 @@ struct CandidateGathering {
   let name: EntryName
   let identity: FileIdentity
   var held: HeldFile?
+  /// What was found open the last time and is watched: probed through this descriptor, since one
+  /// closed after each look would tell of itself.
+  private var openFile: HeldFile?
   /// The directory itself, once its inside was asked for.
   var directory: Descriptor?
   /// Whether we hold the lock on `held`.
@@ -65,7 +68,7 @@ struct CandidateGathering {
     self.root = root
     self.name = name
     self.identity = identity
-    self.held = held
+    if held?.isLock == false { openFile = held } else { self.held = held }
     self.isLocked = isLocked
     isClaimed = ClaimName(name) != nil
   }
@@ -104,7 +107,7 @@ struct CandidateGathering {
     do throws(SystemError) {
       // Without waiting, and never for writing: a FIFO or a socket comes to no harm, and is closed
       // again once its type is known.
-      let file = try openFile(
+      let file = try OwnedDirectories.openFile(
         lockPath(lock), at: root.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
       let facts: FileStatus
       do throws(SystemError) {
@@ -173,7 +176,7 @@ struct CandidateGathering {
   /// - Returns: nil where the directory is no longer the one that was looked at first.
   mutating func gatherInside(lock: Evidence.Lock) throws(SystemError) -> Evidence.Inside? {
     if directory == nil {
-      directory = try openFile(
+      directory = try OwnedDirectories.openFile(
         name.bytes, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
     }
     guard let directory, try status(of: directory).identity == identity else { return nil }
@@ -273,24 +276,32 @@ struct CandidateGathering {
   private mutating func probe(
     _ name: EntryName, _ facts: FileStatus, in directory: Descriptor
   ) throws(SystemError) -> Evidence.Inside.Openness {
+    let isKnown = openFile?.identity == facts.identity
     let file: Descriptor
-    do {
-      file = try openFile(
-        name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
-    } catch {
-      return error.code == ENOENT ? .nothingOpen : .unknown("\(error)")
+    if isKnown, let known = openFile {
+      file = known.descriptor
+    } else {
+      do {
+        file = try OwnedDirectories.openFile(
+          name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      } catch {
+        return error.code == ENOENT ? .nothingOpen : .unknown("\(error)")
+      }
     }
     switch probeOpen(file) {
     case .notOpen:
-      file.close()
+      if !isKnown { file.close() }
       return .nothingOpen
     case .unknown(let reason):
-      file.close()
+      if !isKnown { file.close() }
       return .unknown(reason)
     case .open:
       drop()
-      held = HeldFile(
-        descriptor: file, directory: identity, identity: facts.identity, isLock: false)
+      held =
+        isKnown
+        ? openFile
+        : HeldFile(descriptor: file, directory: identity, identity: facts.identity, isLock: false)
+      if isKnown { openFile = nil }
       return .open(name.display)
     }
   }
@@ -310,8 +321,19 @@ struct CandidateGathering {
     isLocked = false
   }
 
-  mutating func closeDirectory() {
+  /// For another examination that goes on with it.
+  mutating func handOn() -> HeldFile? {
+    unlock()
+    guard held == nil else { return held }
+    defer { openFile = nil }
+    return openFile
+  }
+
+  /// Closes what nobody was given.
+  mutating func finish() {
     directory?.close()
     directory = nil
+    openFile?.descriptor.close()
+    openFile = nil
   }
 }

@@ -38,6 +38,10 @@ package struct OpenRoot: Sendable {
     pathBytes + [UInt8(ascii: "/")] + candidate.bytes
   }
 
+  package func path(ofDirectory below: [UInt8]) -> [UInt8] {
+    below.isEmpty ? pathBytes : pathBytes + [UInt8(ascii: "/")] + below
+  }
+
   /// Whether the path still leads to the directory that is open.
   package var isInPlace: Bool {
     guard let there = try? status(ofPath: pathBytes) else { return false }

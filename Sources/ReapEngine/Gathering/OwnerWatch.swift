@@ -15,7 +15,7 @@ final class OwnerWatch: Sendable {
   let pidfile: OwnerPidfile
   private let trustPids: Bool
   private let state = Mutex(State())
-  private let exited: @Sendable (Int32) -> Void
+  private let exited: (@Sendable (Int32) -> Void)?
 
   /// How long after its start a process may have noted that: programs do so once they are up. An
   /// older process that has the pid in another PID namespace does not pass for the owner.
@@ -24,13 +24,16 @@ final class OwnerWatch: Sendable {
   private static let clockError: Nanoseconds = 2 * nanosecondsPerSecond
   private static let sizeLimit = 65_536
 
-  /// - Parameter exited: called on a thread of its own.
-  init(
-    _ pidfile: OwnerPidfile, trustPids: Bool, exited: @escaping @Sendable (Int32) -> Void
-  ) {
+  /// Nil where the rule names no pid file.
+  ///
+  /// - Parameter exited: called on a thread of its own; nil where nobody stays to see an exit.
+  init?(_ rule: Rule, exited: (@Sendable (Int32) -> Void)? = nil) {
+    guard case .generations(let settings) = rule.kind, let pidfile = settings.ownerPidfile
+    else { return nil }
     self.pidfile = pidfile
-    self.trustPids = trustPids
+    trustPids = settings.trustPids
     self.exited = exited
+    refresh()
   }
 
   var current: Evidence.Owner { state.withLock { $0.owner } }
@@ -51,22 +54,18 @@ final class OwnerWatch: Sendable {
         state.owner = .alive(pid: process.pid)
         return true
       }
-      guard isNew else { return process.close() }
+      guard isNew, let exited else { return process.close() }
       _ = Thread.start(named: "owner") {
         process.waitForExit()
         process.close()
-        self.noteExit(of: process.pid)
+        self.state.withLock { state in
+          guard state.watched == process.pid else { return }
+          state.watched = nil
+          state.owner = .exited(pid: process.pid)
+        }
+        exited(process.pid)
       }
     }
-  }
-
-  private func noteExit(of pid: Int32) {
-    state.withLock { state in
-      guard state.watched == pid else { return }
-      state.watched = nil
-      state.owner = .exited(pid: pid)
-    }
-    exited(pid)
   }
 
   private enum Search {

@@ -2,10 +2,10 @@
 
 import Glibc
 import OwnedDirectories
-import ReapRules
+package import ReapRules
 
 /// What an entry of a directory is to a rule.
-enum EntryRole: Sendable {
+package enum EntryRole: Sendable {
   case candidate
   case cursor
   /// A directory in which partitions may lie.
@@ -15,13 +15,22 @@ enum EntryRole: Sendable {
 
 extension Rule {
   /// - Parameter isDirectory: nil where that is not known.
-  func role(of name: EntryName, isDirectory: Bool?) -> EntryRole {
+  package func role(of name: EntryName, isDirectory: Bool?) -> EntryRole {
     if let claim = ClaimName(name) { return match.matches(claim.original) ? .candidate : .nothing }
     if match.matches(name) { return .candidate }
     guard case .generations(let settings) = kind else { return .nothing }
     if name == settings.cursor { return .cursor }
     if TemporaryName(cursor: settings.cursor, name) != nil { return .candidate }
     return isDirectory != false && GenerationSettings.isEntered(name) ? .place : .nothing
+  }
+
+  /// Whether candidates are looked for in a directory below the root, and so in each one above it.
+  func reaches(_ directory: [UInt8]) -> Bool {
+    directory.split(separator: UInt8(ascii: "/")).allSatisfy {
+      guard let name = EntryName($0), case .place = role(of: name, isDirectory: true)
+      else { return false }
+      return true
+    }
   }
 }
 

@@ -32,7 +32,7 @@ extension Evidence {
 }
 
 extension Evidence.Partition {
-  fileprivate var members: [(String, JSONValue)] {
+  package var members: [(String, JSONValue)] {
     var members: [(String, JSONValue)] = []
     switch cursor {
     case .known(let name): members.append(("live_generation", .string(name.display)))
@@ -42,6 +42,15 @@ extension Evidence.Partition {
     if let cursorChange { members.append(("cursor_time", .string(formatTime(cursorChange)))) }
     if let conflict { members.append(("conflict", .string(conflict))) }
     return members
+  }
+}
+
+extension CursorReading {
+  package var text: String {
+    switch self {
+    case .known(let name): "names \(name.display)"
+    case .unknown(let why): "unknown: \(why)"
+    }
   }
 }
 
@@ -114,6 +123,16 @@ extension Verdict {
       case .live, .recentlySuperseded, .quarantined, .claimFound: false
       default: true
       }
+    }
+  }
+}
+
+extension Reason {
+  /// Whether it speaks of a partition as a whole, and not of one name in it.
+  package var concernsPartition: Bool {
+    switch self {
+    case .cursorUnknown, .liveAbsent, .liveIncomplete, .liveUnknown, .claimConflict: true
+    default: false
     }
   }
 }

@@ -61,7 +61,7 @@ extension GenerationSettings {
       proof = .quiet
     }
     if case .ours(let since) = evidence.claim {
-      let leavesEarly = evidence.isPressed && (proof == .ownerDead || quarantineYields)
+      let leavesEarly = evidence.isPressed && (proof != .quiet || quarantineYields)
       let rest = quarantine(for: proof) - saturatingDifference(now.monotonic, since)
       guard leavesEarly || rest <= 0 else { return .keep(.quarantined, recheckAfter: rest) }
     }

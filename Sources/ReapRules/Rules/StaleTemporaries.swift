@@ -30,7 +30,8 @@ extension GenerationSettings {
     guard wait <= 0 else { return .keep(.recentlyChanged, recheckAfter: wait) }
     switch inside.openness {
     case .nothingOpen: return .verdict(.dispose(.staleTemporary))
-    case .open: return .keep(.fileOpen)
+    // Nothing tells of its being closed: the file is not watched itself.
+    case .open: return .keep(.fileOpen, recheckAfter: max(staleTemporaries, nanosecondsPerSecond))
     case .unknown: return .unsure(.useUnknown)
     }
   }

@@ -92,6 +92,8 @@ package struct Schedule: Sendable {
     return counts
   }
 
+  package func holds(_ path: CandidatePath) -> Bool { byPath[path] != nil }
+
   package func path(of id: CandidateID) -> CandidatePath? { candidate(id)?.path }
 
   package mutating func handle(_ event: Event, now: Nanoseconds) -> [Action] {

@@ -1,0 +1,181 @@
+import ArgumentParser
+import Glibc
+import Logging
+import OwnedDirectories
+import ReapConfiguration
+import ReapEngine
+import ReapRules
+
+struct RestoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "restore",
+    abstract: "Take a generation out of quarantine, or list what is in it.",
+    usage: """
+      reapd restore --list [ROOT ...] [OPTIONS]
+      reapd restore ID|PATH [ROOT ...] [OPTIONS]
+      """,
+    discussion: """
+      Gives a claimed generation its own name again, beside a running reapd, which then leaves \
+      it alone as long as it runs; the next start judges it again. Never over something that has \
+      that name by now, and never one whose removal has begun ('removing' in the list), also by \
+      a reapd that was killed meanwhile.
+      """)
+
+  @Flag(help: "Show what is in quarantine: id, state, age, time left, size, path.")
+  var list = false
+
+  @Argument(
+    help: ArgumentHelp(
+      """
+      The id that the list and the audit give, or the directory's path, claimed or old; then, or \
+      with --list, roots (default: those of the configuration).
+      """, valueName: "id|path|root"))
+  var words: [String] = []
+
+  @OptionGroup var rules: RuleOptions
+  @OptionGroup var reaping: ReapOptions
+
+  func run() throws {
+    guard !list else { return try showQuarantine() }
+    guard let word = words.first else {
+      throw fail(.usage, "name what is to be restored: an id or a path; --list shows what there is")
+    }
+    let bytes = rawArgument(word)
+    guard let request = RestoreRequest(bytes, resolve: resolved) else {
+      throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
+    }
+    let setup = try setup(for: request)
+    let logger = try rules.logger(setup.configuration)
+    let found = try entries(setup, logger).filter {
+      request.means($0.claim, in: $0.root.path(ofDirectory: $0.path.directory))
+    }
+    guard let entry = found.first else {
+      throw fail(.badData, "\(displayText(bytes)): no such claim is in quarantine")
+    }
+    guard found.count == 1 else {
+      let lines = found.map { "  \($0.claim.id)  \(displayText($0.root.path(of: $0.path)))\n" }
+      throw fail(
+        .usage, "\(displayText(bytes)) means several claims; name one:\n" + lines.joined())
+    }
+    try restore(entry, setup, logger)
+  }
+
+  private func restore(_ entry: QuarantineEntry, _ setup: Setup, _ logger: Logger) throws {
+    let audit = reaping.dryRun ? nil : try reaping.audit(setup.configuration, logger)
+    defer { audit?.close() }
+    let reporter = Reporter(audit: audit, logger: logger)
+    let path = entry.root.path(of: entry.original)
+    do throws(RestoreFailure) {
+      try entry.restore(dryRun: reaping.dryRun)
+    } catch {
+      reporter.notRestored(entry, error)
+      throw fail(error.exitStatus, "\(displayText(path)) (id \(entry.claim.id)): \(error)")
+    }
+    if !reaping.dryRun { reporter.restored(entry) }
+    if rules.json {
+      printLine(
+        JSONValue.object([
+          JSONValue.pathMember(path), ("action", .string("restored")),
+          ("id", .string(entry.claim.id)), ("claimed_as", .string(entry.path.name.display)),
+          ("rule", .string(entry.rule.name)), ("dry_run", .bool(reaping.dryRun)),
+        ]).text)
+    } else {
+      printLine((reaping.dryRun ? "would be restored  " : "restored  ") + displayText(path))
+    }
+  }
+
+  // MARK: - The list
+
+  private func showQuarantine() throws {
+    let setup = try rules.configuration(roots: words)
+    var table: [[String]] = []
+    let now = readClocks().wall
+    for entry in try entries(setup, try rules.logger(setup.configuration)) {
+      // A link or a file is nothing that was claimed.
+      guard entry.state != .notADirectory else { continue }
+      let path = entry.root.path(of: entry.original)
+      let size = entry.measure()
+      if rules.json {
+        printLine(
+          JSONValue.object([
+            ("id", .string(entry.claim.id)), JSONValue.pathMember(path),
+            ("name", .string(entry.claim.original.display)),
+            ("claimed_as", .string(entry.path.name.display)),
+            ("rule", .string(entry.rule.name)), ("state", .string(entry.state.rawValue)),
+            ("bytes", size.map(JSONValue.integer) ?? .null),
+            ("since", .string(formatTime(entry.claim.claimedAt))),
+            ("age_ms", .integer((now - entry.claim.claimedAt) / 1_000_000)),
+            ("deadline", entry.deadline.map { .string(formatTime($0)) } ?? .null),
+          ]).text)
+      } else {
+        table.append([
+          entry.claim.id, entry.state.rawValue, roughDuration(now - entry.claim.claimedAt),
+          entry.deadline.map { $0 > now ? roughDuration($0 - now) : "over" } ?? "-",
+          size.map(formatBytes) ?? "-", displayText(path),
+        ])
+      }
+    }
+    guard !rules.json else { return }
+    guard !table.isEmpty else { return printLine("nothing is in quarantine") }
+    printTable(["ID", "STATE", "AGE", "LEFT", "SIZE", "PATH"], table)
+  }
+
+  // MARK: - Where to look
+
+  /// A claim outlives the rule that was switched off since.
+  private func entries(_ setup: Setup, _ logger: Logger) throws -> [QuarantineEntry] {
+    var configuration = setup.configuration
+    configuration.enabled = true
+    configuration.rules = configuration.rules.filter(\.kind.hasQuarantine).map {
+      var rule = $0
+      rule.enabled = true
+      return rule
+    }
+    let whole = Setup(
+      configuration: configuration, fromFile: setup.fromFile, roots: setup.roots)
+    return try openPasses(whole, logger: logger, exclusive: false).flatMap { pass in
+      do throws(SystemError) {
+        return try quarantine(of: pass.rule, in: pass.root)
+      } catch {
+        throw fail(RootFailure.system(error), fromFile: setup.fromFile)
+      }
+    }
+  }
+
+  private func setup(for request: RestoreRequest) throws -> Setup {
+    let roots = Array(words.dropFirst())
+    guard roots.isEmpty, case .path(let path) = request,
+      let slash = path.lastIndex(of: UInt8(ascii: "/"))
+    else { return try rules.configuration(roots: roots) }
+    let parent = String(decoding: path[..<slash], as: UTF8.self)
+    let setup = try rules.configuration(containing: parent.isEmpty ? "/" : parent)
+    guard setup.configuration.rules.contains(where: \.kind.hasQuarantine) else {
+      throw fail(
+        .usage,
+        "\(displayText(path)) lies in no root of a rule with a quarantine (kind generations)")
+    }
+    return setup
+  }
+
+  /// Absolute, links of the directories above it resolved.
+  private func resolved(_ argument: [UInt8]) -> [UInt8]? {
+    var bytes = argument
+    while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
+    let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
+    guard let name = EntryName(slash.map { bytes[($0 + 1)...] } ?? bytes[...]) else { return nil }
+    let parent = slash.map { $0 == 0 ? "/" : String(decoding: bytes[..<$0], as: UTF8.self) } ?? "."
+    let above = resolveRoot(absolute(parent))
+    return Array((above == "/" ? "" : above).utf8) + [UInt8(ascii: "/")] + name.bytes
+  }
+}
+
+extension RestoreFailure {
+  fileprivate var exitStatus: ExitStatus {
+    switch self {
+    case .gone, .notADirectory: .badData
+    case .foreignOwner: .noPermission
+    case .system(let error) where error.code == EACCES || error.code == EPERM: .noPermission
+    case .nameTaken, .removing, .locked, .system: .someFailed
+    }
+  }
+}
