@@ -7,6 +7,7 @@ let package = Package(
     .executable(name: "reapd", targets: ["reapd"]),
     .library(name: "OwnedDirectories", targets: ["OwnedDirectories"]),
     .library(name: "Watching", targets: ["Watching"]),
+    .library(name: "CrashDrill", targets: ["CrashDrill"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -31,6 +32,7 @@ let package = Package(
         "ReapRules", "OwnedDirectories", "Watching",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(name: "CrashDrill", dependencies: ["OwnedDirectories", "ReapRules"]),
     .target(
       name: "Compaction", dependencies: ["ReapRules", "OwnedDirectories", "CZlib", "CZstd"]),
     .executableTarget(
@@ -38,10 +40,13 @@ let package = Package(
       dependencies: [
         "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction",
         "Watching",
+        "CrashDrill",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
-    .executableTarget(name: "DoomedWriter", path: "Tests/DoomedWriter"),
+    .executableTarget(
+      name: "DoomedWriter", dependencies: ["CrashDrill", "OwnedDirectories", "ReapRules"],
+      path: "Tests/DoomedWriter"),
     .executableTarget(
       name: "DoomedCompactor", dependencies: ["OwnedDirectories"], path: "Tests/DoomedCompactor"),
     .executableTarget(
@@ -53,7 +58,12 @@ let package = Package(
     .testTarget(
       name: "WatchingTests", dependencies: ["Watching", "OwnedDirectories", "ReapRules"]),
     .testTarget(
-      name: "ReapLiveTests", dependencies: ["DoomedWriter", "DoomedCompactor", "LogFollower"]),
+      name: "ReapLiveTests",
+      dependencies: [
+        "DoomedWriter", "DoomedCompactor", "LogFollower", "CrashDrill", "OwnedDirectories",
+        "ReapRules",
+        "ReapEngine",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

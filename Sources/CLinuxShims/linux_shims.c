@@ -85,3 +85,7 @@ void shim_name_thread(const char *name) { pthread_setname_np(pthread_self(), nam
 
 int shim_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 const void *shim_memrchr(const void *bytes, int byte, size_t size) { return memrchr(bytes, byte, size); }
+
+int shim_spawn_closefrom(posix_spawn_file_actions_t *actions, int lowest) {
+  return posix_spawn_file_actions_addclosefrom_np(actions, lowest);
+}

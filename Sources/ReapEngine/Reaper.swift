@@ -78,6 +78,15 @@ package final class Reaper {
     let mailbox = Mailbox<Message>(limit: Self.mailboxLimit)
     self.mailbox = mailbox
     inotify = try INotifyThread { messages, arrival in
+      #if DEBUG
+        if Fault.injected == .deaf {
+          for message in messages {
+            guard case .armed = message else { continue }
+            mailbox.post(.watched([message], at: arrival))
+          }
+          return
+        }
+      #endif
       // What answers a command is never dropped; what tells of the world may be, and is counted.
       let isNews = !messages.contains { if case .armed = $0 { true } else { false } }
       mailbox.post(
@@ -95,6 +104,10 @@ package final class Reaper {
   }
 
   func add(_ rule: Rule) throws(RootFailure) {
+    #if DEBUG
+      var rule = rule
+      if Fault.injected == .grace { rule.grace = 0 }
+    #endif
     let path = resolveRoot(rule.root)
     if let table = mounts.current(),
       let refusal = refusal(

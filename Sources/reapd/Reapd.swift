@@ -1,4 +1,5 @@
 import ArgumentParser
+import CrashDrill
 import Glibc
 import OwnedDirectories
 
@@ -16,11 +17,14 @@ struct Reapd: ParsableCommand {
     subcommands: [
       WatchCommand.self, SweepCommand.self, ListCommand.self, ExplainCommand.self,
       CheckConfigCommand.self, RestoreCommand.self, CompactCommand.self, TailCommand.self,
+      DrillCommand.self,
     ])
 
   /// Signals that reapd's own work may raise are dealt with before any thread exists.
   static func main() {
     ignoreIncidentalSignals()
+    // What a drill kills by the thousand; reading its words as a command's takes most of a start.
+    if var writer = DrillWriter(CommandLine.arguments) { writer.run() }
     main(nil)
   }
 }

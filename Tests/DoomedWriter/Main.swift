@@ -2,6 +2,7 @@
 //
 //   DoomedWriter ROOT [--name NAME] [--stop-at STEP] [--lock flock|fcntl] [--fork]
 //                [--pause-ms N] [--chunks N] [--eat-memory] [--count N] [--raise-stop-at STEP]
+//   DoomedWriter ROOT --library        (LibraryWriter.swift)
 //
 // It prints one line per step reached ("mkdir NAME", "open NAME", "locked NAME", "chunk NAME I",
 // "removing NAME", "done NAME", "would-block NAME", "failed NAME ERRNO") and at the step named by
@@ -22,6 +23,7 @@ struct DoomedWriter {
       return arguments[index + 1]
     }
     let root = arguments[0]
+    if arguments.contains("--library") { return writeThroughLibrary(root) }
     let count = value("--count").flatMap(Int.init) ?? 1
     for number in 0..<count {
       let name =

@@ -167,7 +167,7 @@ struct AttackerTests {
     // Wherever its name was swapped to, it is whole.
     let there = directories().first ?? ""
     #expect(inode("\(root)/\(there)") == live && names(in: "\(root)/\(there)").count == 4)
-    #expect(owner.process.isRunning)
+    #expect(owner.isRunning)
     #expect(portrait(canary) + portrait(canary + "/spill_1_below") == before)
 
     // It comes to rest, with no more open than before.

@@ -45,7 +45,7 @@ import Testing
     let root = scratch.directory("root")
     let creators = try startCreators(root, in: scratch)
     var sweeps = 0
-    while creators.contains(where: { $0.process.isRunning }) {
+    while creators.contains(where: { $0.isRunning }) {
       let result = run(
         reapdBinary,
         ["sweep", "--grace", Self.grace, "--audit-log", scratch.path + "/audit.jsonl", root])

@@ -30,7 +30,7 @@ struct FullDiskTests {
     fcntl.killHard()
     late.killHard()
     #expect(wait(seconds: 60) { names(in: root) == ["spill_alive"] })
-    #expect(alive.process.isRunning)
+    #expect(alive.isRunning)
     #expect(names(in: root + "/spill_alive").count == 4)
     let (status, summary) = watcher.stop()
     #expect(status == 0)
@@ -80,7 +80,7 @@ struct FullDiskTests {
     for owner in owners.dropLast() { owner.killHard() }
     #expect(wait(seconds: 60) { names(in: root) == ["spill_4"] }, "\(reapd.error)")
     #expect(wait(seconds: 60) { reaped(audit).count == 3 }, "\(reapd.error)")
-    #expect(owners[3].process.isRunning)
+    #expect(owners[3].isRunning)
     #expect(names(in: root + "/spill_4").count == 4)
     #expect(wait(seconds: 60) { hasRoom(image.path) }, "no space is free again")
   }
@@ -126,9 +126,9 @@ struct FullDiskTests {
     writer.killHard()
     let audit = image.path + "/data/audit.jsonl"
     let reapd = try watch(root, audit: audit, in: scratch)
-    let ended = wait(seconds: 60) { names(in: root).isEmpty || !reapd.process.isRunning }
+    let ended = wait(seconds: 60) { names(in: root).isEmpty || !reapd.isRunning }
     #expect(ended && names(in: root).isEmpty, "\(reapd.error)")
-    guard reapd.process.isRunning else { return }
+    guard reapd.isRunning else { return }
     #expect(wait(seconds: 60) { reaped(audit).count == 1 }, "\(reapd.error)")
   }
 }

@@ -233,7 +233,7 @@ private let steps = [
       reads += 1
       if !partition.isWhole { failures.append(partition.text("cursor.json")) }
     }
-    while flips.process.isRunning { follow() }
+    while flips.isRunning { follow() }
     #expect(
       flips.output.components(separatedBy: "done ").count == 51, "\(flips.output.suffix(300))")
     for _ in 0..<40 {

@@ -1,5 +1,6 @@
 // What the live tests stand on: real processes, scratch directories, waiting on conditions.
 
+import CrashDrill
 import Foundation
 import Glibc
 import Testing
@@ -27,12 +28,7 @@ final class Scratch {
 /// Waits until a condition holds; false when the deadline passes first.
 @discardableResult
 func wait(seconds: Double = 20, until condition: () -> Bool) -> Bool {
-  let end = Date().addingTimeInterval(seconds)
-  while !condition() {
-    if Date() > end { return condition() }
-    usleep(2000)
-  }
-  return true
+  waitUntil(within: seconds, condition)
 }
 
 /// Runs a program to its end.
@@ -68,11 +64,11 @@ func shell(_ command: String) -> (status: Int32, output: String, error: String) 
   run("/bin/bash", ["-c", command])
 }
 
-/// A program in the background whose output goes to files.
+/// A program in the background whose output goes to files; killed when nobody looks at it any more.
 final class Background {
-  let process = Process()
+  private let process: DoomedProcess
   let outputPath: String
-  let errorPath: String
+  private let errorPath: String
 
   init(
     _ program: String, _ arguments: [String], in scratch: Scratch,
@@ -81,18 +77,14 @@ final class Background {
     let base = scratch.path + "/" + UUID().uuidString
     outputPath = base + ".out"
     errorPath = base + ".err"
-    _ = FileManager.default.createFile(atPath: outputPath, contents: nil)
-    _ = FileManager.default.createFile(atPath: errorPath, contents: nil)
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle(forWritingAtPath: outputPath)
-    process.standardError = FileHandle(forWritingAtPath: errorPath)
-    try process.run()
+    process = try DoomedProcess(
+      program, arguments,
+      environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
+      output: .file(outputPath), errors: errorPath)
   }
 
-  var pid: pid_t { process.processIdentifier }
+  var pid: pid_t { process.pid }
+  var isRunning: Bool { process.isRunning }
   var output: String { text(outputPath) }
   var error: String { text(errorPath) }
   var lines: [String] { output.split(separator: "\n").map(String.init) }
@@ -101,27 +93,26 @@ final class Background {
     String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
   }
 
-  func signal(_ number: Int32) { kill(pid, number) }
+  func signal(_ number: Int32) { process.signal(number) }
 
-  /// SIGKILL, and waits until it is dead.
+  /// SIGKILL to it alone, and waits until it is dead.
   func killHard() {
-    if process.isRunning { kill(pid, SIGKILL) }
-    process.waitUntilExit()
+    process.signal(SIGKILL)
+    _ = process.end(within: 60)
   }
 
-  /// Waits for its end; nil when it does not come.
+  /// Waits for its end; nil when it does not come. What a signal ended has a negative status.
   func exitStatus(within seconds: Double = 20) -> Int32? {
-    guard wait(seconds: seconds, until: { !process.isRunning }) else { return nil }
-    return process.terminationReason == .exit
-      ? process.terminationStatus : -process.terminationStatus
+    switch process.end(within: seconds) {
+    case .exited(let status): status
+    case .killed(let signal): -signal
+    case nil: nil
+    }
   }
 
   deinit {
-    if process.isRunning {
-      kill(pid, SIGCONT)
-      kill(pid, SIGKILL)
-      process.waitUntilExit()
-    }
+    process.kill()
+    process.close()
   }
 }
 

@@ -268,7 +268,7 @@ func ownedName(_ writer: Background) -> String {
         wait { Date().timeIntervalSince(start) > 0.3 }
       }
       #expect(wait(seconds: 60) { paths.allSatisfy { !exists($0) } })
-      #expect(cleaner.process.isRunning)
+      #expect(cleaner.isRunning)
       cleaner.killHard()
       let ours = paths.filter { !watcher.audit(of: $0, action: "reaped").isEmpty }.count
       print("second cleaner: \(ours) of \(paths.count) orphans were reapd's")

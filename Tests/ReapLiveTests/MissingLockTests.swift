@@ -82,7 +82,7 @@ struct MissingLockTests {
     #expect(!wait(seconds: 1) { !exists(root + "/spill_1") })
     writer.killHard()
     #expect(wait(seconds: 60) { !exists(root + "/spill_1") })
-    #expect(watcher.background.process.isRunning)
+    #expect(watcher.background.isRunning)
   }
 
   @Test("missing_lock: keep keeps it, and says so once")

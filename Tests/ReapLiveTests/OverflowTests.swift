@@ -45,7 +45,7 @@ struct OverflowTests {
     let live = (21...25).map { "spill_\($0)" }
     #expect(wait(seconds: 90) { names(in: root) == live }, "\(names(in: root))")
     for (owner, name) in zip(owners[20...], live) {
-      #expect(owner.process.isRunning)
+      #expect(owner.isRunning)
       #expect(names(in: "\(root)/\(name)").count == 4)
     }
     let (status, summary) = watcher.stop()

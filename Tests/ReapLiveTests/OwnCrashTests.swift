@@ -50,7 +50,7 @@ import Testing
         in: scratch, environment: noBackstop)
       #expect(
         wait(seconds: 60) {
-          !reapd.process.isRunning || command == "watch" && names(in: root) == live.names
+          !reapd.isRunning || command == "watch" && names(in: root) == live.names
         }, "\(reapd.error)")
       // Past the last removal a watch goes on for ever, and there is nothing left to kill it at.
       let isOver = names(in: root) == live.names

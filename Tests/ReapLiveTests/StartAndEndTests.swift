@@ -110,7 +110,7 @@ import Testing
     #expect(wait(seconds: 60) { watcher.background.error.contains("mtach") })
     #expect(wait { watcher.background.error.contains("left as it was") })
     expectOtherRule(3)
-    #expect(watcher.background.process.isRunning)
+    #expect(watcher.background.isRunning)
 
     try configure("match: spill_*")
     watcher.background.signal(SIGHUP)

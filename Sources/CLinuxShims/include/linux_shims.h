@@ -1,6 +1,7 @@
 // What Swift's Glibc module cannot call: variadic functions, raw system calls, macros. No logic.
 #pragma once
 #include <stddef.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,6 +37,9 @@ int shim_eventfd(void);
 void shim_name_thread(const char *name);
 // The system's words for an errno; never NULL, valid for ever.
 const char *shim_error_text(int code);
+
+// posix_spawn_file_actions_addclosefrom_np(3), a GNU extension; 0, or an errno.
+int shim_spawn_closefrom(posix_spawn_file_actions_t *actions, int lowest);
 
 // memrchr(3): a GNU extension.
 const void *shim_memrchr(const void *bytes, int byte, size_t size);

@@ -64,7 +64,8 @@ package func liveGeneration(
     "name a partition: a directory that holds a cursor and generations")
 }
 
-let lockName = EntryName(".lock")!
+/// The name of every owner's lock file.
+let lockName = EntryName(SpillDirectory.lockName)!
 
 /// A partition that was opened, and the directory of its next generation, made and locked.
 struct Made {

@@ -143,6 +143,9 @@ struct CandidateGathering {
   }
 
   private mutating func attempt(_ file: HeldFile) -> LockAttempt {
+    #if DEBUG
+      if Fault.injected == .lock { return .taken }
+    #endif
     let result = tryLock(file.descriptor, lockType)
     isLocked = result == .taken
     return result
@@ -183,6 +186,9 @@ struct CandidateGathering {
     }
     if lock != .missing {
       if contents != nil { inside = try walk(directory, probing: false) }
+      #if DEBUG
+        if Fault.injected == .lock { return inside }
+      #endif
       if let held, held.isLock {
         switch probeOpen(held.descriptor) {
         case .notOpen: break

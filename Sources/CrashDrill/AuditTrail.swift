@@ -1,0 +1,135 @@
+// Reading reapd's audit log: what a test asserts on.
+
+import OwnedDirectories
+import ReapRules
+
+/// One line of the audit log (schema 1).
+public struct AuditLine: Sendable {
+  /// `reaped`, `refused`, `failed`, `restored` and so on.
+  public let action: String
+  /// The directory's own path, as bytes: names need not be UTF-8.
+  public let pathBytes: [UInt8]
+  /// The name of the rule.
+  public let rule: String
+  /// Why: `lock-released`, `lock-missing` and so on.
+  public let reason: String
+  /// What led to it: `close-event`, `grace-over`, `backstop` and so on.
+  public let trigger: String
+  /// When it was written: wall clock, nanoseconds since 1970, to the microsecond.
+  public let time: Int64
+  /// From the event's arrival to the name being gone, microseconds; nil where no event led to it.
+  public let latencyMicroseconds: Int64?
+  /// The whole line.
+  public let text: String
+
+  /// The path, with bytes that are not UTF-8 mended.
+  public var path: String { String(decoding: pathBytes, as: UTF8.self) }
+
+  /// Nil for what is no audit line.
+  public init?(_ line: some Collection<UInt8>) {
+    guard let json = try? JSONValue(parsing: line), json["v"]?.integer == 1,
+      let action = json["action"]?.string,
+      let time = json["time"]?.string.flatMap(parseTime)
+    else { return nil }
+    if let path = json["path"]?.string {
+      pathBytes = Array(path.utf8)
+    } else if let path = json["path_b64"]?.string, let bytes = decodeBase64(path) {
+      pathBytes = bytes
+    } else {
+      return nil
+    }
+    self.action = action
+    self.time = time
+    rule = json["rule"]?.string ?? ""
+    reason = json["reason"]?.string ?? ""
+    trigger = json["trigger"]?.string ?? ""
+    latencyMicroseconds = json["latency_us"]?.integer
+    text = String(decoding: line, as: UTF8.self)
+  }
+}
+
+/// The audit log of a reapd at work, read as it grows. A last line that is not whole yet waits.
+public final class AuditTrail {
+  /// The log's path.
+  public let path: String
+  private var position: Int64 = 0
+  private var unread: [UInt8] = []
+  private var seen: [AuditLine] = []
+
+  /// - Parameter path: need not exist yet.
+  public init(_ path: String) { self.path = path }
+
+  /// Every line so far.
+  public var lines: [AuditLine] {
+    _ = readNew()
+    return seen
+  }
+
+  /// The lines about one directory.
+  public func lines(of path: String, action: String? = nil) -> [AuditLine] {
+    lines.filter { $0.pathBytes == Array(path.utf8) && (action == nil || $0.action == action) }
+  }
+
+  /// Waits for the first line about a directory with that action; nil when time is up.
+  public func wait(
+    for path: String, action: String = "reaped", within seconds: Double = 20
+  ) -> AuditLine? {
+    waitUntil(within: seconds) { !lines(of: path, action: action).isEmpty }
+    return lines(of: path, action: action).first
+  }
+
+  /// The lines that have come since the last time.
+  public func readNew() -> [AuditLine] {
+    guard let file = try? openForReading(path) else { return [] }
+    defer { file.close() }
+    let bytes = readOn(file, from: position)
+    position += Int64(bytes.count)
+    unread += bytes
+    guard let last = unread.lastIndex(of: 10) else { return [] }
+    let new = unread[..<last].split(separator: 10).compactMap { AuditLine($0) }
+    unread.removeSubrange(...last)
+    seen += new
+    return new
+  }
+}
+
+/// Reads what `formatTime` writes: `2026-11-20T23:11:04.123456Z`. Days from the civil date by the
+/// algorithm of Howard Hinnant ("chrono-Compatible Low-Level Date Algorithms").
+func parseTime(_ text: String) -> Int64? {
+  let bytes = Array(text.utf8)
+  guard bytes.count == 27, bytes[26] == UInt8(ascii: "Z") else { return nil }
+  func number(_ range: Range<Int>) -> Int64? {
+    Int64(String(decoding: bytes[range], as: UTF8.self))
+  }
+  guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
+    let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
+    let micros = number(20..<26)
+  else { return nil }
+  let shifted = month <= 2 ? year - 1 : year
+  let era = shifted / 400
+  let yearOfEra = shifted - era * 400
+  let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+  let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+  let days = era * 146_097 + dayOfEra - 719_468
+  return (((days * 24 + hour) * 60 + minute) * 60 + second) * nanosecondsPerSecond + micros * 1000
+}
+
+/// RFC 4648 with padding; nil for anything else.
+func decodeBase64(_ text: String) -> [UInt8]? {
+  let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+  let digits = text.utf8.prefix { $0 != UInt8(ascii: "=") }
+  guard text.utf8.count % 4 == 0, text.utf8.count - digits.count <= 2 else { return nil }
+  var bytes: [UInt8] = []
+  var word: UInt32 = 0
+  var bits = 0
+  for digit in digits {
+    guard let value = alphabet.firstIndex(of: digit) else { return nil }
+    word = word << 6 | UInt32(value)
+    bits += 6
+    if bits >= 8 {
+      bits -= 8
+      bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(bits)))
+    }
+  }
+  return bytes
+}

@@ -1,0 +1,169 @@
+// A directory that a program owns for as long as it lives, and that is an orphan the moment it dies.
+
+import Glibc
+package import ReapRules
+
+/// A spill directory that this process owns: `spill_<unix seconds>_<random>`, with a lock file.
+///
+/// Ownership is a BSD lock on the file `.lock` in it, and one on the directory itself, which keeps
+/// systemd-tmpfiles away. The kernel drops both when the last process that has them is gone,
+/// however it ended; then `reapd` removes the directory. Until then nobody does.
+///
+/// The directory is made and locked under a hidden name and then renamed into place: it is never
+/// to be seen without its lock.
+///
+/// There is no `deinit` that releases anything, since Swift may run that right after the last use:
+/// a value that is dropped without `release()` or `remove()` stays owned until the process ends.
+public struct SpillDirectory: ~Copyable, Sendable {
+  /// Who besides this process may keep the directory owned.
+  public enum Sharing: Sendable {
+    /// Programs that this process starts do not inherit the locks (close-on-exec). A child that
+    /// was forked and has executed nothing yet does have them.
+    case none
+    /// Every program that this process starts from now on inherits the locks: the directory stays
+    /// owned until the last of them has ended too.
+    case children
+  }
+
+  /// The name of the lock file.
+  public static let lockName = ".lock"
+
+  /// Where it is: the root as it was given, and the name.
+  public let path: String
+  /// The name in the root.
+  public let name: String
+  /// The descriptor that holds the lock on `.lock`, for whoever hands it to one chosen child
+  /// (dup2 in posix_spawn's file actions, or as `ExtraFiles` and the like). Closing it ends the
+  /// ownership.
+  public var lockDescriptor: Int32 { parts.lock.number }
+
+  private let parts: SpillCreation.Parts
+  private let root: Descriptor
+  private let rootPath: String
+
+  /// Makes a directory and owns it.
+  ///
+  /// The first one of a process in a root also removes the hidden names that killed creators have
+  /// left there (``removeLeftovers(in:prefix:)``).
+  ///
+  /// - Parameters:
+  ///   - root: the directory for it, made with its parents where missing. What `reapd` watches.
+  ///   - prefix: how its name begins; the rule's `match` must fit it.
+  ///   - sharing: whether programs that this process starts keep it owned as well.
+  /// - Throws: ``SpillDirectoryError``; then nothing was left behind.
+  public init(
+    in root: String, prefix: String = "spill_", sharing: Sharing = .none
+  ) throws(SpillDirectoryError) {
+    try self.init(in: root, prefix: prefix, sharing: sharing, at: { _, _ in })
+  }
+
+  /// - Parameter at: called at each step with the name that the directory will have.
+  package init(
+    in root: String, prefix: String = "spill_", sharing: Sharing = .none,
+    at: (SpillStep, EntryName) -> Void
+  ) throws(SpillDirectoryError) {
+    guard let beginning = EntryName(prefix) else {
+      throw SpillDirectoryError(
+        .misuse, prefix, "no name can begin like this", "leave out '/' and NUL")
+    }
+    let place: Descriptor
+    do throws(SystemError) {
+      try makeDirectories(root)
+      place = try openPlace(root)
+    } catch {
+      throw SpillDirectoryError(error, in: root)
+    }
+    removeLeftoversOnce(in: place, prefix: beginning)
+    do throws(SpillDirectoryError) {
+      let creation = SpillCreation(root: place, rootPath: root, prefix: beginning)
+      parts = try creation.make(at)
+    } catch {
+      place.close()
+      throw error
+    }
+    self.root = place
+    rootPath = root
+    name = String(decoding: parts.name.bytes, as: UTF8.self)
+    path = root + (root.hasSuffix("/") ? "" : "/") + name
+    if sharing == .children {
+      keepAcrossExec(parts.directory)
+      keepAcrossExec(parts.lock)
+    }
+  }
+
+  /// Whether the lock file at the directory's path still is the one that this process locked.
+  public var isIntact: Bool { parts.isInPlace(at: root) }
+
+  /// Gives the directory up with all that is in it: from now on it is an orphan, and `reapd`
+  /// removes it.
+  public consuming func release() {
+    root.close()
+    parts.close()
+  }
+
+  /// Removes the directory while it is still locked, then gives it up.
+  ///
+  /// - Throws: ``SpillDirectoryError`` for the first thing that could not be removed. The
+  ///   directory is given up all the same, so that `reapd` can finish.
+  public consuming func remove() throws(SpillDirectoryError) {
+    defer {
+      root.close()
+      parts.close()
+    }
+    do throws(SystemError) {
+      try removeContents(of: parts.directory, sparing: OwnedDirectories.lockName)
+    } catch {
+      throw SpillDirectoryError(error, in: path)
+    }
+    do throws(SystemError) {
+      // It goes as it came: under its name nobody ever sees it without its lock.
+      let hidden = hiddenName(parts.name)
+      try rename(parts.name, to: hidden, at: root)
+      try unlink(OwnedDirectories.lockName, at: parts.directory, isDirectory: false)
+      try unlink(hidden, at: root, isDirectory: true)
+    } catch {
+      throw SpillDirectoryError(error, in: rootPath)
+    }
+  }
+
+  /// Removes what creators that were killed have left under hidden names: `.spill_…`, whose locks
+  /// are free. `reapd` does not, for they fit no rule; the first creation of each process does.
+  ///
+  /// - Returns: how many went.
+  /// - Throws: ``SpillDirectoryError`` where the root cannot be read.
+  @discardableResult
+  public static func removeLeftovers(
+    in root: String, prefix: String = "spill_"
+  ) throws(SpillDirectoryError) -> Int {
+    guard let beginning = EntryName(prefix) else { return 0 }
+    do throws(SystemError) {
+      let place = try openPlace(root)
+      defer { place.close() }
+      return try OwnedDirectories.removeLeftovers(in: place, prefix: beginning)
+    } catch {
+      throw SpillDirectoryError(error, in: root)
+    }
+  }
+}
+
+/// Owns a spill directory while a closure runs, and removes it when that ends, by an error too.
+///
+/// - Parameters: as for ``SpillDirectory/init(in:prefix:sharing:)``.
+/// - Throws: what the closure throws; ``SpillDirectoryError`` where the directory cannot be made,
+///   or not be removed.
+public func withSpillDirectory<Result>(
+  in root: String, prefix: String = "spill_", sharing: SpillDirectory.Sharing = .none,
+  _ body: (borrowing SpillDirectory) throws -> Result
+) throws -> Result {
+  let directory = try SpillDirectory(in: root, prefix: prefix, sharing: sharing)
+  let result: Result
+  do {
+    result = try body(directory)
+  } catch {
+    // The closure's own error is what matters; what could not be removed is an orphan now.
+    try? directory.remove()
+    throw error
+  }
+  try directory.remove()
+  return result
+}

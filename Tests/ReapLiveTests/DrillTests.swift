@@ -1,0 +1,159 @@
+// `reapd drill`: it passes where reapd works, and fails where reapd was broken on purpose.
+
+import Foundation
+import Glibc
+import Testing
+
+@Suite(.serialized) struct DrillTests {
+  /// `reapd drill --json`, on a place of its own, and what it found.
+  private func drill(
+    _ arguments: [String], at place: String, environment: [String: String] = [:]
+  ) -> (status: Int32, findings: [String: Any], error: String) {
+    let ours = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let result = run(
+      reapdBinary, ["drill", "--json", "--root", place] + arguments, environment: ours)
+    let parsed = try? JSONSerialization.jsonObject(with: Data(result.output.utf8))
+    return (result.status, parsed as? [String: Any] ?? [:], result.error)
+  }
+
+  private func expectPassed(
+    _ result: (status: Int32, findings: [String: Any], error: String), kills: Int,
+    _ location: SourceLocation = #_sourceLocation
+  ) {
+    let found = result.findings
+    #expect(result.status == 0, "\(found) \(result.error)", sourceLocation: location)
+    #expect(found["passed"] as? Bool == true, sourceLocation: location)
+    #expect(found["kills"] as? Int ?? 0 >= kills, "\(found)", sourceLocation: location)
+    for key in ["live_lost", "left_over", "backstop_needed"] {
+      #expect(found[key] as? Int == 0, "\(key): \(found)", sourceLocation: location)
+    }
+  }
+
+  @Test(arguments: ["ext4", "xfs", "btrfs", "tmpfs"])
+  func `2,000 kills lose nothing and leave nothing`(type: String) throws {
+    guard isRoot else { return skip("mounts need root") }
+    let scratch = Scratch()
+    guard let image = MountedImage(type, megabytes: 400, in: scratch) else {
+      return skip("\(type) cannot be mounted here")
+    }
+    let result = drill(
+      ["--kills", "2000", "--writers", "48", "--duration", "5m"], at: image.path)
+    expectPassed(result, kills: 2000)
+    let found = result.findings
+    #expect(found["reaped"] as? Int ?? 0 > 1000, "\(found)")
+    print("drill on \(type): \(found)")
+    #expect(names(in: image.path).filter { $0.hasPrefix("reapd-drill") }.isEmpty)
+  }
+
+  @Test func `reapd itself is killed and started again`() throws {
+    let scratch = Scratch()
+    let result = drill(["--kills", "100", "--writers", "12", "--kill-reapd"], at: scratch.path)
+    expectPassed(result, kills: 100)
+    #expect(result.findings["reapd_kills"] as? Int ?? 0 > 0, "\(result.findings)")
+  }
+
+  @Test func `the kernel kills for want of memory`() throws {
+    guard isRoot else { return skip("cgroups need root") }
+    let scratch = Scratch()
+    let result = drill(["--kills", "30", "--kill", "oom"], at: scratch.path)
+    expectPassed(result, kills: 30)
+    if result.error.contains("no memory cgroup can be made here") {
+      #expect(result.findings["kill"] as? String == "sigkill")
+      return skip("no memory cgroup can be made here")
+    }
+    #expect(result.findings["kill"] as? String == "oom")
+  }
+
+  private static let ownWriter = #"""
+    n=$RANDOM$RANDOM$RANDOM
+    while :; do
+      d=$REAPD_DRILL_ROOT/spill_${EPOCHSECONDS}_$((n += 1))
+      mkdir "$d" && exec 9>"$d/.lock" && flock --nonblock 9 || exit 1
+      echo data >"$d/chunk"
+      sleep 0.6
+      rm -r "$d"
+    done
+    """#
+
+  @Test func `a user's own writer is drilled`() throws {
+    let scratch = Scratch()
+    let command = ["--", "/bin/bash", "-c", Self.ownWriter]
+    let result = drill(["--kills", "40", "--writers", "6"] + command, at: scratch.path)
+    expectPassed(result, kills: 40)
+    #expect(result.findings["reaped"] as? Int ?? 0 > 20, "\(result.findings)")
+    let latency = result.findings["latency_us"] as? [String: Any]
+    #expect(latency?["p99"] is Int, "\(result.findings)")
+    // No name that reapd is to look at: it is judged as well.
+    let careless = ["--", "/bin/bash", "-c", #"mkdir "$REAPD_DRILL_ROOT/other_$$"; sleep 9"#]
+    let left = drill(
+      ["--kills", "4", "--writers", "2", "--duration", "6s"] + careless, at: scratch.path)
+    #expect(left.status == 1 && left.findings["left_over"] as? Int ?? 0 > 0, "\(left)")
+    let ending = drill(["--", "/bin/false"], at: scratch.path)
+    #expect(ending.status == 1)
+    #expect((ending.findings["problem"] as? String ?? "").contains("end before"), "\(ending)")
+    let absent = drill(["--", "/no/such/program"], at: scratch.path)
+    #expect(absent.status == 1)
+    #expect((absent.findings["problem"] as? String ?? "").contains("cannot be started"))
+  }
+
+  /// The debug build, which can be broken on purpose.
+  @Test(arguments: [
+    ("grace", "live_lost", []), ("lock", "live_lost", []), ("deaf", "left_over", []),
+    (
+      "lock", "live_lost",
+      ["--", "/bin/bash", "-c", ownWriter.replacingOccurrences(of: "0.6", with: "9")]
+    ),
+  ])
+  func `a reapd that breaks a promise fails the drill`(
+    fault: String, key: String, command: [String]
+  ) throws {
+    let scratch = Scratch()
+    let result = drill(
+      ["--kills", "40", "--duration", "10s"] + command, at: scratch.path,
+      environment: ["REAPD_DRILL_WATCHER": buildDirectory + "/reapd", "REAPD_FAULT": fault])
+    #expect(result.status == 1, "\(result)")
+    #expect(result.findings["passed"] as? Bool == false)
+    #expect(result.findings["kills"] as? Int ?? 0 >= 40, "\(result.findings)")
+    #expect(result.findings[key] as? Int ?? 0 > 0, "\(result.findings)")
+    let kept = result.findings["kept_at"] as? String ?? ""
+    #expect(exists(kept + "/audit.jsonl"))
+    // The same without the fault: it was not the debug build that failed.
+    let sound = drill(
+      ["--kills", "20"] + command, at: scratch.path,
+      environment: ["REAPD_DRILL_WATCHER": buildDirectory + "/reapd"])
+    expectPassed(sound, kills: 20)
+  }
+
+  @Test func `the released binary cannot be broken`() throws {
+    let scratch = Scratch()
+    for fault in ["grace", "lock", "deaf"] {
+      expectPassed(
+        drill(["--kills", "10"], at: scratch.path, environment: ["REAPD_FAULT": fault]), kills: 10)
+    }
+  }
+
+  @Test func `a table for people, usage errors, and an early end`() throws {
+    let scratch = Scratch()
+    let table = run(
+      reapdBinary, ["drill", "--kills", "10", "--seed", "7", "--root", scratch.path])
+    #expect(table.status == 0, "\(table)")
+    for word in ["kills", "orphans reaped", "(must be 0)", "seed", "7", "passed in"] {
+      #expect(table.output.contains(word), "\(table.output)")
+    }
+    #expect(table.output.split(separator: "\n").allSatisfy { $0.utf8.count <= 80 })
+    for wrong in [
+      ["--writers", "0"], ["--kills", "0"], ["--grace", "soon"], ["--duration", "1"],
+      ["--kill", "softly"], ["--kill", "oom", "--", "true"],
+    ] {
+      #expect(run(reapdBinary, ["drill"] + wrong).status == 64, "\(wrong)")
+    }
+    let place = scratch.directory("early")
+    let early = try Background(
+      reapdBinary, ["drill", "--json", "--kills", "100000", "--root", place], in: scratch)
+    #expect(wait { !names(in: place).isEmpty })
+    early.signal(SIGTERM)
+    #expect(early.exitStatus(within: 30) == 1)
+    #expect(early.output.contains("interrupted"), "\(early.output)\(early.error)")
+    #expect(names(in: place).isEmpty)
+  }
+}
