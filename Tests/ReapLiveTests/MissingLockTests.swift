@@ -13,13 +13,13 @@ struct MissingLockTests {
     let root = scratch.directory("root")
     let directory = scratch.directory("root/spill_busy")
     let last = scratch.path + "/last"
-    // The instant is noted before each change, so it is never later than the last one.
+    // The instant before each change is noted once that is made: never later than the last one.
     let writer = try Background(
       "/bin/bash",
       [
         "-c",
-        "i=0; while :; do date +%s.%N > \(last).new; mv \(last).new \(last); "
-          + "echo x >> \(directory)/f$((i++ % 5)); sleep 0.1; done",
+        "i=0; while :; do date +%s.%N > \(last).new; echo x >> \(directory)/f$((i++ % 5)); "
+          + "mv \(last).new \(last); sleep 0.1; done",
       ], in: scratch)
     #expect(wait { exists(directory + "/f4") })
     let watcher = try Watcher(

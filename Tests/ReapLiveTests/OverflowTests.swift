@@ -73,6 +73,13 @@ struct OverflowTests {
     watcher.background.signal(SIGCONT)
     #expect(
       wait(seconds: 60) { watcher.background.error.contains("everything is looked at again") })
+    // The scan that follows is over once no thread of it has anything to do.
+    #expect(
+      wait(seconds: 60) {
+        let before = wakeUps(of: watcher.background.pid)
+        usleep(200_000)
+        return wakeUps(of: watcher.background.pid) == before
+      })
     for owner in owners { owner.killHard() }
     #expect(wait(seconds: 60) { names(in: root).isEmpty })
     #expect(wait { watcher.audit.count == 3 })
@@ -104,4 +111,13 @@ private func openLocks(of pid: pid_t) -> Int {
 private func state(of pid: pid_t) -> String? {
   let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
   return stat?.components(separatedBy: ") ").last.map { String($0.prefix(1)) }
+}
+
+/// Voluntary context switches of all threads so far.
+private func wakeUps(of pid: pid_t) -> Int {
+  names(in: "/proc/\(pid)/task").reduce(0) { sum, thread in
+    let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/status", encoding: .utf8)
+    let line = text?.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches") }
+    return sum + (line.flatMap { Int($0.filter(\.isNumber)) } ?? 0)
+  }
 }
