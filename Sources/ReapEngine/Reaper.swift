@@ -52,6 +52,8 @@ package final class Reaper {
   let reporter: Reporter
   var logger: Logger { reporter.logger }
   let mailbox: Mailbox<Message>
+  private let hub: WatchHub
+  /// Shared with the hub's other users, if there are any.
   let inotify: INotifyThread
   let pool: WorkerPool
   let mounts = MountView()
@@ -70,14 +72,16 @@ package final class Reaper {
   private var nextBackstop: Nanoseconds?
   var isStopping = false
 
-  /// Starts the inotify thread; call it before many descriptors are open.
+  /// Starts the inotify thread, if nobody has; call it before many descriptors are open.
   init(options: Options, reporter: Reporter, descriptorLimit: Int) throws {
     self.options = options
     self.reporter = reporter
     heldLimit = max(0, descriptorLimit - Self.reservedDescriptors)
     let mailbox = Mailbox<Message>(limit: Self.mailboxLimit)
     self.mailbox = mailbox
-    inotify = try INotifyThread { messages, arrival in
+    hub = try WatchHub.shared()
+    inotify = hub.thread
+    hub.setTenant { messages, arrival in
       #if DEBUG
         if Fault.injected == .deaf {
           for message in messages {
@@ -153,7 +157,7 @@ package final class Reaper {
       inotify.flush()
     }
     mailbox.lend(to: nil)
-    inotify.stop()
+    hub.setTenant(nil)
     pool.drain()
     endQuarantines()
     for case .removed(let index, let claimed, let result, let occasion) in mailbox.take(until: 0)

@@ -73,7 +73,8 @@ final class WatchedRoot {
 
   // MARK: - Tokens: which root and candidate an event belongs to, in 64 bits
 
-  static let maximumRoots = 1 << 12
+  /// One less than the bits allow: tokens from there on are those of the thread's other users.
+  static let maximumRoots = 1 << 12 - 1
 
   func token(_ id: CandidateID) -> UInt64 {
     UInt64(index) << 52 | UInt64(id.slot & CandidateID.slotMask) << 28 | UInt64(id.generation)

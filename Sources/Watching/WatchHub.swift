@@ -5,19 +5,32 @@ import Synchronization
 /// Hands each message to the channel whose watch it belongs to; what concerns the whole instance
 /// (a full queue, a new instance, mounts) goes to all of them.
 package final class WatchHub: Sendable {
-  /// Tokens below belong to the one user that names its own (the reaper: 12 bits of root).
-  private static let channelMark: UInt64 = 0xFFF << 52
+  /// Tokens below belong to the tenant (the reaper: 12 bits of root).
+  package static let tenantTokens: UInt64 = 0xFFF << 52
 
   private final class Table: Sendable {
-    let sinks = Mutex<[UInt32: INotifyThread.Sink]>([:])
+    struct Users {
+      var channels: [UInt32: INotifyThread.Sink] = [:]
+      var tenant: INotifyThread.Sink?
+    }
+
+    let users = Mutex(Users())
     let thread = Mutex<INotifyThread?>(nil)
 
     func deliver(_ messages: [WatchMessage], _ arrival: Int64) {
+      let users = self.users.withLock { $0 }
+      if users.channels.isEmpty, let tenant = users.tenant { return tenant(messages, arrival) }
       var parts: [UInt32: [WatchMessage]] = [:]
-      let sinks = self.sinks.withLock { $0 }
+      var others: [WatchMessage] = []
+      let sinks = users.channels
       for message in messages {
         guard let token = message.token else {
           for channel in sinks.keys { parts[channel, default: []].append(message) }
+          others.append(message)
+          continue
+        }
+        guard token >= WatchHub.tenantTokens else {
+          others.append(message)
           continue
         }
         let channel = UInt32(truncatingIfNeeded: token >> 32 & 0xFFFFF)
@@ -28,6 +41,7 @@ package final class WatchHub: Sendable {
         }
       }
       for (channel, part) in parts { sinks[channel]?(part, arrival) }
+      if !others.isEmpty { users.tenant?(others, arrival) }
     }
   }
 
@@ -35,7 +49,7 @@ package final class WatchHub: Sendable {
 
   private let table = Table()
   private let serial = Mutex<UInt32>(0)
-  fileprivate let thread: INotifyThread
+  package let thread: INotifyThread
 
   private init() throws(INotifyThread.StartFailure) {
     let table = table
@@ -61,14 +75,19 @@ package final class WatchHub: Sendable {
       serial = (serial + 1) & 0xFFFFF
       return serial
     }
-    table.sinks.withLock { $0[id] = sink }
+    table.users.withLock { $0.channels[id] = sink }
     return WatchChannel(hub: self, id: id)
   }
 
-  fileprivate func close(_ id: UInt32) { table.sinks.withLock { $0[id] = nil } }
+  /// For the one user that uses the thread itself, with tokens of its own below `tenantTokens`.
+  ///
+  /// - Parameter sink: as of a channel; nil ends the use.
+  package func setTenant(_ sink: INotifyThread.Sink?) { table.users.withLock { $0.tenant = sink } }
+
+  fileprivate func close(_ id: UInt32) { table.users.withLock { $0.channels[id] = nil } }
 
   fileprivate static func token(_ channel: UInt32, _ token: UInt32) -> UInt64 {
-    channelMark | UInt64(channel) << 32 | UInt64(token)
+    tenantTokens | UInt64(channel) << 32 | UInt64(token)
   }
 }
 

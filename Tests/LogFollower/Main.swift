@@ -1,4 +1,5 @@
-// A user of the library: follows logs and directories through its public interface only.
+// A user of the library: follows logs and directories through its public interface; and one that
+// stands where the reaper stands, beside it on the same thread.
 
 import Glibc
 import Watching
@@ -40,6 +41,18 @@ struct LogFollower {
           say("last after \(count - 1)")
           return
         }
+      }
+    case "tenant":  // DIRECTORY LOG: names that come in the one, lines of the other, until killed
+      let hub = try WatchHub.shared()
+      hub.setTenant { messages, _ in
+        for case .entry(token: 5, let name, _, .created) in messages {
+          say("name", String(decoding: name, as: UTF8.self))
+        }
+        for case .armed(token: 5, .success) in messages { say("armed") }
+      }
+      hub.thread.watch(path: paths[0] + "/", token: 5, .directory)
+      for try await line in LogTail(path: paths[1], from: .start) {
+        say("line", String(decoding: line.bytes, as: UTF8.self))
       }
     default: exit(64)
     }

@@ -40,6 +40,25 @@ struct LibraryTailTests {
     }
   }
 
+  @Test(
+    "a tail and whoever stands where the reaper does share the thread, each with its own events")
+  func tenant() throws {
+    let scratch = Scratch()
+    let (directory, log) = (scratch.directory("root"), scratch.path + "/app.log")
+    append("0\n", to: log)
+    let follower = try Background(program, ["tenant", directory, log], in: scratch)
+    #expect(wait { Set(follower.lines) == ["armed", "line 0"] }, "\(follower.error)")
+    var expected: Set = ["armed", "line 0"]
+    for number in 1...5 {
+      append("\(number)\n", to: log)
+      mkdir(directory + "/d\(number)", 0o755)
+      expected.formUnion(["line \(number)", "name d\(number)"])
+      #expect(wait { Set(follower.lines) == expected }, "\(follower.lines)")
+    }
+    #expect(openFiles(of: follower.pid).count { $0 == "anon_inode:inotify" } == 1)
+    #expect(follower.lines.count == expected.count)
+  }
+
   @Test("events that a slow consumer loses arrive as a rescan in their place")
   func losses() throws {
     let scratch = Scratch()
