@@ -27,8 +27,10 @@ package final class INotifyThread: @unchecked Sendable {
     case stop
   }
 
-  /// A leaked record is about 240 bytes (measured): this bounds the leak to 24 MB.
-  private static let toleratedLeaks = 100_000
+  /// A leaked record is about 240 bytes (measured): 2.4 MB, or as much as the watches that are used.
+  package static let toleratedLeaks = 10_000
+  /// How often a new instance is tried for where none could be had, ms.
+  private static let retryInterval: Int32 = 1000
   /// Answers are handed over in portions, so that whoever asked for many works on meanwhile.
   private static let answerBatch = 64
   /// select(2) cannot take a descriptor at or above FD_SETSIZE.
@@ -68,9 +70,11 @@ package final class INotifyThread: @unchecked Sendable {
   private var thread = pthread_t()
 
   /// Starts the thread. Call it before descriptors pile up: the instance needs a low number.
-  package init(leakLimit: Int = 100_000, sink: @escaping Sink) throws(StartFailure) {
+  package init(leakLimit: Int = INotifyThread.toleratedLeaks, sink: @escaping Sink)
+    throws(StartFailure)
+  {
     self.sink = sink
-    self.leakLimit = min(leakLimit, Self.toleratedLeaks)
+    self.leakLimit = leakLimit
     wakeUp = shim_eventfd()
     mounts = unsafe open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
     guard wakeUp >= 0 else { throw StartFailure(description: "no eventfd: \(Self.text(errno))") }
@@ -143,7 +147,9 @@ package final class INotifyThread: @unchecked Sendable {
     ]
     while true {
       polled[0].fd = inotify
-      guard unsafe poll(&polled, 3, -1) > 0 else { continue }
+      let isReady = unsafe poll(&polled, 3, inotify < 0 ? Self.retryInterval : -1) > 0
+      if inotify < 0 { begin() }
+      guard isReady else { continue }
       var messages: [WatchMessage] = []
       if polled[0].revents != 0 { drain(into: &messages) }
       if polled[2].revents != 0 { messages.append(.mountsChanged) }
@@ -152,7 +158,8 @@ package final class INotifyThread: @unchecked Sendable {
       if polled[1].revents != 0 {
         guard obey(arrival) else { return shutDown() }
       }
-      if leaks > leakLimit { rebuild() }
+      // As many as there are watches to put anew: so a leak costs no more than one of those.
+      if leaks > max(leakLimit, tokens.count) { rebuild() }
     }
   }
 
@@ -357,15 +364,22 @@ package final class INotifyThread: @unchecked Sendable {
     drainAll()
     inotifytools_cleanup()
     if reserve >= 0 { close(reserve) }
+    reserve = -1
     instance += 1
     tokens = [:]
     directories = []
     further = [:]
     leaks = 0
+    begin()
+  }
+
+  /// Where there is no instance to be had, it is tried again, and the backstop is what is left.
+  private func begin() {
     do {
       try initialise()
     } catch {
-      inotify = -1  // poll(2) passes over it; the backstop is what is left
+      inotify = -1  // poll(2) passes over it
+      return
     }
     reserve = fcntl(wakeUp, F_DUPFD_CLOEXEC, 3)
     sink([.rebuilt], Self.monotonic())

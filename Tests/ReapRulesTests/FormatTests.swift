@@ -67,12 +67,7 @@ struct FormatTests {
   func times(wall: Nanoseconds, expected: String) { #expect(formatTime(wall) == expected) }
 
   @Test("The earliest instant of all does not trap")
-  func earliestInstant() async {
-    // In a process of its own: a trap would end all other tests with it.
-    await #expect(processExitsWith: .success) {
-      precondition(formatTime(.min) == "1677-09-21T00:12:43.145224Z")
-    }
-  }
+  func earliestInstant() { #expect(formatTime(.min) == "1677-09-21T00:12:43.145224Z") }
 
   @Test("Evidence that was not gathered is left out of its JSON")
   func evidence() {

@@ -52,7 +52,7 @@ struct INotifyThreadTests {
   }
 
   private func withThread(
-    leakLimit: Int = 100_000, _ body: (INotifyThread, Reports) throws -> Void
+    leakLimit: Int = INotifyThread.toleratedLeaks, _ body: (INotifyThread, Reports) throws -> Void
   ) throws {
     let reports = Reports()
     let thread = try INotifyThread(leakLimit: leakLimit) { messages, _ in reports.add(messages) }

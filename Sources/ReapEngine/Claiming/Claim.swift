@@ -51,7 +51,9 @@ extension Examination {
       return place.isEmpty ? .rootMoved : .gone
     }
     if case .generations(let settings) = rule.kind {
-      return claim(generation: name, original, verdict, evidence, &gathering, settings)
+      return claims.inTurn {
+        claim(generation: name, original, verdict, evidence, &gathering, settings)
+      }
     }
     let directory = gathering.directory!
     var claimedName = name
