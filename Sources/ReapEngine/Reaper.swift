@@ -209,8 +209,7 @@ package final class Reaper {
         return entry(watched, in: number, name, isDirectory: isDirectory, change, arrival)
       }
       if token == watched.ownerToken {
-        watched.owner?.refresh()
-        return
+        return ownerPlaceChanged(watched, name)
       }
       if token == watched.ancestorToken, change == .removed {
         let isRoot = watched.path.utf8.reversed().starts(with: name.reversed())
@@ -234,7 +233,8 @@ package final class Reaper {
       } else if let number = WatchedRoot.place(of: token) {
         placeLost(watched, number)
       } else if token == watched.ownerToken {
-        watched.ownerWatch = nil
+        endOwnerWatch(watched)
+        watchOwner(watched)
       } else if token == watched.directoryToken {
         detach(watched)
         watchDirectory(watched)
@@ -333,6 +333,7 @@ package final class Reaper {
     let wanted = new.rules.filter(\.enabled)
     for watched in sortedRoots where !wanted.contains(watched.rule) {
       detach(watched)
+      endOwnerWatch(watched)
       if let handle = watched.directoryWatch {
         inotify.unwatch(handle, token: watched.directoryToken)
       }

@@ -203,19 +203,47 @@ extension Reaper {
 
   func watchOwner(_ watched: WatchedRoot) {
     guard let owner = watched.owner else { return }
-    let path = owner.pidfile.path
-    let parent = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[..<$0] }
-    if watched.ownerWatch == nil, let parent {
-      inotify.watch(path: parent + "/", token: watched.ownerToken, .directory)
+    if watched.ownerWatch == nil {
+      watched.ownerPlace = nearestAncestor(owner.pidfile.path)
+      // A pid file may be written in place: the mask for partitions tells of that too.
+      inotify.watch(
+        path: watched.ownerPlace + "/", token: watched.ownerToken, .partition)
     }
     owner.refresh()
   }
 
   func ownerArmed(_ watched: WatchedRoot, _ result: Result<WatchHandle, WatchFailure>) {
-    // Where the pid file's directory is absent, the backstop asks again.
-    guard case .success(let handle) = result else { return }
-    watched.ownerWatch = handle
-    watched.owner?.refresh()
+    switch result {
+    case .success(let handle):
+      if let old = watched.ownerWatch { inotify.unwatch(old, token: watched.ownerToken) }
+      watched.ownerWatch = handle
+      ownerPlaceChanged(watched)  // before the watch was there
+    case .failure(let failure):
+      if failure.code == ENOENT { watchOwner(watched) }  // it went meanwhile: the next one above
+    }
+  }
+
+  /// Something came, went or was written where the pid file is, or in the nearest directory above
+  /// that exists.
+  ///
+  /// - Parameter name: what it was; nil where anything may have changed.
+  func ownerPlaceChanged(_ watched: WatchedRoot, _ name: [UInt8]? = nil) {
+    guard let owner = watched.owner else { return }
+    let rest = owner.pidfile.path.utf8.dropFirst(watched.ownerPlace.utf8.count)
+    let awaited = rest.split(separator: UInt8(ascii: "/"), maxSplits: 1).first
+    // The directory may be a busy one: /run, or whatever is nearest to one that is absent.
+    guard name == nil || awaited?.elementsEqual(name ?? []) == true else { return }
+    guard nearestAncestor(owner.pidfile.path) == watched.ownerPlace else {
+      endOwnerWatch(watched)
+      return watchOwner(watched)
+    }
+    owner.refresh()
+  }
+
+  func endOwnerWatch(_ watched: WatchedRoot) {
+    guard let handle = watched.ownerWatch else { return }
+    inotify.unwatch(handle, token: watched.ownerToken)
+    watched.ownerWatch = nil
   }
 
   func ownerExited(_ watched: WatchedRoot) {
