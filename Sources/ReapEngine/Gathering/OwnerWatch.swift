@@ -111,7 +111,8 @@ final class OwnerWatch: Sendable {
         return .nobody(.unknown("\(pidfile.path) is no small regular file"))
       }
       written = facts.modification
-      let json = try JSONValue(parsing: try readToEnd(file, pidfile.path))
+      let json = try JSONValue(
+        parsing: try readToEnd(file, pidfile.path, limit: Self.sizeLimit))
       guard let number = json[pidfile.pidField]?.integer, let short = Int32(exactly: number),
         short > 1
       else { return .nobody(.unknown("\(pidfile.path) holds no pid in \(pidfile.pidField)")) }
