@@ -171,6 +171,8 @@ package final class Reaper {
       }
       watched.elsewhere -= 1
       settle(watched, id, examine, result)
+      // What was claimed for room asks for more when it is gone.
+      if examine.trigger == .pressure, !result.isClaim { makeRoom(watched, readMonotonic()) }
       announce(watched)
     case .removed(let index, let claimed, let result, let occasion):
       removed(index, claimed, result, occasion)

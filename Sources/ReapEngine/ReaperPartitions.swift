@@ -60,8 +60,26 @@ extension Reaper {
   ) {
     guard let place = watched.tree[number] else { return }
     let wasOne =
-      ClaimName(gone) != nil || place.candidates.contains { ClaimName($0)?.original == gone }
+      if let claim = ClaimName(gone) {
+        place.candidates.contains(claim.original)
+      } else {
+        place.candidates.contains { ClaimName($0)?.original == gone }
+      }
     if wasOne { lookAtPartition(watched, number, .rescan, arrival) }
+  }
+
+  /// What was kept for want of the live generation is looked at again: that came, or was put back.
+  func liveIsThere(_ watched: WatchedRoot, _ live: CandidatePath, _ now: Nanoseconds) {
+    guard let number = watched.tree.number(of: live.directory), let place = watched.tree[number]
+    else { return }
+    for name in place.candidates {
+      let path = CandidatePath(directory: place.path, name)
+      switch watched.schedule.reason(of: path) {
+      case .liveAbsent, .liveIncomplete, .liveUnknown:
+        feed(watched, .appeared(path, created: false, .rescan), now)
+      default: continue
+      }
+    }
   }
 
   private func appeared(
@@ -259,7 +277,7 @@ extension Reaper {
   func roomDeadline(_ watched: WatchedRoot, now: Nanoseconds) -> Nanoseconds? {
     guard case .generations(let settings) = watched.rule.kind,
       settings.minFree != nil || settings.minFreeInodes != nil,
-      !watched.claims.inQuarantine.isEmpty
+      !watched.claims.removable.isEmpty
     else {
       watched.nextRoomCheck = nil
       return nil
@@ -268,17 +286,24 @@ extension Reaper {
     return watched.nextRoomCheck
   }
 
-  /// Short of room, what may leave quarantine early is looked at, oldest first, until one goes.
+  /// Short of room, what may leave quarantine early is looked at, oldest first, until there is room.
   func checkRoom(_ watched: WatchedRoot, _ now: Nanoseconds) {
+    watched.nextRoomCheck = now + Self.roomInterval
+    watched.triedForRoom = []
+    makeRoom(watched, now)
+  }
+
+  /// Goes on with the next one, once it is known what became of the one before.
+  func makeRoom(_ watched: WatchedRoot, _ now: Nanoseconds) {
     guard case .generations(let settings) = watched.rule.kind,
       let examination = watched.examination
     else { return }
-    watched.nextRoomCheck = now + Self.roomInterval
-    for path in watched.claims.inQuarantine {
+    for path in watched.claims.removable where !watched.triedForRoom.contains(path) {
       guard examination.isShort(settings) else { return }
+      watched.triedForRoom.insert(path)
       let before = removalsInFlight + watched.elsewhere
       feed(watched, .appeared(path, created: false, .pressure), now)
-      // It goes, or a worker is finding out: the rest after it, if there is still need.
+      // It goes, or a worker is finding out: its answer asks for the next.
       guard removalsInFlight + watched.elsewhere == before else { return }
     }
   }

@@ -45,6 +45,8 @@ final class WatchedRoot {
   var ownerPlace = ""
   /// Monotonic; when free room is looked at next.
   var nextRoomCheck: Nanoseconds?
+  /// What was looked at since, for room.
+  var triedForRoom: Set<CandidatePath> = []
   /// The watch on the root or, while that is absent, on its nearest ancestor.
   var directoryWatch: WatchHandle?
   /// The watches on the directories above the root.
