@@ -195,6 +195,8 @@ package final class Reaper {
       }
       watched.elsewhere -= 1
       settle(watched, id, examine, result)
+      // What was claimed for room asks for more when it is gone.
+      if examine.trigger == .pressure, !result.isClaim { makeRoom(watched, readMonotonic()) }
       announce(watched)
     case .removed(let index, let claimed, let result, let occasion):
       removed(index, claimed, result, occasion)
@@ -233,8 +235,7 @@ package final class Reaper {
         return entry(watched, in: number, name, isDirectory: isDirectory, change, arrival)
       }
       if token == watched.ownerToken {
-        watched.owner?.refresh()
-        return
+        return ownerPlaceChanged(watched, name)
       }
       if token == watched.ancestorToken, change == .removed {
         let isRoot = watched.path.utf8.reversed().starts(with: name.reversed())
@@ -258,7 +259,8 @@ package final class Reaper {
       } else if let number = WatchedRoot.place(of: token) {
         placeLost(watched, number)
       } else if token == watched.ownerToken {
-        watched.ownerWatch = nil
+        endOwnerWatch(watched)
+        watchOwner(watched)
       } else if token == watched.directoryToken {
         detach(watched)
         watchDirectory(watched)
@@ -357,6 +359,7 @@ package final class Reaper {
     let wanted = new.rules.filter(\.enabled)
     for watched in sortedRoots where !wanted.contains(watched.rule) {
       detach(watched)
+      endOwnerWatch(watched)
       if let handle = watched.directoryWatch {
         inotify.unwatch(handle, token: watched.directoryToken)
       }

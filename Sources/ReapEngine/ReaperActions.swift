@@ -209,6 +209,7 @@ extension Reaper {
       var recheck: Nanoseconds?
       if case .keep(_, let after) = verdict { recheck = after }
       feed(watched, .examined(id, .kept(verdict.reason, recheckAfter: recheck, hold)), now)
+      if verdict.reason == .live { liveIsThere(watched, path, now) }
     case .wouldClaim(let verdict, let evidence):
       reporter.wouldReap(verdict, evidence, place)
       if !watched.hasStarted { watched.startupOrphans += 1 }
@@ -314,6 +315,7 @@ extension Reaper {
       return
     }
     watched.claims.remove(claimed.path)
+    defer { if occasion.trigger == .pressure { makeRoom(watched, readMonotonic()) } }
     guard result.failure != nil else {
       return endObstacles {
         $0.root == index
@@ -322,7 +324,7 @@ extension Reaper {
     }
     if claimed.rule.kind.hasQuarantine {
       // Half removed, it must not have its own name again: its quarantine is over for good.
-      watched.claims.quarantine(claimed.path, since: .min / 2)
+      watched.claims.quarantine(claimed.path, since: OwnClaims.overForGood)
       if let number = watched.tree.number(of: claimed.path.directory) {
         watched.tree.noteCandidate(claimed.name, in: number)
       }

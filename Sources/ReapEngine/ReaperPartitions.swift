@@ -60,8 +60,26 @@ extension Reaper {
   ) {
     guard let place = watched.tree[number] else { return }
     let wasOne =
-      ClaimName(gone) != nil || place.candidates.contains { ClaimName($0)?.original == gone }
+      if let claim = ClaimName(gone) {
+        place.candidates.contains(claim.original)
+      } else {
+        place.candidates.contains { ClaimName($0)?.original == gone }
+      }
     if wasOne { lookAtPartition(watched, number, .rescan, arrival) }
+  }
+
+  /// What was kept for want of the live generation is looked at again: that came, or was put back.
+  func liveIsThere(_ watched: WatchedRoot, _ live: CandidatePath, _ now: Nanoseconds) {
+    guard let number = watched.tree.number(of: live.directory), let place = watched.tree[number]
+    else { return }
+    for name in place.candidates {
+      let path = CandidatePath(directory: place.path, name)
+      switch watched.schedule.reason(of: path) {
+      case .liveAbsent, .liveIncomplete, .liveUnknown:
+        feed(watched, .appeared(path, created: false, .rescan), now)
+      default: continue
+      }
+    }
   }
 
   private func appeared(
@@ -203,19 +221,47 @@ extension Reaper {
 
   func watchOwner(_ watched: WatchedRoot) {
     guard let owner = watched.owner else { return }
-    let path = owner.pidfile.path
-    let parent = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[..<$0] }
-    if watched.ownerWatch == nil, let parent {
-      inotify.watch(path: parent + "/", token: watched.ownerToken, .directory)
+    if watched.ownerWatch == nil {
+      watched.ownerPlace = nearestAncestor(owner.pidfile.path)
+      // A pid file may be written in place: the mask for partitions tells of that too.
+      inotify.watch(
+        path: watched.ownerPlace + "/", token: watched.ownerToken, .partition)
     }
     owner.refresh()
   }
 
   func ownerArmed(_ watched: WatchedRoot, _ result: Result<WatchHandle, WatchFailure>) {
-    // Where the pid file's directory is absent, the backstop asks again.
-    guard case .success(let handle) = result else { return }
-    watched.ownerWatch = handle
-    watched.owner?.refresh()
+    switch result {
+    case .success(let handle):
+      if let old = watched.ownerWatch { inotify.unwatch(old, token: watched.ownerToken) }
+      watched.ownerWatch = handle
+      ownerPlaceChanged(watched)  // before the watch was there
+    case .failure(let failure):
+      if failure.code == ENOENT { watchOwner(watched) }  // it went meanwhile: the next one above
+    }
+  }
+
+  /// Something came, went or was written where the pid file is, or in the nearest directory above
+  /// that exists.
+  ///
+  /// - Parameter name: what it was; nil where anything may have changed.
+  func ownerPlaceChanged(_ watched: WatchedRoot, _ name: [UInt8]? = nil) {
+    guard let owner = watched.owner else { return }
+    let rest = owner.pidfile.path.utf8.dropFirst(watched.ownerPlace.utf8.count)
+    let awaited = rest.split(separator: UInt8(ascii: "/"), maxSplits: 1).first
+    // The directory may be a busy one: /run, or whatever is nearest to one that is absent.
+    guard name == nil || awaited?.elementsEqual(name ?? []) == true else { return }
+    guard nearestAncestor(owner.pidfile.path) == watched.ownerPlace else {
+      endOwnerWatch(watched)
+      return watchOwner(watched)
+    }
+    owner.refresh()
+  }
+
+  func endOwnerWatch(_ watched: WatchedRoot) {
+    guard let handle = watched.ownerWatch else { return }
+    inotify.unwatch(handle, token: watched.ownerToken)
+    watched.ownerWatch = nil
   }
 
   func ownerExited(_ watched: WatchedRoot) {
@@ -231,7 +277,7 @@ extension Reaper {
   func roomDeadline(_ watched: WatchedRoot, now: Nanoseconds) -> Nanoseconds? {
     guard case .generations(let settings) = watched.rule.kind,
       settings.minFree != nil || settings.minFreeInodes != nil,
-      !watched.claims.inQuarantine.isEmpty
+      !watched.claims.removable.isEmpty
     else {
       watched.nextRoomCheck = nil
       return nil
@@ -240,17 +286,24 @@ extension Reaper {
     return watched.nextRoomCheck
   }
 
-  /// Short of room, what may leave quarantine early is looked at, oldest first, until one goes.
+  /// Short of room, what may leave quarantine early is looked at, oldest first, until there is room.
   func checkRoom(_ watched: WatchedRoot, _ now: Nanoseconds) {
+    watched.nextRoomCheck = now + Self.roomInterval
+    watched.triedForRoom = []
+    makeRoom(watched, now)
+  }
+
+  /// Goes on with the next one, once it is known what became of the one before.
+  func makeRoom(_ watched: WatchedRoot, _ now: Nanoseconds) {
     guard case .generations(let settings) = watched.rule.kind,
       let examination = watched.examination
     else { return }
-    watched.nextRoomCheck = now + Self.roomInterval
-    for path in watched.claims.inQuarantine {
+    for path in watched.claims.removable where !watched.triedForRoom.contains(path) {
       guard examination.isShort(settings) else { return }
+      watched.triedForRoom.insert(path)
       let before = removalsInFlight + watched.elsewhere
       feed(watched, .appeared(path, created: false, .pressure), now)
-      // It goes, or a worker is finding out: the rest after it, if there is still need.
+      // It goes, or a worker is finding out: its answer asks for the next.
       guard removalsInFlight + watched.elsewhere == before else { return }
     }
   }

@@ -73,7 +73,7 @@ extension Reaper {
     return false
   }
 
-  private func nearestAncestor(_ path: String) -> String {
+  func nearestAncestor(_ path: String) -> String {
     var ancestor = path
     while let slash = ancestor.lastIndex(of: "/"), slash != ancestor.startIndex {
       ancestor = String(ancestor[..<slash])

@@ -39,10 +39,14 @@ final class WatchedRoot {
   var tree = PartitionTree()
   let memory = PartitionMemory()
   var owner: OwnerWatch?
-  /// The watch on the directory of the owner's pid file.
+  /// The watch on the directory of the owner's pid file, or on the nearest one above that exists …
   var ownerWatch: WatchHandle?
+  /// … and its path.
+  var ownerPlace = ""
   /// Monotonic; when free room is looked at next.
   var nextRoomCheck: Nanoseconds?
+  /// What was looked at since, for room.
+  var triedForRoom: Set<CandidatePath> = []
   /// The watch on the root or, while that is absent, on its nearest ancestor.
   var directoryWatch: WatchHandle?
   /// The watches on the directories above the root.

@@ -164,8 +164,8 @@ package struct Evidence: Sendable, Equatable {
   /// What the pid in the owner's file tells.
   package enum Owner: Sendable, Equatable {
     case alive(pid: Int32)
-    /// Its exit was seen through a pidfd that was held since before.
-    case exited(pid: Int32)
+    /// Its exit was seen through a pidfd that was held since before; `at`, wall clock, at the latest.
+    case exited(pid: Int32, at: Nanoseconds)
     /// No such process here, or one that started at another time.
     case absent(pid: Int32)
     case unknown(String)

@@ -124,6 +124,51 @@ struct GenerationEvidenceTests {
     #expect(inside.isWhole("table") && beside.isWhole("table"))
   }
 
+  @Test("A live generation that comes late ends the doubt about the others")
+  func lateLive() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let partition = Partition(root + "/a", cursor: CursorText.naming("table-2"))
+    let orphan = partition.generation("table")
+    let elsewhere = partition.generation("elsewhere")
+    let rule = GenerationRule(root, in: scratch)
+    let watcher = try rule.watch()
+    watcher.catchUp(below: root)
+    #expect(rule.explain(orphan)["reason"] as? String == "live-absent")
+    #expect(rename(elsewhere, partition["table-2"]) == 0)
+    #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
+    #expect(partition.isWhole("table-2"))
+  }
+
+  @Test("A marker from before it was live again does not shorten its readers' time")
+  func oldMarker() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let partition = Partition(root + "/a", cursor: nil)
+    partition.generation("table", retired: true, lockFile: true)
+    partition.generation("table-2")
+    partition.put("cursor.json", CursorText.naming("table"))
+    waitQuiet(3.2)
+    let keys = ["lock": ".lock", "quiet": "1h", "retired_after": "3s"]
+    let watcher = try GenerationRule(root, keys, in: scratch).watch()
+    partition.flip(to: "table-2")
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(wait(seconds: 60) { !exists(partition["table"]) }, "\(watcher.background.error)")
+    let line = watcher.audit(of: partition["table"], action: "reaped").first
+    #expect(line?["trigger"] as? String != "cursor-change", "\(line ?? [:])")
+  }
+
+  @Test("Generations of one partition that die together do not stand in each other's way")
+  func allAtOnce() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let partition = Partition(root + "/a")
+    for number in 1...60 { partition.generation("table-\(number)", lockFile: true) }
+    waitQuiet(0.3)
+    let watcher = try GenerationRule(root, ["lock": ".lock", "quiet": "1h"], in: scratch).watch()
+    #expect(
+      wait(seconds: 60) { names(in: partition.path).sorted() == ["cursor.json", "table"] },
+      "\(names(in: partition.path))")
+    #expect(watcher.audit.allSatisfy { $0["action"] as? String != "refused" }, "\(watcher.audit)")
+  }
+
   @Test("A superseded generation is kept for its readers, and goes by the flip's event")
   func superseded() throws {
     defer { withExtendedLifetime(scratch) {} }

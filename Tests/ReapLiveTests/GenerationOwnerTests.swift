@@ -31,6 +31,12 @@ struct GenerationOwnerTests {
     return owner
   }
 
+  /// Written in place, as programs do that write it once, at their start.
+  private func noteInPlace(_ owner: Background, startedAt: String) {
+    let text = "{\"pid\":\(owner.pid),\"startedAt\":\(startedAt)}"
+    #expect((try? Data(text.utf8).write(to: URL(fileURLWithPath: pidfile))) != nil)
+  }
+
   /// Written aside and renamed, as such files are.
   private func note(pid: pid_t, startedAt: String) {
     let text = "{\"pid\":\(pid),\"startedAt\":\(startedAt),\"version\":\"1.0\"}"
@@ -84,6 +90,69 @@ struct GenerationOwnerTests {
     #expect(watcher.audit(of: orphan, action: "reaped").isEmpty)
     second.killHard()
     #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
+  }
+
+  @Test("A successor that writes its pid into the file as it stands is the owner from then on")
+  func successorInPlace() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let first = try startOwner()
+    let watcher = try rule(["lock": ".lock"]).watch()
+    let orphan = partition.generation("table-2")
+    first.killHard()
+    #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
+    let second = try Background("/bin/sleep", ["1000"], in: scratch)
+    noteInPlace(second, startedAt: "\"\(isoNow())\"")
+    let next = partition.generation("table-3")
+    waitQuiet()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(exists(next))
+    second.killHard()
+    #expect(wait(seconds: 60) { !exists(next) }, "\(watcher.background.error)")
+  }
+
+  @Test("What somebody made after the owner's exit is not the owner's")
+  func madeAfterwards() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let owner = try startOwner()
+    let watcher = try rule(["lock": ".lock"]).watch()
+    let orphan = partition.generation("table-2")
+    owner.killHard()
+    #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
+    let next = partition.generation("table-3")
+    waitQuiet()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(exists(next), "\(watcher.audit)")
+  }
+
+  @Test("The directory of the pid file may come late")
+  func lateDirectory() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    #expect(rmdir(scratch.path + "/run") == 0)
+    let watcher = try rule(["lock": ".lock"]).watch()
+    _ = scratch.directory("run")
+    let owner = try startOwner()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(exists(orphan))
+    owner.killHard()
+    #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
+  }
+
+  @Test(
+    "A process that lives under the pid is not absent, whatever start the file gives",
+    arguments: [
+      "\"yesterday\"", "true", "\"2026-01-01T00:00:00.000Z\"", "\"2036-01-01T00:00:00Z\"",
+    ])
+  func unclearStart(startedAt: String) throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    let owner = try Background("/bin/sleep", ["1000"], in: scratch)
+    note(pid: owner.pid, startedAt: startedAt)
+    let watcher = try rule(["lock": ".lock", "trust_pids": "true"]).watch()
+    waitQuiet()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(exists(orphan), "\(watcher.audit)")
+    owner.killHard()
   }
 
   @Test(

@@ -74,6 +74,30 @@ struct QuarantinePressureTests {
     #expect(disk.partition.isWhole("table"))
   }
 
+  @Test("One that rests on quiet does not stand in the way of younger ones that are proved dead")
+  func behindQuiet() throws {
+    guard isRoot else { return skip("mounts need root") }
+    let scratch = Scratch()
+    defer { withExtendedLifetime(scratch) {} }
+    guard let image = MountedImage("tmpfs", megabytes: 64, in: scratch) else {
+      return skip("no tmpfs")
+    }
+    defer { withExtendedLifetime(image) {} }
+    let partition = Partition(image.path + "/data/root/a")
+    let keys = ["quarantine": "1h", "min_free": "24MiB", "lock": ".lock"]
+    let watcher = try GenerationRule(image.path + "/data/root", keys, in: scratch).watch()
+    for name in ["table-1", "table-2"] {
+      partition.generation(name, lockFile: name == "table-2")
+      watcher.expectClaimed(name, of: partition)
+    }
+    let filler = partition["table/data/filler"]
+    #expect(shell("dd if=/dev/zero of='\(filler)' bs=1M count=50 status=none").status == 0)
+    #expect(
+      wait(seconds: 60) { !watcher.audit(of: partition["table-2"], action: "reaped").isEmpty },
+      "\(watcher.background.error)")
+    #expect(partition.claims(of: "table-1").count == 1)
+  }
+
   @Test(
     "Entries that rest on quiet leave early only with quarantine_yields",
     arguments: [false, true])

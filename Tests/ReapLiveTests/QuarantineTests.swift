@@ -65,6 +65,25 @@ struct QuarantineTests {
     #expect(names(in: partition.path) == ["cursor.json", "table"])
   }
 
+  @Test("What a killed reapd left half removed does not stand in the way of its name's successor")
+  func halfRemoved() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let partition = Partition(root + "/a", live: "epoch=3")
+    let orphan = partition.generation("epoch=2")
+    let claimed = partition[".reapd.1795216876835000000.epoch=3"]
+    _ = partition.generation(".reapd.1795216876835000000.epoch=3", committed: false)
+    #expect(chmod(claimed, 0o5700) == 0)
+    let watcher = try GenerationRule(root, in: scratch).watch()
+    #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
+    #expect(partition.isWhole("epoch=3"))
+    partition.generation("epoch=4")
+    partition.flip(to: "epoch=4")
+    #expect(
+      wait(seconds: 60) { !exists(claimed) && !exists(partition["epoch=3"]) },
+      "\(names(in: partition.path)) \(watcher.background.error)")
+    #expect(partition.isWhole("epoch=4"))
+  }
+
   @Test("Where the name exists again, both stay, and everything in that partition")
   func conflict() throws {
     defer { withExtendedLifetime(scratch) {} }

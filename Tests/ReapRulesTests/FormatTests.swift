@@ -84,7 +84,7 @@ struct FormatTests {
     var evidence = deadGeneration {
       $0.claim = .ours(since: 0)
       $0.marker = second
-      $0.owner = .exited(pid: 7)
+      $0.owner = .exited(pid: 7, at: .max)
       $0.isPressed = true
       $0.restoredByHand = true
       $0.partition?.conflict = "table"

@@ -158,7 +158,7 @@ struct GenerationJudgeTests {
       $0.inside?.openness = .open("data/1")
     },
     Case("an open file keeps after the owner's death", .keep(.fileOpen), rule: ownedRule) {
-      $0.owner = .exited(pid: 7)
+      $0.owner = .exited(pid: 7, at: .max)
       $0.inside?.openness = .open("data/1")
     },
     Case("unknown use", .unsure(.useUnknown)) { $0.inside?.openness = .unknown("EACCES") },
@@ -190,11 +190,15 @@ struct GenerationJudgeTests {
     },
     Case("an owner seen to exit is proof", .verdict(.dispose(.ownerDead)), rule: ownedRule) {
       busy(&$0)
-      $0.owner = .exited(pid: 7)
+      $0.owner = .exited(pid: 7, at: .max)
+    },
+    Case("what changed after its exit is another's", recentlyChanged, rule: ownedRule) {
+      busy(&$0)
+      $0.owner = .exited(pid: 7, at: generationTime.wall - 60 * second - 1)
     },
     Case("an owner that rule does not name is none", recentlyChanged) {
       busy(&$0)
-      $0.owner = .exited(pid: 7)
+      $0.owner = .exited(pid: 7, at: .max)
     },
     Case("an absent owner is no proof", recentlyChanged, rule: ownedRule) {
       busy(&$0)
@@ -255,7 +259,7 @@ struct GenerationJudgeTests {
     },
     Case("after an owner's death it is", .keep(.quarantined, recheckAfter: hour), rule: ownedRule) {
       claimed(0)(&$0)
-      $0.owner = .exited(pid: 7)
+      $0.owner = .exited(pid: 7, at: .max)
     },
     Case(
       "a quarantine that is written counts for a free lock too",
@@ -281,7 +285,7 @@ struct GenerationJudgeTests {
     },
     Case("short of room, the proved dead leave", .verdict(.dispose(.ownerDead)), rule: ownedRule) {
       pressed(&$0)
-      $0.owner = .exited(pid: 7)
+      $0.owner = .exited(pid: 7, at: .max)
     },
     Case(
       "with quarantine_yields all leave", .verdict(.dispose(.quiet)),

@@ -59,7 +59,8 @@ struct GenerationPropertyTests {
     evidence.partition = mostly(partition, [nil])
     evidence.marker = random.chance(30) ? stamp(now.wall, 600 * second) : nil
     evidence.owner = random.pick([
-      nil, .alive(pid: 1), .exited(pid: 1), .absent(pid: 1), .unknown("x"),
+      nil, .alive(pid: 1), .exited(pid: 1, at: .max),
+      .exited(pid: 1, at: stamp(now.wall, 2 * hour) ?? 0), .absent(pid: 1), .unknown("x"),
     ])
     evidence.restoredByHand = mostly(false, [true])
     evidence.isPressed = random.chance(30)
@@ -75,6 +76,12 @@ struct GenerationPropertyTests {
 
   static func ago(_ stamp: Nanoseconds?, _ now: Nanoseconds) -> Double {
     stamp.map { Double(now) - Double($0) } ?? -.infinity
+  }
+
+  static func hasExited(_ evidence: Evidence, since change: Nanoseconds?) -> Bool {
+    guard case .exited(_, let exit) = evidence.owner else { return false }
+    guard let change else { return true }
+    return Double(exit) >= Double(change)
   }
 
   /// Restated independently of the judge, in doubles, which cannot overflow.
@@ -94,7 +101,7 @@ struct GenerationPropertyTests {
       case .lockReleased: isFree && settings.lock != nil
       case .ownerDead:
         settings.ownerPidfile != nil
-          && (evidence.owner == .exited(pid: 1)
+          && (hasExited(evidence, since: inside.newestChange)
             || (evidence.owner == .absent(pid: 1) && settings.trustPids))
       case .quiet: unchanged >= Double(hour)
       default: false

@@ -30,7 +30,7 @@ func readCursor(
   guard facts.type == .regular, facts.size <= cursorSizeLimit else {
     throw unreadable("it is no file, or larger than 1 MiB")
   }
-  let bytes = try readToEnd(file, name.display)
+  let bytes = try readToEnd(file, name.display, limit: cursorSizeLimit)
   do {
     return ReadCursor(
       identity: facts.identity, permissions: facts.permissions, bytes: bytes,

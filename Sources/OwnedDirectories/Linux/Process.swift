@@ -63,7 +63,11 @@ package func readWhole(_ path: String) throws(SystemError) -> [UInt8] {
 }
 
 /// Reads an open file from its beginning to its end.
-package func readToEnd(_ file: Descriptor, _ path: String) throws(SystemError) -> [UInt8] {
+///
+/// - Parameter limit: where there is more, a little more than that is returned, and no more read.
+package func readToEnd(
+  _ file: Descriptor, _ path: String, limit: Int = .max
+) throws(SystemError) -> [UInt8] {
   var bytes: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 65536)
   lseek(file.number, 0, SEEK_SET)
@@ -72,6 +76,7 @@ package func readToEnd(_ file: Descriptor, _ path: String) throws(SystemError) -
     guard size >= 0 else { throw SystemError("read", path) }
     guard size > 0 else { return bytes }
     bytes += chunk[..<size]
+    guard bytes.count <= limit else { return bytes }
   }
 }
 

@@ -6,12 +6,18 @@ package struct ProcessHandle: Sendable {
   package let pid: Int32
   private let descriptor: Descriptor
 
-  /// Nil where there is no such process (ESRCH), or none can be had.
-  package init?(pid: Int32) {
+  /// - Throws: ESRCH where there is no such process; everything else tells nothing of it.
+  package init(pid: Int32) throws(SystemError) {
     let number = shim_pidfd_open(pid)
-    guard number >= 0 else { return nil }
+    guard number >= 0 else { throw SystemError("pidfd_open", "\(pid)") }
     self.pid = pid
     descriptor = Descriptor(number: number)
+  }
+
+  /// Whether it has exited by now.
+  package var hasExited: Bool {
+    var polled = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&polled, 1, 0) > 0
   }
 
   /// Blocks until the process has exited; costs nothing meanwhile.

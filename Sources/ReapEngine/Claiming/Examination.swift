@@ -59,6 +59,8 @@ package struct Examination: Sendable {
     case failed(SystemError, Evidence, held: HeldFile?)
     /// The root's path does not lead to the open root any more.
     case rootMoved
+
+    var isClaim: Bool { if case .claimed = self { true } else { false } }
   }
 
   /// - Parameters:
@@ -266,7 +268,10 @@ package struct Examination: Sendable {
         guard case .generations(let settings) = rule.kind else { return .unsure(.unreadable) }
         let partition = partitionGathering(settings)
         evidence.partition = partition.gather()
-        evidence.marker = partition.marker(in: gathering.name)
+        // A marker of an earlier time says nothing of one that was live again since.
+        evidence.marker =
+          memory.wasLive(evidence.entry.name, in: place)
+          ? nil : partition.marker(in: gathering.name)
       case .gather(.owner): evidence.owner = owner?.current ?? .unknown("no pid file is watched")
       }
     }

@@ -55,6 +55,17 @@ package final class OwnClaims: Sendable {
     state.withLock { $0.waiting.sorted { $0.value < $1.value }.map(\.key) }
   }
 
+  /// Stands for the beginning of a quarantine that is over for good: what could not be removed.
+  static let overForGood = Nanoseconds.min / 2
+
+  /// The same without what waits for an obstacle to be gone.
+  var removable: [CandidatePath] {
+    state.withLock { state in
+      state.waiting.filter { $0.value != Self.overForGood }.sorted { $0.value < $1.value }
+        .map(\.key)
+    }
+  }
+
   // MARK: - Restored by hand
 
   /// Somebody else renamed what was in quarantine.

@@ -56,6 +56,7 @@ extension Examination {
     gathering.drop()
     var removed: [RemovedFile] = []
     var next: Nanoseconds?
+    let seldom = max(quiet, nanosecondsPerSecond)
     do {
       try eachTemporary(in: live) { name, directory, path throws(SystemError) in
         let judged = try judge(
@@ -64,12 +65,12 @@ extension Examination {
         switch judged.verdict {
         case .dispose:
           if let file = remove(judged, name, in: directory, path) { removed.append(file) }
-        case .keep(_, let after): next = min(next ?? quiet, after ?? quiet)
-        case .unsure: next = min(next ?? quiet, quiet)
+        case .keep(_, let after?): next = min(next ?? after, after)
+        case .keep(_, nil), .unsure: next = min(next ?? seldom, seldom)
         }
       }
     } catch {
-      next = quiet  // something of it is unreadable, or went: the next look will tell
+      next = seldom  // something of it is unreadable, or went: the next look will tell
     }
     // Four times in such a span is enough to find what appears without an event of its own.
     noteTidying(now + (next ?? max(quiet / 4, nanosecondsPerSecond)))

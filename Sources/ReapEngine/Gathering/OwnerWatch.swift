@@ -8,8 +8,12 @@ import Synchronization
 final class OwnerWatch: Sendable {
   private struct State {
     var owner = Evidence.Owner.unknown("the pid file was not read yet")
-    /// The process that a thread waits for.
-    var watched: Int32?
+    /// The process that the file named when one of that pid and start was last seen to live.
+    var named: Int32?
+    /// The last one of these that was seen to exit, and when (wall clock).
+    var exited: (pid: Int32, at: Nanoseconds)?
+    /// Processes that a thread waits for.
+    var awaited: Set<Int32> = []
   }
 
   let pidfile: OwnerPidfile
@@ -36,41 +40,63 @@ final class OwnerWatch: Sendable {
     refresh()
   }
 
-  var current: Evidence.Owner { state.withLock { $0.owner } }
+  /// What is known of it. A death is looked at again: the file may name a successor by now, whom its
+  /// event has not told of yet.
+  var current: Evidence.Owner {
+    switch state.withLock({ $0.owner }) {
+    case .exited, .absent: refresh()
+    case .alive, .unknown: break
+    }
+    return state.withLock { $0.owner }
+  }
 
   /// Reads the pid file again, and watches the process that it names.
   func refresh() {
     switch find() {
-    case .nobody(let owner):
+    case .nobody(let owner, let pid, let isMissing):
       state.withLock { state in
-        // What was seen to exit stays so until the file names another process.
-        if case .exited(let old) = state.owner, owner.pid == nil || owner.pid == old { return }
-        state.owner = owner
+        // What was seen to exit stays so while the file names it, or is gone. One that somebody
+        // writes at this moment may name another.
+        if let exited = state.exited, isMissing || pid == exited.pid {
+          state.owner = .exited(pid: exited.pid, at: exited.at)
+        } else {
+          state.owner = owner
+        }
       }
     case .found(let process):
       let isNew = state.withLock { state in
-        guard state.watched != process.pid else { return false }
-        state.watched = process.pid
+        if state.named != process.pid { state.exited = nil }
+        state.named = process.pid
         state.owner = .alive(pid: process.pid)
-        return true
+        return exited != nil && state.awaited.insert(process.pid).inserted
       }
-      guard isNew, let exited else { return process.close() }
-      _ = Thread.start(named: "owner") {
-        process.waitForExit()
+      guard isNew else { return process.close() }
+      let thread = Thread.start(named: "owner") { self.await(process) }
+      if thread == nil {
+        state.withLock { _ = $0.awaited.remove(process.pid) }
         process.close()
-        self.state.withLock { state in
-          guard state.watched == process.pid else { return }
-          state.watched = nil
-          state.owner = .exited(pid: process.pid)
-        }
-        exited(process.pid)
       }
     }
   }
 
+  private func await(_ process: ProcessHandle) {
+    process.waitForExit()
+    process.close()
+    let isOwner = state.withLock { state in
+      state.awaited.remove(process.pid)
+      guard state.named == process.pid else { return false }
+      state.exited = (process.pid, readClocks().wall)
+      return true
+    }
+    guard isOwner else { return }
+    refresh()  // the file may name a successor by now
+    exited?(process.pid)
+  }
+
   private enum Search {
     case found(ProcessHandle)
-    case nobody(Evidence.Owner)
+    /// `pid`: of the process that the file names and that is dead.
+    case nobody(Evidence.Owner, pid: Int32? = nil, isMissing: Bool = false)
   }
 
   private func find() -> Search {
@@ -85,7 +111,8 @@ final class OwnerWatch: Sendable {
         return .nobody(.unknown("\(pidfile.path) is no small regular file"))
       }
       written = facts.modification
-      let json = try JSONValue(parsing: try readToEnd(file, pidfile.path))
+      let json = try JSONValue(
+        parsing: try readToEnd(file, pidfile.path, limit: Self.sizeLimit))
       guard let number = json[pidfile.pidField]?.integer, let short = Int32(exactly: number),
         short > 1
       else { return .nobody(.unknown("\(pidfile.path) holds no pid in \(pidfile.pidField)")) }
@@ -96,44 +123,64 @@ final class OwnerWatch: Sendable {
         return .nobody(
           .unknown("\(pidfile.path) holds no start time in \(pidfile.startField ?? "any member")"))
       }
+    } catch let error as SystemError {
+      return .nobody(.unknown("\(error)"), isMissing: error.code == ENOENT)
     } catch {
       return .nobody(.unknown("\(error)"))
     }
-    guard let process = ProcessHandle(pid: pid) else { return .nobody(.absent(pid: pid)) }
-    // Read after the handle was taken: if it is the right one now, the handle is of that one.
-    guard let start = processStart(of: pid), isStart(start, noted, written: written) else {
-      process.close()
-      return .nobody(.absent(pid: pid))
+    let process: ProcessHandle
+    do {
+      process = try ProcessHandle(pid: pid)
+    } catch {
+      // Short of descriptors, say, nothing is known of it.
+      return .nobody(
+        error.code == ESRCH ? .absent(pid: pid) : .unknown("\(error)"),
+        pid: error.code == ESRCH ? pid : nil)
     }
-    return .found(process)
+    // One that nobody has waited for yet is dead all the same.
+    guard !process.hasExited else {
+      process.close()
+      return .nobody(.absent(pid: pid), pid: pid)
+    }
+    // Read after the handle was taken: if it is the right one now, the handle is of that one.
+    guard let start = processStart(of: pid) else {
+      process.close()
+      return .nobody(.unknown("the start of \(pid) cannot be read"))
+    }
+    switch isStart(start, noted, written: written) {
+    case true?: return .found(process)
+    case false?:
+      process.close()
+      return .nobody(.absent(pid: pid), pid: pid)
+    case nil:
+      process.close()
+      return .nobody(.unknown("\(pid) lives, and did not start when \(pidfile.path) says"))
+    }
   }
 
   /// Whether a process that started then wrote the file: by the time that it notes, as RFC 3339, in
-  /// milliseconds since 1970 or in clock ticks; without one, by the time of writing.
-  private func isStart(_ start: ProcessStart, _ noted: JSONValue?, written: Nanoseconds) -> Bool {
+  /// milliseconds since 1970 or in clock ticks; without one, by the time of writing. Nil where that
+  /// cannot be told: a process lives under the pid, so only what is exact denies that it is the one.
+  private func isStart(_ start: ProcessStart, _ noted: JSONValue?, written: Nanoseconds) -> Bool? {
     let instant: Nanoseconds
     switch noted {
     case nil: instant = written
     case .string(let text)?:
-      guard let stamp = parseTimestamp(text) else { return false }
+      guard let stamp = parseTimestamp(text) else { return nil }
       instant = stamp
     case .integer(let number)?:
       // Ticks of a machine that has been up for ten years are still below the year 1971.
       guard number > 1_000_000_000_000 else { return number == start.ticks }
-      guard number < Int64.max / 1_000_000 else { return false }
+      guard number < Int64.max / 1_000_000 else { return nil }
       instant = number * 1_000_000
-    default: return false
+    default: return nil
     }
     let delay = saturatingDifference(instant, start.wall)
-    return delay >= -Self.clockError && (noted == nil || delay <= Self.noteDelay)
-  }
-}
-
-extension Evidence.Owner {
-  fileprivate var pid: Int32? {
-    switch self {
-    case .alive(let pid), .exited(let pid), .absent(let pid): pid
-    case .unknown: nil
+    // It had the pid before that was noted, and has it still: nobody else had it in between.
+    if delay >= -Self.clockError {
+      return noted == nil || trustPids || delay <= Self.noteDelay ? true : nil
     }
+    // A clock that was set in between looks the same as another process.
+    return nil
   }
 }

@@ -11,6 +11,8 @@ package final class PartitionMemory: Sendable {
     var live: EntryName
     /// Monotonic; since when the cursor was seen to name that one.
     var since: Nanoseconds
+    /// The one that it was seen to name before.
+    var before: EntryName?
     /// Monotonic; when its temporary files are to be looked for again.
     var nextTidying = Nanoseconds.min
   }
@@ -23,9 +25,14 @@ package final class PartitionMemory: Sendable {
   func note(_ live: EntryName, in partition: [UInt8], now: Nanoseconds) -> Nanoseconds {
     seen.withLock { seen in
       if let known = seen[partition], known.live == live { return known.since }
-      seen[partition] = Seen(live: live, since: now)
+      seen[partition] = Seen(live: live, since: now, before: seen[partition]?.live)
       return now
     }
+  }
+
+  /// Whether a generation was seen to be the live one until the present one was.
+  func wasLive(_ name: EntryName, in partition: [UInt8]) -> Bool {
+    seen.withLock { $0[partition]?.before == name }
   }
 
   func tidyingIsDue(in partition: [UInt8], now: Nanoseconds) -> Bool {
@@ -84,14 +91,28 @@ struct PartitionGathering {
     guard facts.size <= Int64(cursorSizeLimit) else {
       return (.unknown("it is larger than 1 MiB"), nil)
     }
-    let bytes = try readToEnd(file, settings.cursor.display)
+    // It may grow while it is read.
+    let bytes = try readToEnd(file, settings.cursor.display, limit: cursorSizeLimit)
     return (readCursor(bytes, settings: settings, match: match), facts.change)
   }
 
   /// Opens the cursor and takes its lock, so that no writer that locks it too can flip meanwhile.
   ///
-  /// - Returns: nil where somebody flips it at this moment, or it is not there.
+  /// Others of our own threads, and writers that flip, hold the lock for milliseconds: that is waited
+  /// for, on a worker's thread.
+  ///
+  /// - Returns: nil where somebody else holds it for longer, or it is not there.
   func lockCursor() -> Descriptor? {
+    for wait in Self.lockWaits {
+      if let file = tryLockCursor() { return file }
+      pause(milliseconds: wait)
+    }
+    return tryLockCursor()
+  }
+
+  private static let lockWaits: [UInt32] = [1, 2, 4, 8, 16, 32]
+
+  private func tryLockCursor() -> Descriptor? {
     guard
       let file = try? openFile(
         settings.cursor.bytes, at: partition.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
@@ -142,27 +163,39 @@ struct PartitionGathering {
     }
   }
 
-  /// A name that stands there both claimed and unclaimed. What is being removed does not count.
+  /// A name that stands there both claimed and unclaimed. What is being removed does not count, nor
+  /// what somebody began to remove: it can never have its name again.
   private func conflict() throws(SystemError) -> String? {
-    var names: Set<EntryName> = []
-    var claimed: [EntryName] = []
     var listing = DirectoryListing(partition.descriptor)
     defer { listing.finish() }
     while true {
       let batch = try listing.nextBatch()
-      guard !batch.isEmpty else { break }
+      guard !batch.isEmpty else { return nil }
       for entry in batch {
-        if let claim = ClaimName(entry.name) {
-          let path = CandidatePath(directory: place, entry.name)
-          if match.matches(claim.original), !claims.contains(path) {
-            claimed.append(claim.original)
-          }
-        } else if match.matches(entry.name) {
-          names.insert(entry.name)
-        }
+        guard let claim = ClaimName(entry.name), match.matches(claim.original),
+          !claims.contains(CandidatePath(directory: place, entry.name)),
+          try exists(claim.original), try !isHalfRemoved(entry.name)
+        else { continue }
+        return claim.original.display
       }
     }
-    return claimed.first { names.contains($0) }?.display
+  }
+
+  private func exists(_ name: EntryName) throws(SystemError) -> Bool {
+    do {
+      _ = try status(of: name, at: partition.descriptor)
+      return true
+    } catch  where error.code == ENOENT {
+      return false
+    }
+  }
+
+  private func isHalfRemoved(_ claimed: EntryName) throws(SystemError) -> Bool {
+    do {
+      return try status(of: claimed, at: partition.descriptor).permissions == removalMark
+    } catch  where error.code == ENOENT {
+      return true
+    }
   }
 
   /// When the marker was written into a generation, wall clock.

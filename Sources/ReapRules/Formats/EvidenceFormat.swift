@@ -69,7 +69,7 @@ extension Evidence.Owner {
   package var text: String {
     switch self {
     case .alive(let pid): "\(pid) is alive"
-    case .exited(let pid): "\(pid) was seen to exit"
+    case .exited(let pid, _): "\(pid) was seen to exit"
     case .absent(let pid): "\(pid) does not exist here, or started at another time"
     case .unknown(let why): "unknown: \(why)"
     }

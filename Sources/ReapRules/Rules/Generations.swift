@@ -108,7 +108,9 @@ extension GenerationSettings {
     }
     guard ownerPidfile != nil else { return nil }
     return switch evidence.owner {
-    case .exited: .ownerDead
+    // What changed after its exit is at least one other's, who may still flip to it.
+    case .exited(_, let exit):
+      (evidence.inside?.newestChange ?? .min) <= exit ? .ownerDead : nil
     case .absent where trustPids: .ownerDead
     case .absent, .alive, .unknown, nil: nil
     }

@@ -94,6 +94,11 @@ package struct Schedule: Sendable {
 
   package func holds(_ path: CandidatePath) -> Bool { byPath[path] != nil }
 
+  /// Why it was last kept; nil where it was not looked at yet.
+  package func reason(of path: CandidatePath) -> Reason? {
+    byPath[path].flatMap { slots[Int($0)]?.reason }
+  }
+
   package func path(of id: CandidateID) -> CandidatePath? { candidate(id)?.path }
 
   package mutating func handle(_ event: Event, now: Nanoseconds) -> [Action] {
@@ -241,8 +246,9 @@ package struct Schedule: Sendable {
     }
     slots[Int(id.slot)]!.reason = reason
     var deadline = recheckAfter.map { now + $0 } ?? Candidate.never
-    // Somebody swaps things there: looked at again, but no more often than once in a grace.
-    if reason == .replaced { deadline = now + grace }
+    // Somebody swaps things there: looked at again, but no more often than once in a grace, nor than
+    // once a second.
+    if reason == .replaced { deadline = now + max(grace, nanosecondsPerSecond) }
     let mayBeEnding = reason == .lockHeld || reason == .lockOpen || reason == .fileOpen
     if mayBeEnding, Int(before.rung) < Self.ladder.count {
       deadline = min(deadline, now + Self.ladder[Int(before.rung)])
