@@ -159,15 +159,51 @@ package final class Reaper {
     mailbox.lend(to: nil)
     hub.setTenant(nil)
     pool.drain()
+    finishLast()
     endQuarantines()
+    reporter.tellUntold(isLast: true)
+    reporter.audit?.retry()
+    reporter.count { [kept = roots.values.reduce(0) { $0 + $1.schedule.count }] in $0.kept = kept }
+  }
+
+  /// What the workers have done since nobody asked them for more: what they claimed is removed, too.
+  private func finishLast() {
+    let last = WorkerPool()
+    for message in mailbox.take(until: 0).messages {
+      switch message {
+      case .removed(let index, let claimed, let result, let occasion):
+        removed(index, claimed, result, occasion)
+      case .examined(let owner, _, let examine, let result, let root):
+        defer { root.release() }
+        finishLast(roots[owner.index], examine, result, on: last)
+      case .watched, .ownerExited, .reload, .stop: break
+      }
+    }
+    last.drain()
     for case .removed(let index, let claimed, let result, let occasion) in mailbox.take(until: 0)
       .messages
     {
       removed(index, claimed, result, occasion)
     }
-    reporter.tellUntold(isLast: true)
-    reporter.audit?.retry()
-    reporter.count { [kept = roots.values.reduce(0) { $0 + $1.schedule.count }] in $0.kept = kept }
+  }
+
+  private func finishLast(
+    _ watched: WatchedRoot?, _ examine: Schedule.Examine, _ result: Examination.Result,
+    on last: WorkerPool
+  ) {
+    let occasion = Occasion(trigger: examine.trigger, wokenAt: examine.wokenAt)
+    switch result {
+    case .claimed(let claimed):
+      remove(claimed, root: watched?.index ?? -1, occasion, on: last)
+    case .quarantined(let verdict, let evidence, let claim, let claimedAt):
+      guard let watched, let root = watched.root else { return }
+      let place = Place(rule: watched.rule, root: root, path: examine.path, occasion: occasion)
+      reporter.claimed(verdict, evidence, place, claim, claimedAt: claimedAt)
+    case .tidied(_, _, let files):
+      guard let watched else { return }
+      for file in files { reporter.removed(file, rule: watched.rule, occasion) }
+    default: discard(result)
+    }
   }
 
   var sortedRoots: [WatchedRoot] { roots.values.sorted { $0.index < $1.index } }

@@ -263,7 +263,7 @@ extension Reaper {
     case .claimed(let claimed):
       if !watched.hasStarted { watched.startupOrphans += 1 }
       _ = keep(watched, id, nil)
-      remove(watched, claimed, occasion)
+      remove(claimed, root: watched.index, occasion, on: pool)
       settled(watched, id, path, now)
     case .needsWalk(let held):
       held?.descriptor.close()  // not reached: walks were allowed
@@ -289,16 +289,14 @@ extension Reaper {
       held?.descriptor.close()
     case .claimed(let claimed):
       // The root was let go of meanwhile; the claim stands, so it is finished all the same.
-      removalsInFlight += 1
-      Removal.start(claimed, on: pool) { [mailbox] claimed, result in
-        mailbox.post(.removed(root: -1, claimed, result, Occasion(trigger: .rescan)))
-      }
+      remove(claimed, root: -1, Occasion(trigger: .rescan), on: pool)
     case .gone, .wouldClaim, .putBack, .rootMoved, .quarantined, .tidied: break
     }
   }
 
-  private func remove(_ watched: WatchedRoot, _ claimed: Claimed, _ occasion: Occasion) {
-    let (mailbox, index) = (mailbox, watched.index)
+  /// - Parameter root: whose claim it is; -1 where its rule was let go of.
+  func remove(_ claimed: Claimed, root index: Int, _ occasion: Occasion, on pool: WorkerPool) {
+    let mailbox = mailbox
     removalsInFlight += 1
     Removal.start(claimed, on: pool) { claimed, result in
       mailbox.post(.removed(root: index, claimed, result, occasion))

@@ -100,16 +100,26 @@ extension Reaper {
     watched.claims.noteRestored(original)
   }
 
+  /// Looks at those of whom a cursor decides: not at what is kept whatever it says, unless it says
+  /// that one's name. A partition may hold a thousand of those.
   private func cursorChanged(_ watched: WatchedRoot, _ number: UInt32, _ arrival: Nanoseconds) {
-    lookAtPartition(watched, number, .cursorChange, arrival)
+    guard let place = watched.tree[number] else { return }
+    let live = watched.examination?.liveGeneration(in: place.path)
+    lookAtPartition(watched, number, .cursorChange, arrival) { name in
+      if let live, name == live || ClaimName(name)?.original == live { return true }
+      let path = CandidatePath(directory: place.path, name)
+      return watched.schedule.reason(of: path)?.outlastsCursor != true
+    }
   }
 
   private func lookAtPartition(
-    _ watched: WatchedRoot, _ number: UInt32, _ trigger: Trigger, _ arrival: Nanoseconds
+    _ watched: WatchedRoot, _ number: UInt32, _ trigger: Trigger, _ arrival: Nanoseconds,
+    where isConcerned: (EntryName) -> Bool = { _ in true }
   ) {
     guard let place = watched.tree[number] else { return }
     // Claimed ones first: one that the cursor names now must be back at once.
-    let names = place.candidates.sorted { ClaimName($0) != nil && ClaimName($1) == nil }
+    let names = place.candidates.filter(isConcerned)
+      .sorted { ClaimName($0) != nil && ClaimName($1) == nil }
     for name in names {
       let path = CandidatePath(directory: place.path, name)
       guard !watched.claims.contains(path) else { continue }

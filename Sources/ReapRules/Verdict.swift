@@ -129,3 +129,16 @@ package enum Trigger: String, Sendable {
   case ownerExit = "owner-exit"
   case created, startup, rescan, backstop, pressure, age, manual
 }
+
+extension Reason {
+  /// Whether a generation that is kept for this is kept whatever its cursor says, as long as that
+  /// does not name it. What ends it comes with an event or a deadline of its own.
+  package var outlastsCursor: Bool {
+    switch self {
+    case .young, .lockHeld, .recentlyChanged, .fileOpen, .restoredByHand, .recentlySuperseded,
+      .quarantined, .foreignOwner, .notADirectory, .mountPoint:
+      true
+    default: false
+    }
+  }
+}

@@ -51,9 +51,7 @@ extension Examination {
       return place.isEmpty ? .rootMoved : .gone
     }
     if case .generations(let settings) = rule.kind {
-      return claims.inTurn {
-        claim(generation: name, original, verdict, evidence, &gathering, settings)
-      }
+      return claim(generation: name, original, verdict, evidence, &gathering, settings)
     }
     let directory = gathering.directory!
     var claimedName = name

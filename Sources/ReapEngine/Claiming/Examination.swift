@@ -96,6 +96,18 @@ package struct Examination: Sendable {
     return partition.look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk)
   }
 
+  /// What a partition's cursor names; nil where it does not tell.
+  func liveGeneration(in partition: [UInt8]) -> EntryName? {
+    guard case .generations(let settings) = rule.kind, let within = try? within(partition) else {
+      return nil
+    }
+    defer { within.root.release() }
+    guard case .known(let live) = within.partitionGathering(settings).readCursorFile().0 else {
+      return nil
+    }
+    return live
+  }
+
   /// The same examination in a directory below the root, which is opened for it; the caller
   /// releases its root.
   private func within(_ directory: [UInt8]) throws(SystemError) -> Examination {

@@ -13,13 +13,8 @@ package final class OwnClaims: Sendable {
   }
 
   private let state = Mutex(State())
-  private let turn = Mutex(())
 
   package init() {}
-
-  /// One claim of a generation at a time: two of one partition would find its cursor locked, each by
-  /// the other.
-  func inTurn<Result>(_ claim: () -> Result) -> Result { turn.withLock { _ in claim() } }
 
   // MARK: - Being removed
 
