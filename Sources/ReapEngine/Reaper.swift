@@ -223,7 +223,7 @@ package final class Reaper {
   private func handle(_ message: Message) {
     switch message {
     case .watched(let messages, let arrival):
-      for message in messages { handle(message, arrival) }
+      for message in messages.withoutOvertakenMoves() { handle(message, arrival) }
     case .examined(let owner, let id, let examine, let result, let root):
       defer { root.release() }
       guard let watched = roots[owner.index], ObjectIdentifier(watched) == owner.object else {

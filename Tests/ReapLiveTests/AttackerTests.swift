@@ -107,13 +107,26 @@ struct AttackerTests {
     return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
   }
 
-  /// Voluntary context switches of all threads.
-  private func switches(_ pid: pid_t) -> [String] {
+  /// Each thread's time on a processor, its time of waiting for one, and its turns. Whoever still
+  /// waits for a turn shows in neither: then another look is needed.
+  private func work(_ pid: pid_t) -> [String] {
     names(in: "/proc/\(pid)/task").map {
-      let status = FileManager.default.contents(atPath: "/proc/\(pid)/task/\($0)/status") ?? Data()
-      return String(decoding: status, as: UTF8.self).split(separator: "\n")
-        .first { $0.hasPrefix("voluntary") }.map(String.init) ?? ""
+      let path = "/proc/\(pid)/task/\($0)/"
+      let text = {
+        String(decoding: FileManager.default.contents(atPath: path + $0) ?? Data(), as: UTF8.self)
+      }
+      let isAsleep = text("stat").components(separatedBy: ") ").last?.hasPrefix("S") == true
+      return text("schedstat") + (isAsleep ? "" : UUID().uuidString)
     }
+  }
+
+  private func comesToRest(_ pid: pid_t) {
+    #expect(
+      wait(seconds: 60) {
+        let before = work(pid)
+        usleep(500_000)
+        return work(pid) == before
+      }, "it does not come to rest")
   }
 
   private func isDirectory(_ path: String) -> Bool {
@@ -146,6 +159,7 @@ struct AttackerTests {
     #expect(wait { watcher.holds(root + "/spill_1_live") })
     watcher.catchUp(in: root)
     let live = inode(root + "/spill_1_live")
+    comesToRest(pid)
     let openBefore = openFiles(of: pid).count
 
     let count = attack == .claims ? 6000 : 100_000
@@ -171,13 +185,7 @@ struct AttackerTests {
     #expect(portrait(canary) + portrait(canary + "/spill_1_below") == before)
 
     // It comes to rest, with no more open than before.
-    var last = switches(pid)
-    #expect(
-      wait(seconds: 60) {
-        usleep(500_000)
-        defer { last = switches(pid) }
-        return last == switches(pid)
-      }, "it does not come to rest")
+    comesToRest(pid)
     #expect(openFiles(of: pid).count == openBefore, "\(openFiles(of: pid))")
     print(
       "attack \(attack): \(attacker.output.dropLast()), peak \(peak) KiB, now \(memory(pid)) KiB")
