@@ -108,4 +108,39 @@ struct MailboxTests {
     mailbox.post(0)
     reader.join()
   }
+
+  @Test("An instant that two set in place, one after the other, is not slept through")
+  func sameDeadline() throws {
+    let mailbox = Mailbox<Int>(limit: 8)
+    let due = Mutex(Int64.max)
+    let lates = Mutex(0)
+    let end = Mutex(false)
+    let reader = try #require(
+      Thread.start(named: "reader") {
+        mailbox.lend(to: { _ in due.withLock { $0 } })
+        while !end.withLock({ $0 }) {
+          let deadline = due.withLock { $0 }
+          _ = mailbox.take(until: deadline == .max ? nil : deadline)
+          due.withLock { if $0 <= readMonotonic() { $0 = .max } }
+        }
+        mailbox.lend(to: nil)
+      })
+    for _ in 0..<3000 {
+      due.withLock { $0 = readMonotonic() + 300_000 }
+      let posters = try (0..<2).map { _ in
+        try #require(Thread.start(named: "poster") { mailbox.post(1, inPlace: true) })
+      }
+      for poster in posters { poster.join() }
+      let patience = readMonotonic() + 2_000_000_000
+      while due.withLock({ $0 }) != .max, readMonotonic() < patience { usleep(50) }
+      if due.withLock({ $0 }) != .max {
+        lates.withLock { $0 += 1 }
+        break
+      }
+    }
+    #expect(lates.withLock { $0 } == 0, "the reader slept on")
+    end.withLock { $0 = true }
+    mailbox.post(0)
+    reader.join()
+  }
 }

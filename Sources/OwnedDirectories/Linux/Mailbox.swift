@@ -16,6 +16,8 @@ import Glibc
   private var isLate = false
   /// Somebody else does the reader's work.
   private var isLent = false
+  /// The reader woke up meanwhile, and waits for that to end, without an instant of its own.
+  private var isAwaited = false
 
   package init(limit: Int) {
     self.limit = limit
@@ -49,7 +51,8 @@ import Glibc
       let next = turn(message) ?? .max
       unsafe pthread_mutex_lock(&mutex)
       isLent = false
-      let isWanted = !messages.isEmpty || hasLost || next < waitsUntil || isLate
+      let isWanted = !messages.isEmpty || hasLost || next < waitsUntil || isAwaited
+      isAwaited = false
       waitsUntil = next
       unsafe pthread_mutex_unlock(&mutex)
       if isWanted { unsafe pthread_cond_signal(&filled) }
@@ -71,6 +74,7 @@ import Glibc
     isWaiting = true
     while isLent || (messages.isEmpty && !hasLost && !isLate) {
       if isLent || waitsUntil == .max {
+        isAwaited = isLent
         unsafe pthread_cond_wait(&filled, &mutex)
       } else {
         var time = timespec(
