@@ -155,8 +155,12 @@ package final class Removal: Sendable {
 
   private func removeTop() {
     let root = claimed.root.descriptor
-    guard (try? status(of: claimed.name, at: root))?.identity == claimed.identity else {
-      return fail(SystemError("rmdir", claimed.name.display, ESTALE))
+    do {
+      guard try status(of: claimed.name, at: root).identity == claimed.identity else {
+        return fail(SystemError("rmdir", claimed.name.display, ESTALE))
+      }
+    } catch {
+      return fail(error)
     }
     removeEmptied(claimed.name, in: root)
   }
