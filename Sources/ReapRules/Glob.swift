@@ -5,6 +5,13 @@ package struct Glob: Hashable, Sendable {
   /// A nondeterministic automaton (Thompson, "Regular Expression Search Algorithm", 1968). All of
   /// its states advance together, so no pattern costs more than its length times the name's.
   private let program: [Instruction]
+  /// What every name that fits begins with, and the state behind it.
+  private let prefix: [UInt8]
+  /// Nothing but a `*` follows the prefix: what most patterns are.
+  private let isPrefixAlone: Bool
+  /// By state, the states that it reaches without a byte, as bits; empty where there are more than
+  /// a word has. Every event's name is matched, so that matching one must not allocate.
+  private let closures: [UInt64]
 
   private enum Instruction: Hashable {
     /// Consumes one byte that the test accepts.
@@ -13,6 +20,8 @@ package struct Glob: Hashable, Sendable {
     case fork(Int, Int)
     case jump(Int)
     case end
+
+    var literal: UInt8? { if case .byte(.literal(let byte)) = self { byte } else { nil } }
   }
 
   private enum ByteTest: Hashable {
@@ -42,7 +51,23 @@ package struct Glob: Hashable, Sendable {
     self.pattern = pattern
     var compiler = Compiler(bytes: Array(pattern.utf8))
     try compiler.sequence(depth: 0)
-    program = compiler.program + [.end]
+    let program = compiler.program + [.end]
+    self.program = program
+    prefix = program.prefix { $0.literal != nil }.compactMap(\.literal)
+    let rest = program[prefix.count...]
+    isPrefixAlone =
+      rest.elementsEqual([
+        .fork(prefix.count + 1, prefix.count + 3), .byte(.any), .jump(prefix.count), .end,
+      ])
+    guard program.count <= UInt64.bitWidth else {
+      closures = []
+      return
+    }
+    closures = program.indices.map { start in
+      var states = States(count: program.count)
+      Glob.activate(start, of: program, in: &states)
+      return states.list.reduce(0) { $0 | 1 << UInt64($1) }
+    }
   }
 
   /// Translates a pattern as it reads it; addresses are absolute.
@@ -143,14 +168,39 @@ package struct Glob: Hashable, Sendable {
   }
 
   package func matches(_ name: EntryName) -> Bool {
+    let bytes = name.bytes
+    guard bytes.count >= prefix.count else { return false }
+    for index in prefix.indices where bytes[index] != prefix[index] { return false }
+    if isPrefixAlone { return true }
+    return closures.isEmpty ? advanceLists(bytes) : advanceBits(bytes)
+  }
+
+  private func advanceBits(_ bytes: [UInt8]) -> Bool {
+    var active = closures[prefix.count]
+    for index in prefix.count..<bytes.count {
+      var next: UInt64 = 0
+      while active != 0 {
+        let place = active.trailingZeroBitCount
+        active &= active - 1
+        if case .byte(let test) = program[place], test.accepts(bytes[index]) {
+          next |= closures[place + 1]
+        }
+      }
+      guard next != 0 else { return false }
+      active = next
+    }
+    return active & 1 << UInt64(program.count - 1) != 0
+  }
+
+  private func advanceLists(_ bytes: [UInt8]) -> Bool {
     var active = States(count: program.count)
     var next = active
-    activate(0, in: &active)
-    for byte in name.bytes {
+    Glob.activate(prefix.count, of: program, in: &active)
+    for index in prefix.count..<bytes.count {
       guard !active.list.isEmpty else { return false }
       for place in active.list {
-        if case .byte(let test) = program[place], test.accepts(byte) {
-          activate(place + 1, in: &next)
+        if case .byte(let test) = program[place], test.accepts(bytes[index]) {
+          Glob.activate(place + 1, of: program, in: &next)
         }
       }
       swap(&active, &next)
@@ -181,7 +231,9 @@ package struct Glob: Hashable, Sendable {
   }
 
   /// Adds a place and all that is reached from it without a byte.
-  private func activate(_ place: Int, in states: inout States) {
+  private static func activate(
+    _ place: Int, of program: [Instruction], in states: inout States
+  ) {
     var pending = [place]
     while let place = pending.popLast() {
       guard states.insert(place) else { continue }

@@ -82,6 +82,24 @@ struct GlobTests {
     #expect(throws: Glob.Malformed.self) { try Glob(pattern) }
   }
 
+  @Test("Patterns of more states than a word has bits are matched the same")
+  func long() throws {
+    let long = try Glob("@(" + (0..<20).map { "name-\($0)-?*" }.joined(separator: "|") + ")")
+    let short = try Glob("name-@(7|19)-?*")
+    for (name, fits) in [
+      ("name-7-x", true), ("name-19-yy", true), ("name-7-", false), ("name-77-x", false),
+      ("xname-7-x", false), ("name-", false),
+    ] {
+      #expect(long.matches(entryName(name)) == fits, "\(name)")
+      #expect(short.matches(entryName(name)) == fits, "\(name)")
+    }
+    let literal = String(repeating: "a", count: 100)
+    #expect(try Glob(literal).matches(entryName(literal)))
+    #expect(try !Glob(literal).matches(entryName(literal + "a")))
+    #expect(try Glob(literal + "*").matches(entryName(literal + "b")))
+    #expect(try !Glob(literal + "*").matches(entryName(String(literal.dropLast()))))
+  }
+
   @Test("Many stars do not make matching slow")
   func manyStars() {
     let pattern = glob(String(repeating: "a*", count: 60) + "b")
