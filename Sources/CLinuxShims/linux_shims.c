@@ -89,3 +89,5 @@ const void *shim_memrchr(const void *bytes, int byte, size_t size) { return memr
 int shim_spawn_closefrom(posix_spawn_file_actions_t *actions, int lowest) {
   return posix_spawn_file_actions_addclosefrom_np(actions, lowest);
 }
+
+int shim_widen_pipe(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }

@@ -75,6 +75,7 @@ struct TailCommand: ParsableCommand {
           stopper()
         }) != nil
     else { throw fail(.someFailed, "no thread for signals") }
+    widenStandardOutput(to: 1 << 20)
     var printer = TailPrinter(names: zip(files, paths).map { $0 }, json: json)
     // A reader that has gone, like `head`, is no failure.
     if !loop.run({ printer.print($0) }), printer.failure != EPIPE {

@@ -42,6 +42,8 @@ const char *shim_error_text(int code);
 int shim_spawn_closefrom(posix_spawn_file_actions_t *actions, int lowest);
 
 // memrchr(3): a GNU extension.
+// fcntl(2) with F_SETPIPE_SZ: the new size, or -1 with errno.
+int shim_widen_pipe(int fd, int size);
 const void *shim_memrchr(const void *bytes, int byte, size_t size);
 
 enum {

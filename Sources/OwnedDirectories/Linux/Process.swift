@@ -1,3 +1,4 @@
+import CLinuxShims
 import Glibc
 
 /// The two clocks of one instant, nanoseconds.
@@ -107,3 +108,7 @@ package func rawArgument(_ argument: String) -> [UInt8] {
 
 /// Waits; for retries only, never where an event could tell.
 package func pause(milliseconds: UInt32) { _ = usleep(milliseconds * 1000) }
+
+/// Gives standard output room for so many bytes, where it is a pipe and the system allows that: a
+/// pipe of the usual 64 KiB makes writer and reader wait for each other at every turn.
+package func widenStandardOutput(to size: Int32) { _ = shim_widen_pipe(STDOUT_FILENO, size) }
