@@ -99,36 +99,6 @@ private let attackProgram = """
 
 @Suite("An attacker", .serialized)
 struct AttackerTests {
-  /// A number out of /proc/PID/status, KiB.
-  private func memory(_ pid: pid_t) -> Int {
-    let status = FileManager.default.contents(atPath: "/proc/\(pid)/status") ?? Data()
-    let line = String(decoding: status, as: UTF8.self).split(separator: "\n")
-      .first { $0.hasPrefix("VmRSS:") }
-    return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
-  }
-
-  /// Each thread's time on a processor, its time of waiting for one, and its turns. Whoever still
-  /// waits for a turn shows in neither: then another look is needed.
-  private func work(_ pid: pid_t) -> [String] {
-    names(in: "/proc/\(pid)/task").map {
-      let path = "/proc/\(pid)/task/\($0)/"
-      let text = {
-        String(decoding: FileManager.default.contents(atPath: path + $0) ?? Data(), as: UTF8.self)
-      }
-      let isAsleep = text("stat").components(separatedBy: ") ").last?.hasPrefix("S") == true
-      return text("schedstat") + (isAsleep ? "" : UUID().uuidString)
-    }
-  }
-
-  private func comesToRest(_ pid: pid_t) {
-    #expect(
-      wait(seconds: 60) {
-        let before = work(pid)
-        usleep(500_000)
-        return work(pid) == before
-      }, "it does not come to rest")
-  }
-
   private func isDirectory(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
@@ -159,7 +129,7 @@ struct AttackerTests {
     #expect(wait { watcher.holds(root + "/spill_1_live") })
     watcher.catchUp(in: root)
     let live = inode(root + "/spill_1_live")
-    comesToRest(pid)
+    #expect(comesToRest(pid), "it does not come to rest")
     let openBefore = openFiles(of: pid).count
 
     let count = attack == .claims ? 6000 : 100_000
@@ -169,7 +139,7 @@ struct AttackerTests {
     var peak = 0
     #expect(
       wait(seconds: 120) {
-        peak = max(peak, memory(pid))
+        peak = max(peak, statusNumber("VmRSS", of: pid))
         return attacker.output.contains("stopped")
       }, "\(attacker.error)")
     #expect(attacker.exitStatus() == 0, "\(attacker.error)")
@@ -185,10 +155,10 @@ struct AttackerTests {
     #expect(portrait(canary) + portrait(canary + "/spill_1_below") == before)
 
     // It comes to rest, with no more open than before.
-    comesToRest(pid)
+    #expect(comesToRest(pid), "it does not come to rest")
     #expect(openFiles(of: pid).count == openBefore, "\(openFiles(of: pid))")
     print(
-      "attack \(attack): \(attacker.output.dropLast()), peak \(peak) KiB, now \(memory(pid)) KiB")
+      "attack \(attack): \(attacker.output.dropLast()), peak \(peak) KiB, now \(statusNumber("VmRSS", of: pid)) KiB")
     #expect(peak < 48 * 1024)
 
     // It still works, and the live one goes when its owner dies.

@@ -39,13 +39,6 @@ private let churnProgram = """
 
 @Suite("Churn", .serialized)
 struct ChurnTests {
-  private func memory(_ pid: pid_t) -> Int {
-    let status = FileManager.default.contents(atPath: "/proc/\(pid)/status") ?? Data()
-    let line = String(decoding: status, as: UTF8.self).split(separator: "\n")
-      .first { $0.hasPrefix("VmRSS:") }
-    return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
-  }
-
   private func churn(_ root: String, batches: Int) -> (status: Int32, error: String) {
     let result = run("/usr/bin/python3", ["-c", churnProgram, root, "\(batches)"])
     return (result.status, result.error)
@@ -60,12 +53,12 @@ struct ChurnTests {
       [root], grace: "20ms", in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     let pid = watcher.background.pid
     let openBefore = openFiles(of: pid).count
-    var figures = [memory(pid)]
+    var figures = [statusNumber("VmRSS", of: pid)]
     for _ in 0..<4 {
       let result = churn(root, batches: 60)
       #expect(result.status == 0, "\(result.error)")
       #expect(wait(seconds: 60) { names(in: root).isEmpty }, "\(names(in: root).count)")
-      figures.append(memory(pid))
+      figures.append(statusNumber("VmRSS", of: pid))
     }
     print("churn: VmRSS in KiB at the start and after each 15,000 directories: \(figures)")
     // A watch that the kernel ended first leaks 240 bytes in the library until the instance is made

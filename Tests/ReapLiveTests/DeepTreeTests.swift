@@ -38,7 +38,7 @@ struct DeepTreeTests {
     #expect(wait { isLocked(kept) })
     #expect(rename(building, directory) == 0)
     #expect(wait { openFiles(of: pid).contains(kept.replacing(building, with: directory)) })
-    let before = peakMemory(of: pid)
+    let before = statusNumber("VmHWM", of: pid)
     owner.killHard()
 
     var descriptors = 0
@@ -52,7 +52,7 @@ struct DeepTreeTests {
     #expect(line?["reason"] as? String == (hasLock ? "lock-released" : "lock-missing"))
     #expect(names(in: root).isEmpty)
     #expect(line?["files"] as? Int == made + (hasLock ? 2 : 1))
-    let growth = peakMemory(of: pid) - before
+    let growth = statusNumber("VmHWM", of: pid) - before
     print("\(tree), lock \(hasLock): \(growth) KiB more at the peak, \(descriptors) descriptors")
     #expect(growth < Self.memoryLimit)
     #expect(descriptors < Self.descriptorLimit)
@@ -132,14 +132,4 @@ private func isLocked(_ path: String) -> Bool {
   let file = open(path, O_RDONLY)
   defer { close(file) }
   return flock(file, LOCK_SH | LOCK_NB) != 0
-}
-
-/// VmHWM, in KiB: the most that was ever resident.
-private func peakMemory(of pid: pid_t) -> Int {
-  let status = FileManager.default.contents(atPath: "/proc/\(pid)/status") ?? Data()
-  for line in String(decoding: status, as: UTF8.self).split(separator: "\n")
-  where line.hasPrefix("VmHWM:") {
-    return Int(line.split(whereSeparator: { $0 == " " || $0 == "\t" })[1]) ?? 0
-  }
-  return 0
 }

@@ -152,14 +152,6 @@ private func watch(_ root: String, audit: String, in scratch: Scratch) throws ->
 }
 
 /// How many lock files a process has open: how many live directories reapd watches.
-private func openLocks(of pid: pid_t) -> Int {
-  names(in: "/proc/\(pid)/fd").count { number in
-    let target = try? FileManager.default.destinationOfSymbolicLink(
-      atPath: "/proc/\(pid)/fd/\(number)")
-    return target?.hasSuffix("/.lock") == true
-  }
-}
-
 /// Takes every inode or, where there are too many of them, every block.
 private func fill(_ directory: String) {
   mkdir(directory, 0o755)

@@ -230,13 +230,4 @@ struct GenerationEvidenceTests {
     let times = [timespec](repeating: timespec(tv_sec: time(nil) - 172_800, tv_nsec: 0), count: 2)
     utimensat(AT_FDCWD, path, times, 0)
   }
-
-  /// Whether a thread of a program stands in renameat2 (316 on x86_64, 276 on arm64).
-  private func isInRename(_ pid: pid_t) -> Bool {
-    names(in: "/proc/\(pid)/task").contains { thread in
-      let call = try? String(
-        contentsOfFile: "/proc/\(pid)/task/\(thread)/syscall", encoding: .utf8)
-      return call?.hasPrefix("316 ") == true || call?.hasPrefix("276 ") == true
-    }
-  }
 }

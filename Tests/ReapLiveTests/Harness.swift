@@ -232,28 +232,6 @@ func skip(_ reason: String) { print("SKIPPED: \(reason)") }
 
 let isRoot = geteuid() == 0
 
-/// What a process has open, as /proc names it.
-func openFiles(of pid: pid_t) -> [String] {
-  let directory = "/proc/\(pid)/fd"
-  return names(in: directory).compactMap {
-    try? FileManager.default.destinationOfSymbolicLink(atPath: "\(directory)/\($0)")
-  }
-}
-
-/// Whether a process was stopped by a signal.
-func isStopped(_ pid: pid_t) -> Bool { processStatus(pid).contains("State:\tT") }
-
-/// Whether a process is gone, or was killed and only waits to be noticed by its parent.
-func isDead(_ pid: pid_t) -> Bool {
-  let status = processStatus(pid)
-  return status.isEmpty || status.contains("State:\tZ")
-}
-
-private func processStatus(_ pid: pid_t) -> String {
-  let status = FileManager.default.contents(atPath: "/proc/\(pid)/status") ?? Data()
-  return String(decoding: status, as: UTF8.self)
-}
-
 /// A directory as it looks: inode and change time of itself and of each entry. Nobody who
 /// renames, adds, removes or writes leaves it the same.
 func portrait(_ directory: String) -> [String] {

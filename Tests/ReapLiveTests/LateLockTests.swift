@@ -30,16 +30,9 @@ import Testing
     #expect(exists(candidate + "/.lock"))
   }
 
-  /// Whether a thread of the traced program stands in renameat2 (316 on x86_64, 276 on arm64).
   private func isInRename(childOf tracer: pid_t) -> Bool {
     let children = "/proc/\(tracer)/task/\(tracer)/children"
     let pids = (try? String(contentsOfFile: children, encoding: .utf8)) ?? ""
-    return pids.split(separator: " ").contains { pid in
-      names(in: "/proc/\(pid)/task").contains { thread in
-        let call = try? String(
-          contentsOfFile: "/proc/\(pid)/task/\(thread)/syscall", encoding: .utf8)
-        return call?.hasPrefix("316 ") == true || call?.hasPrefix("276 ") == true
-      }
-    }
+    return pids.split(separator: " ").contains { ReapLiveTests.isInRename(pid_t($0) ?? 0) }
   }
 }

@@ -28,7 +28,7 @@ struct OverflowTests {
     #expect(wait(seconds: 60) { openLocks(of: watcher.background.pid) == 25 })
 
     watcher.background.signal(SIGSTOP)
-    #expect(wait { state(of: watcher.background.pid) == "T" })
+    #expect(wait { isStopped(watcher.background.pid) })
     for owner in owners[..<5] { owner.killHard() }  // their events are in the queue
     flood(root, from: 0, count: Self.flood / 2)
     for owner in owners[5..<15] { owner.killHard() }
@@ -68,18 +68,13 @@ struct OverflowTests {
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     #expect(wait(seconds: 60) { openLocks(of: watcher.background.pid) == 3 })
     watcher.background.signal(SIGSTOP)
-    #expect(wait { state(of: watcher.background.pid) == "T" })
+    #expect(wait { isStopped(watcher.background.pid) })
     flood(root, from: 0, count: Self.flood)
     watcher.background.signal(SIGCONT)
     #expect(
       wait(seconds: 60) { watcher.background.error.contains("everything is looked at again") })
     // The scan that follows is over once no thread of it has anything to do.
-    #expect(
-      wait(seconds: 60) {
-        let before = wakeUps(of: watcher.background.pid)
-        usleep(200_000)
-        return wakeUps(of: watcher.background.pid) == before
-      })
+    #expect(comesToRest(watcher.background.pid))
     for owner in owners { owner.killHard() }
     #expect(wait(seconds: 60) { names(in: root).isEmpty })
     #expect(wait { watcher.audit.count == 3 })
@@ -94,30 +89,5 @@ struct OverflowTests {
         if mkdir(path, 0o755) == 0 { rmdir(path) }
       }
     }
-  }
-}
-
-// MARK: - Helpers
-
-private func openLocks(of pid: pid_t) -> Int {
-  names(in: "/proc/\(pid)/fd").count { number in
-    let target = try? FileManager.default.destinationOfSymbolicLink(
-      atPath: "/proc/\(pid)/fd/\(number)")
-    return target?.hasSuffix("/.lock") == true
-  }
-}
-
-/// The letter in /proc/PID/stat: T is stopped.
-private func state(of pid: pid_t) -> String? {
-  let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
-  return stat?.components(separatedBy: ") ").last.map { String($0.prefix(1)) }
-}
-
-/// Voluntary context switches of all threads so far.
-private func wakeUps(of pid: pid_t) -> Int {
-  names(in: "/proc/\(pid)/task").reduce(0) { sum, thread in
-    let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/status", encoding: .utf8)
-    let line = text?.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches") }
-    return sum + (line.flatMap { Int($0.filter(\.isNumber)) } ?? 0)
   }
 }
