@@ -1,4 +1,3 @@
-import OwnedDirectories
 package import ReapRules
 
 /// A directory in which candidates lie, for `explain`: what its cursor says, and each candidate.
@@ -14,18 +13,14 @@ package struct PartitionExplanation: Sendable {
     _ directory: [UInt8], rule: Rule, root: OpenRoot, roots: [String], mounts: MountView
   ) -> PartitionExplanation? {
     guard case .generations(let settings) = rule.kind, rule.reaches(directory),
-      let opened = try? openDirectory(directory, below: root),
-      let facts = try? status(of: opened)
+      let place = try? root.place(directory)
     else { return nil }
-    let path = directory.isEmpty ? root.pathBytes : root.pathBytes + [UInt8(ascii: "/")] + directory
-    let place = OpenRoot(
-      path: path, descriptor: opened, identity: facts.identity, owner: facts.owner)
     defer { place.release() }
     let gathering = PartitionGathering(
       settings: settings, match: rule.match, partition: place, place: directory,
       claims: OwnClaims(), memory: PartitionMemory())
     return PartitionExplanation(
-      path: path, rule: rule, partition: gathering.gather(),
+      path: place.pathBytes, rule: rule, partition: gathering.gather(),
       generations: candidates(of: rule, inDirectory: directory, below: root).compactMap {
         Explanation.of($0, rule: rule, root: root, roots: roots, mounts: mounts)
       })

@@ -44,8 +44,6 @@ package final class Reaper {
   private static let mailboxLimit = 65_536
   /// Messages that the inotify thread may work off itself: the kernel's queue waits meanwhile.
   private static let fewMessages = 8
-  /// How long audit lines that found no room wait before they are tried again.
-  private static let auditRetry: Nanoseconds = 5 * nanosecondsPerSecond
   /// Descriptors kept free for walking, removing and the rest of the process.
   static let reservedDescriptors = 512
 
@@ -69,7 +67,7 @@ package final class Reaper {
   var shortage = Shortage()
   /// Where the watch of an absent root lies, by the root's index.
   var watchedAncestor: [Int: String] = [:]
-  private var nextBackstop: Nanoseconds?
+  var nextBackstop: Nanoseconds?
   var isStopping = false
 
   /// Starts the inotify thread, if nobody has; call it before many descriptors are open.
@@ -160,7 +158,7 @@ package final class Reaper {
     hub.setTenant(nil)
     pool.drain()
     finishLast()
-    endQuarantines()
+    for watched in sortedRoots { endQuarantines(watched, reason: "exit") }
     reporter.tellUntold(isLast: true)
     reporter.audit?.retry()
     reporter.count { [kept = roots.values.reduce(0) { $0 + $1.schedule.count }] in $0.kept = kept }
@@ -227,6 +225,11 @@ package final class Reaper {
     case .examined(let owner, let id, let examine, let result, let root):
       defer { root.release() }
       guard let watched = roots[owner.index], ObjectIdentifier(watched) == owner.object else {
+        // Claimed for a rule that has ended since, and in no audit: nobody is left to end its
+        // quarantine, unless the rule's end did.
+        if case .quarantined(_, _, let claim, _) = result {
+          try? restore(examine.path.renamed(claim.entry), at: root)
+        }
         return discard(result)
       }
       watched.elsewhere -= 1
@@ -331,69 +334,13 @@ package final class Reaper {
     }
   }
 
-  // MARK: - Deadlines
-
-  private var nextDeadline: Nanoseconds? {
-    var earliest = nextBackstop
-    func consider(_ instant: Nanoseconds?) {
-      if let instant { earliest = min(earliest ?? instant, instant) }
-    }
-    consider(shortageDeadline())
-    consider(reporter.untoldDue)
-    for watched in roots.values {
-      consider(watched.schedule.nextDeadline)
-      consider(watched.nextPoll)
-      consider(roomDeadline(watched, now: readMonotonic()))
-    }
-    consider(obstacles.nextDeadline)
-    if reporter.audit?.isWaiting == true { consider(readMonotonic() + Self.auditRetry) }
-    return earliest
-  }
-
-  private func handleDeadlines() {
-    let now = readMonotonic()
-    attemptDueRemovals(now)
-    for watched in roots.values {
-      if let deadline = watched.schedule.nextDeadline, deadline <= now {
-        feed(watched, .tick, now)
-      }
-      if let poll = watched.nextPoll, poll <= now {
-        watched.nextPoll = now + pollInterval(watched.rule)
-        // For want of watches there is none on the root: its answer brings the scan.
-        if watched.directoryWatch == nil {
-          watchDirectory(watched)
-        } else {
-          feed(watched, .desynced, now)
-        }
-      }
-    }
-    for watched in roots.values {
-      if let instant = roomDeadline(watched, now: now), instant <= now { checkRoom(watched, now) }
-    }
-    if let instant = nextBackstop, instant <= now {
-      setBackstop(now)
-      for watched in sortedRoots {
-        checkPlace(watched)
-        watchOwner(watched)
-        if watched.root == nil { watchDirectory(watched) } else { feed(watched, .backstopDue, now) }
-      }
-    }
-    reporter.tellUntold()
-    if reporter.audit?.isWaiting == true { reporter.audit?.retry() }
-  }
-
-  func pollInterval(_ rule: Rule) -> Nanoseconds {
-    max(nanosecondsPerSecond, min(rule.grace / 2, 30 * nanosecondsPerSecond))
-  }
-
-  private func setBackstop(_ now: Nanoseconds) { nextBackstop = options.backstop.map { now + $0 } }
-
   /// Keeps what did not change, so that nothing is missed in between.
   private func apply(_ new: Options) {
     options = new
     setBackstop(readMonotonic())
     let wanted = new.rules.filter(\.enabled)
     for watched in sortedRoots where !wanted.contains(watched.rule) {
+      endQuarantines(watched, reason: "rule-ended")
       detach(watched)
       endOwnerWatch(watched)
       if let handle = watched.directoryWatch {

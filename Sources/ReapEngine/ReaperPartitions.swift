@@ -287,7 +287,7 @@ extension Reaper {
   func roomDeadline(_ watched: WatchedRoot, now: Nanoseconds) -> Nanoseconds? {
     guard case .generations(let settings) = watched.rule.kind,
       settings.minFree != nil || settings.minFreeInodes != nil,
-      !watched.claims.removable.isEmpty
+      watched.claims.hasRemovable
     else {
       watched.nextRoomCheck = nil
       return nil
@@ -318,22 +318,20 @@ extension Reaper {
     }
   }
 
-  /// Before a clean exit what rests on no lock has its own name again: nothing may depend on reapd.
-  func endQuarantines() {
-    for watched in sortedRoots {
-      guard let root = watched.root else { continue }
-      for path in watched.claims.inQuarantine {
-        guard let claim = ClaimName(path.name) else { continue }
-        let original = path.renamed(claim.original)
-        do {
-          try restore(path, at: root)
-          reporter.restored(
-            root.path(of: original), rule: watched.rule, reason: "exit", trigger: .manual,
-            id: claim.id)
-        } catch {
-          logger.warning(
-            "\(displayText(root.path(of: original))) stays claimed: \(error)")
-        }
+  /// Before a clean exit, or the end of its rule, what rests on no lock has its own name again:
+  /// nothing may depend on a reapd that does not look after it.
+  func endQuarantines(_ watched: WatchedRoot, reason: String) {
+    guard let root = watched.root else { return }
+    for path in watched.claims.inQuarantine {
+      guard let claim = ClaimName(path.name) else { continue }
+      let original = root.path(of: path.renamed(claim.original))
+      watched.claims.endQuarantine(path)
+      do {
+        try restore(path, at: root)
+        reporter.restored(
+          original, rule: watched.rule, reason: reason, trigger: .manual, id: claim.id)
+      } catch {
+        logger.warning("\(displayText(original)) stays claimed: \(error)")
       }
     }
   }

@@ -155,6 +155,22 @@ struct QuarantineTests {
     #expect(again.count == 1 && again != first && again != [ancient], "\(again)")
   }
 
+  @Test("A rule that a reread configuration ends puts back what it has in quarantine")
+  func ruleEnds() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    let rule = rule()
+    let watcher = try rule.watch()
+    watcher.expectClaimed("table-2", of: partition)
+    #expect(rename(self.rule(["enabled": "false"]).path, rule.path) == 0)
+    watcher.background.signal(SIGHUP)
+    #expect(wait { partition.isWhole("table-2") }, "\(watcher.background.error)")
+    #expect(partition.claims(of: "table-2").isEmpty)
+    #expect(wait { watcher.audit(of: orphan, action: "restored").count == 1 })
+    #expect(watcher.stop().status == 0)
+    #expect(partition.isWhole("table-2"))
+  }
+
   @Test("A clean end puts back what rests on no lock", arguments: [SIGTERM, SIGINT])
   func cleanEnd(signal: Int32) throws {
     defer { withExtendedLifetime(scratch) {} }

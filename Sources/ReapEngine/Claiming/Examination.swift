@@ -111,21 +111,7 @@ package struct Examination: Sendable {
   /// The same examination in a directory below the root, which is opened for it; the caller
   /// releases its root.
   private func within(_ directory: [UInt8]) throws(SystemError) -> Examination {
-    let opened = try openFile(
-      directory.isEmpty ? [UInt8(ascii: ".")] : directory, at: root.descriptor,
-      O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
-    let facts: FileStatus
-    do throws(SystemError) {
-      facts = try status(of: opened)
-    } catch {
-      opened.close()
-      throw error
-    }
-    let path = directory.isEmpty ? root.pathBytes : root.pathBytes + [UInt8(ascii: "/")] + directory
-    return Examination(
-      self, at: directory,
-      OpenRoot(
-        path: path, descriptor: opened, identity: facts.identity, owner: facts.owner))
+    Examination(self, at: directory, try root.place(directory))
   }
 
   private init(_ whole: Examination, at place: [UInt8], _ partition: OpenRoot) {

@@ -53,7 +53,12 @@ package final class OwnClaims: Sendable {
   /// Stands for the beginning of a quarantine that is over for good: what could not be removed.
   static let overForGood = Nanoseconds.min / 2
 
-  /// The same without what waits for an obstacle to be gone.
+  /// Whether anything of it may go for want of room. Asked at each turn of the reaper.
+  var hasRemovable: Bool {
+    state.withLock { $0.waiting.values.contains { $0 != Self.overForGood } }
+  }
+
+  /// Everything in quarantine without what waits for an obstacle to be gone, oldest first.
   var removable: [CandidatePath] {
     state.withLock { state in
       state.waiting.filter { $0.value != Self.overForGood }.sorted { $0.value < $1.value }

@@ -38,6 +38,21 @@ package struct OpenRoot: Sendable {
     pathBytes + [UInt8(ascii: "/")] + candidate.bytes
   }
 
+  /// A directory below it, opened as one; links and mount points on the way are refused. The caller
+  /// releases it.
+  func place(_ below: [UInt8]) throws(SystemError) -> OpenRoot {
+    let opened = try openDirectory(below, below: self)
+    do throws(SystemError) {
+      let facts = try status(of: opened)
+      return OpenRoot(
+        path: path(ofDirectory: below), descriptor: opened, identity: facts.identity,
+        owner: facts.owner)
+    } catch {
+      opened.close()
+      throw error
+    }
+  }
+
   package func path(ofDirectory below: [UInt8]) -> [UInt8] {
     below.isEmpty ? pathBytes : pathBytes + [UInt8(ascii: "/")] + below
   }

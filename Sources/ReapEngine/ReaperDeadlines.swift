@@ -1,0 +1,65 @@
+// When the reaper has something to do without being asked, and what.
+
+import Glibc
+import OwnedDirectories
+import ReapRules
+
+extension Reaper {
+  /// How long audit lines that found no room wait before they are tried again.
+  private static let auditRetry: Nanoseconds = 5 * nanosecondsPerSecond
+
+  var nextDeadline: Nanoseconds? {
+    var earliest = nextBackstop
+    func consider(_ instant: Nanoseconds?) {
+      if let instant { earliest = min(earliest ?? instant, instant) }
+    }
+    consider(shortageDeadline())
+    consider(reporter.untoldDue)
+    for watched in roots.values {
+      consider(watched.schedule.nextDeadline)
+      consider(watched.nextPoll)
+      consider(roomDeadline(watched, now: readMonotonic()))
+    }
+    consider(obstacles.nextDeadline)
+    if reporter.audit?.isWaiting == true { consider(readMonotonic() + Self.auditRetry) }
+    return earliest
+  }
+
+  func handleDeadlines() {
+    let now = readMonotonic()
+    attemptDueRemovals(now)
+    for watched in roots.values {
+      if let deadline = watched.schedule.nextDeadline, deadline <= now {
+        feed(watched, .tick, now)
+      }
+      if let poll = watched.nextPoll, poll <= now {
+        watched.nextPoll = now + pollInterval(watched.rule)
+        // For want of watches there is none on the root: its answer brings the scan.
+        if watched.directoryWatch == nil {
+          watchDirectory(watched)
+        } else {
+          feed(watched, .desynced, now)
+        }
+      }
+    }
+    for watched in roots.values {
+      if let instant = roomDeadline(watched, now: now), instant <= now { checkRoom(watched, now) }
+    }
+    if let instant = nextBackstop, instant <= now {
+      setBackstop(now)
+      for watched in sortedRoots {
+        checkPlace(watched)
+        watchOwner(watched)
+        if watched.root == nil { watchDirectory(watched) } else { feed(watched, .backstopDue, now) }
+      }
+    }
+    reporter.tellUntold()
+    if reporter.audit?.isWaiting == true { reporter.audit?.retry() }
+  }
+
+  func pollInterval(_ rule: Rule) -> Nanoseconds {
+    max(nanosecondsPerSecond, min(rule.grace / 2, 30 * nanosecondsPerSecond))
+  }
+
+  func setBackstop(_ now: Nanoseconds) { nextBackstop = options.backstop.map { now + $0 } }
+}
