@@ -158,7 +158,8 @@ struct AttackerTests {
     #expect(comesToRest(pid), "it does not come to rest")
     #expect(openFiles(of: pid).count == openBefore, "\(openFiles(of: pid))")
     print(
-      "attack \(attack): \(attacker.output.dropLast()), peak \(peak) KiB, now \(statusNumber("VmRSS", of: pid)) KiB")
+      "attack \(attack): \(attacker.output.dropLast()), peak \(peak) KiB, now \(statusNumber("VmRSS", of: pid)) KiB"
+    )
     #expect(peak < 48 * 1024)
 
     // It still works, and the live one goes when its owner dies.
