@@ -29,7 +29,7 @@ public struct AuditLine: Sendable {
   public init?(_ line: some Collection<UInt8>) {
     guard let json = try? JSONValue(parsing: line), json["v"]?.integer == 1,
       let action = json["action"]?.string,
-      let time = json["time"]?.string.flatMap(parseTime)
+      let time = json["time"]?.string.flatMap(parseTimestamp)
     else { return nil }
     if let path = json["path"]?.string {
       pathBytes = Array(path.utf8)
@@ -91,27 +91,6 @@ public final class AuditTrail {
     seen += new
     return new
   }
-}
-
-/// Reads what `formatTime` writes: `2026-11-20T23:11:04.123456Z`. Days from the civil date by the
-/// algorithm of Howard Hinnant ("chrono-Compatible Low-Level Date Algorithms").
-func parseTime(_ text: String) -> Int64? {
-  let bytes = Array(text.utf8)
-  guard bytes.count == 27, bytes[26] == UInt8(ascii: "Z") else { return nil }
-  func number(_ range: Range<Int>) -> Int64? {
-    Int64(String(decoding: bytes[range], as: UTF8.self))
-  }
-  guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
-    let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-    let micros = number(20..<26)
-  else { return nil }
-  let shifted = month <= 2 ? year - 1 : year
-  let era = shifted / 400
-  let yearOfEra = shifted - era * 400
-  let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-  let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-  let days = era * 146_097 + dayOfEra - 719_468
-  return (((days * 24 + hour) * 60 + minute) * 60 + second) * nanosecondsPerSecond + micros * 1000
 }
 
 /// RFC 4648 with padding; nil for anything else.

@@ -30,7 +30,13 @@ struct WatcherUnderDrill {
     environment = processEnvironment().filter { name, _ in
       !name.hasPrefix("REAPD_") || name == "REAPD_FAULT"
     }
-    let quoted = { (text: String) in JSONValue.string(text).text }
+    // `$$` is one that nothing is put in for; JSON's strings are YAML's as well.
+    let quoted = { (path: String) in
+      JSONValue.string(
+        path.split(separator: "$", omittingEmptySubsequences: false)
+          .joined(separator: "$$")
+      ).text
+    }
     let text = """
       audit_log: \(quoted(auditPath))
       backstop: off
@@ -47,7 +53,7 @@ struct WatcherUnderDrill {
       try makeDirectories(root)
       let file = try openForAppending(configuration)
       defer { file.close() }
-      _ = writeOnce(Array(text.utf8), to: file)
+      try writeAll(Array(text.utf8).span, to: file, configuration)
     } catch {
       throw DrillError("\(error)")
     }

@@ -21,15 +21,10 @@ func removeLeftovers(in root: Descriptor, prefix: EntryName) throws(SystemError)
     Array(".".utf8), at: root, O_RDONLY | O_DIRECTORY, follow: .within)
   defer { readable.close() }
   var count = 0
-  var listing = DirectoryListing(readable)
-  defer { listing.finish() }
-  while true {
-    let batch = try listing.nextBatch()
-    if batch.isEmpty { return count }
-    for entry in batch where isHidden(entry.name, prefix) {
-      if removeLeftover(entry.name, in: root) { count += 1 }
-    }
+  try forEachEntry(of: readable) { (entry) throws(SystemError) in
+    if isHidden(entry.name, prefix), removeLeftover(entry.name, in: root) { count += 1 }
   }
+  return count
 }
 
 /// `.<prefix><digits>_<digits>`

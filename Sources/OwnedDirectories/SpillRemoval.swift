@@ -42,18 +42,6 @@ func removeContents(of directory: Descriptor, sparing lock: EntryName?) throws(S
   }
 }
 
-private func forEachEntry(
-  of directory: Descriptor, _ body: (DirectoryEntry) throws(SystemError) -> Void
-) throws(SystemError) {
-  var listing = DirectoryListing(directory)
-  defer { listing.finish() }
-  while true {
-    let batch = try listing.nextBatch()
-    if batch.isEmpty { return }
-    for entry in batch { try body(entry) }
-  }
-}
-
 /// False for a directory that is not empty.
 private func remove(_ entry: DirectoryEntry, in directory: Descriptor) throws(SystemError) -> Bool {
   do {

@@ -78,7 +78,9 @@ import Testing
   @Test func `a user's own writer is drilled`() throws {
     let scratch = Scratch()
     let command = ["--", "/bin/bash", "-c", Self.ownWriter]
-    let result = drill(["--kills", "40", "--writers", "6"] + command, at: scratch.path)
+    // Configuration would put something in for what is a part of this name.
+    let place = scratch.directory("a ${HOME} \"b\"")
+    let result = drill(["--kills", "40", "--writers", "6"] + command, at: place)
     expectPassed(result, kills: 40)
     #expect(result.findings["reaped"] as? Int ?? 0 > 20, "\(result.findings)")
     let latency = result.findings["latency_us"] as? [String: Any]

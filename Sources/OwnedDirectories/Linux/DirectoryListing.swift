@@ -73,3 +73,26 @@ package struct DirectoryEntry: Sendable {
     return entries
   }
 }
+
+/// Visits every entry of an open directory. Those that others add or remove meanwhile may be
+/// visited or not.
+package func forEachEntry(
+  of directory: Descriptor, _ body: (DirectoryEntry) throws(SystemError) -> Void
+) throws(SystemError) {
+  var listing = DirectoryListing(directory)
+  defer { listing.finish() }
+  while true {
+    let batch = try listing.nextBatch()
+    if batch.isEmpty { return }
+    for entry in batch { try body(entry) }
+  }
+}
+
+/// The names in a directory; no component of its path may be a link.
+package func entryNames(in path: String) throws(SystemError) -> [String] {
+  let directory = try openRoot(path)
+  defer { directory.close() }
+  var names: [String] = []
+  try forEachEntry(of: directory) { names.append($0.name.display) }
+  return names
+}

@@ -38,36 +38,36 @@ package func lockHolders(of file: FileIdentity) -> LockHolders {
 
 /// Every process that has a file of the directory open, as far as /proc shows it to us.
 package func processesWithOpenFiles(below directory: [UInt8]) -> [LockHolders.Process] {
-  var found: Set<LockHolders.Process> = []
-  guard let proc = unsafe opendir("/proc") else { return [] }
-  defer { unsafe closedir(proc) }
+  var found: Set<Int32> = []
   let own = getpid()
-  while let entry = unsafe readdir(proc) {
-    let name = unsafe entryName(entry)
-    guard let pid = Int32(name), pid != own, let descriptors = unsafe opendir("/proc/\(pid)/fd")
-    else {
-      continue
-    }
-    defer { unsafe closedir(descriptors) }
-    while let descriptor = unsafe readdir(descriptors) {
-      var target = [UInt8](repeating: 0, count: 4096)
-      let length = unsafe target.withUnsafeMutableBytes {
-        unsafe readlink(
-          unsafe "/proc/\(pid)/fd/\(entryName(descriptor))", $0.baseAddress!, $0.count)
-      }
-      guard length > 0 else { continue }
-      if isBelow(Array(target[..<length]), directory) {
-        found.insert(.init(pid: pid, command: command(of: pid)))
-        break
-      }
-    }
+  forEachOpenFile { pid, path in
+    if pid != own, isBelow(path, directory) { found.insert(pid) }
   }
-  return found.sorted { $0.pid < $1.pid }
+  return found.sorted().map { .init(pid: $0, command: command(of: $0)) }
 }
 
-private func entryName(_ entry: UnsafeMutablePointer<dirent>) -> String {
-  unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-    unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+/// Files below a directory that some process has open and that have no name any more, with the
+/// path that they had.
+package func openUnlinkedFiles(below directory: String) -> [(pid: Int32, path: String)] {
+  var found: [(pid: Int32, path: String)] = []
+  let mark = " (deleted)"
+  forEachOpenFile { pid, path in
+    let text = String(decoding: path, as: UTF8.self)
+    if text.hasPrefix(directory + "/"), text.hasSuffix(mark) {
+      found.append((pid, String(text.dropLast(mark.utf8.count))))
+    }
+  }
+  return found
+}
+
+/// What every process has open, as /proc shows it (proc_pid_fd(5)).
+private func forEachOpenFile(_ body: (_ pid: Int32, _ path: [UInt8]) -> Void) {
+  for process in (try? entryNames(in: "/proc")) ?? [] {
+    guard let pid = Int32(process) else { continue }
+    let directory = "/proc/\(pid)/fd"
+    for descriptor in (try? entryNames(in: directory)) ?? [] {
+      if let path = readLink(Array("\(directory)/\(descriptor)".utf8)) { body(pid, path) }
+    }
   }
 }
 
