@@ -10,14 +10,23 @@ struct LogFollower {
     let arguments = CommandLine.arguments.dropFirst()
     let paths = Array(arguments.dropFirst())
     switch arguments.first {
-    case "lines":  // PATH CHECKPOINT COUNT: so many lines, then ends by dropping the iterator
-      let tail = LogTail(path: paths[0], from: .start, checkpoint: paths[1])
-      var left = Int(paths[2])!
-      for try await line in tail {
+    case "lines":  // PATH CHECKPOINT COUNT: so many lines, then ends at once
+      var lines = LogTail(path: paths[0], from: .start, checkpoint: paths[1]).makeAsyncIterator()
+      for _ in 0..<Int(paths[2])! {
+        guard let line = try await lines.next() else { break }
         say(String(decoding: line.bytes, as: UTF8.self))
-        left -= 1
-        if left == 0 { break }
       }
+      await lines.finish()
+      guard try await lines.next() == nil else { exit(1) }
+    case "cancelled":  // the same, but the task that asks for the lines is cancelled
+      try await Task {
+        var left = Int(paths[2])!
+        for try await line in LogTail(path: paths[0], from: .start, checkpoint: paths[1]) {
+          say(String(decoding: line.bytes, as: UTF8.self))
+          left -= 1
+          if left == 0 { withUnsafeCurrentTask { unsafe $0?.cancel() } }
+        }
+      }.value
     case "many":  // PATH…: each line with its path, until killed
       try await withThrowingTaskGroup(of: Void.self) { group in
         for path in paths {
@@ -56,8 +65,6 @@ struct LogFollower {
       }
     default: exit(64)
     }
-    // The thread that reads keeps its checkpoint when it ends.
-    usleep(300_000)
   }
 
   /// At once, also into a file.

@@ -8,19 +8,21 @@ import Testing
 struct LibraryTailTests {
   private let program = buildDirectory + "/LogFollower"
 
-  @Test("lines go on from the last one that was consumed, not from the last one that was read")
-  func lines() throws {
+  @Test(
+    "lines go on from the last one that was consumed, not from the last one that was read",
+    arguments: ["lines", "cancelled"])
+  func lines(end: String) throws {
     let scratch = Scratch()
     let log = scratch.path + "/app.log"
     append((0..<100).map { "\($0)\n" }.joined(), to: log)
     let checkpoint = scratch.path + "/checkpoint"
     #expect(
-      run("/usr/bin/timeout", ["20", program, "lines", log, checkpoint, "30"]).output
+      run("/usr/bin/timeout", ["20", program, end, log, checkpoint, "30"]).output
         == (0..<30).map { "\($0)\n" }.joined())
     rename(log, log + ".1")
     append("100\n", to: log)
     #expect(
-      run("/usr/bin/timeout", ["20", program, "lines", log, checkpoint, "71"]).output
+      run("/usr/bin/timeout", ["20", program, end, log, checkpoint, "71"]).output
         == (30...100).map { "\($0)\n" }.joined())
   }
 

@@ -87,7 +87,6 @@ struct TailCommandTests {
     all.expect(text + "torn no more\nnext\n")
     new.expect("torn no more\nnext\n")
     append("end", to: ten.log)
-    usleep(50_000)
     #expect(ten.stop().hasSuffix("next\nend"), "given out on exit")
   }
 
@@ -273,15 +272,7 @@ struct TailCommandTests {
         }.map { "\(task) \($0)" }
       }
     }
-    var before = switches()
-    // Quiet for half a second at last: what was under way is over.
-    #expect(
-      wait {
-        let now = switches()
-        defer { before = now }
-        usleep(500_000)
-        return now == before && now == switches()
-      })
+    #expect(comesToRest(tail.background.pid))
     let quiet = switches()
     sleep(3)
     #expect(switches() == quiet)

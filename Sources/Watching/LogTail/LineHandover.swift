@@ -16,6 +16,9 @@ final class LineHandover: Sendable {
     var failure: LogTailError?
     var stopper: TailStopper?
     var hasStarted = false
+    /// The thread is done, and the checkpoint kept.
+    var hasEnded = false
+    var awaitingEnd: [CheckedContinuation<Void, Never>] = []
   }
 
   private let path: [UInt8]
@@ -52,22 +55,36 @@ final class LineHandover: Sendable {
     } onCancel: {
       stop()
     }
-    if line == nil, let failure = state.withLock({ $0.failure }) { throw failure }
-    return line
+    guard line == nil else { return line }
+    await finish()
+    if let failure = state.withLock({ $0.failure }) { throw failure }
+    return nil
   }
 
-  func stop() { end(nil) }
-
-  private func end(_ failure: LogTailError?) {
+  func stop() {
     let (waiting, stopper) = state.withLock { state in
       state.isStopped = true
-      state.failure = state.failure ?? failure
       defer { state.waiting = nil }
       return (state.waiting, state.stopper)
     }
     waiting?.resume(returning: nil)
     stopper?()
     consumed.post((), droppable: true)
+  }
+
+  /// Stops the reader, and returns when it has ended.
+  func finish() async {
+    stop()
+    await withCheckedContinuation { continuation in
+      let isOver = state.withLock { state in
+        if state.hasStarted, !state.hasEnded {
+          state.awaitingEnd.append(continuation)
+          return false
+        }
+        return true
+      }
+      if isOver { continuation.resume() }
+    }
   }
 
   // MARK: - The reader
@@ -79,7 +96,18 @@ final class LineHandover: Sendable {
     }
     guard isFirst else { return }
     let thread = Thread.start(named: "tail") { self.read() }
-    if thread == nil { end(LogTailError(description: "no thread is left to read the log")) }
+    if thread == nil { ended(LogTailError(description: "no thread is left to read the log")) }
+  }
+
+  private func ended(_ failure: LogTailError?) {
+    let awaiting = state.withLock { state in
+      state.failure = failure
+      state.hasEnded = true
+      defer { state.awaitingEnd = [] }
+      return state.awaitingEnd
+    }
+    for continuation in awaiting { continuation.resume() }
+    stop()
   }
 
   private func read() {
@@ -92,9 +120,9 @@ final class LineHandover: Sendable {
       }
       if isStopped { stopper() }
       _ = loop.run { self.hand($0) }
-      end(nil)
+      ended(nil)
     } catch {
-      end(LogTailError(description: "\(error)"))
+      ended(LogTailError(description: "\(error)"))
     }
   }
 

@@ -52,8 +52,9 @@ public struct LogTail: AsyncSequence, Sendable {
   /// - Parameters:
   ///   - path: absolute; need not exist yet.
   ///   - checkpoint: absolute path of a file that keeps the position, replaced at most once a second
-  ///     and at the end. Lines that were handed out are not repeated after a clean end (the task was
-  ///     cancelled, or the iterator dropped); after a crash up to a second of them is. None is lost.
+  ///     and at the end. Lines that were handed out are not repeated once the task was cancelled or
+  ///     `Iterator.finish` returned; an iterator that is dropped keeps it soon after. After a crash
+  ///     up to a second of lines is repeated. None is lost.
   ///   - lineLimit: longest line handed out whole, bytes (default 1 MiB, which bounds the memory).
   ///   - notice: told in words when the file is missing, truncated or unreadable; called on the
   ///     reading thread.
@@ -93,7 +94,7 @@ public struct LogTail: AsyncSequence, Sendable {
 
     init(handover: LineHandover) { owner = Owner(handover) }
 
-    /// The next line, waited for; nil once the task was cancelled.
+    /// The next line, waited for; nil once the task was cancelled and the checkpoint is kept.
     ///
     /// - Throws: `LogTailError` where inotify or the checkpoint cannot be used.
     public mutating func next(
@@ -102,10 +103,14 @@ public struct LogTail: AsyncSequence, Sendable {
       try await owner.handover.next()
     }
 
-    /// The next line, waited for; nil once the task was cancelled.
+    /// The next line, waited for; nil once the task was cancelled and the checkpoint is kept.
     public mutating func next() async throws(LogTailError) -> Line? {
       try await owner.handover.next()
     }
+
+    /// Ends following, and returns when the checkpoint is kept: for whoever stops before the task is
+    /// cancelled and wants to know that the next start goes on from here. `next` gives nil after it.
+    public func finish() async { await owner.handover.finish() }
   }
 }
 

@@ -1,5 +1,6 @@
 // The thread that reads: waits for news of the watches, asks the machines, reads, keeps the checkpoint.
 
+import Glibc
 package import OwnedDirectories
 import ReapRules
 
@@ -90,7 +91,7 @@ package final class TailLoop {
     } catch let failure as TailFailure {
       throw failure
     } catch let error as SystemError {
-      if error.code == 2 { return nil }  // ENOENT: the first start
+      if error.code == ENOENT { return nil }  // the first start
       throw .checkpoint(error)
     } catch {
       throw .badCheckpoint("\(error)")

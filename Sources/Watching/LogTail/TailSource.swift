@@ -43,8 +43,6 @@ final class TailSource {
   var position: ReadingPosition
   let log: Int
   let limit: Int
-  var watch: WatchHandle?
-  var token: UInt32?
   /// Told when the file turned out to have been cut below the position.
   let restarted: () -> Void
   private let check = ReadBuffer(capacity: ReadingPosition.windowSize)

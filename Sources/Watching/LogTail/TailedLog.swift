@@ -1,5 +1,6 @@
 // One followed path at work: its files, its watches, and the machine that says what is next.
 
+import Glibc
 import OwnedDirectories
 import ReapRules
 
@@ -7,14 +8,12 @@ import ReapRules
 final class TailedLog {
   /// Files done with that are remembered in case one of them stands at the path again.
   private static let rememberedLimit = 16
-  /// How often a directory is listed again because it changed under the listing.
-  private static let listingTries = 8
 
   let index: Int
   /// Absolute.
   let path: [UInt8]
   private let settings: TailSettings
-  private let watches: TailWatches
+  private let watches: LogWatches
   private let notice: (String) -> Void
   /// Wall clock, ns. Births are rounded down to a tick of the clock, 10 ms at the longest (HZ=100).
   private var since = readClocks().wall - 10_000_000
@@ -25,11 +24,6 @@ final class TailedLog {
   private var remembered: [(identity: FileIdentity, position: ReadingPosition)] = []
   /// The last file that was opened, done with or not.
   private var newest: FileIdentity?
-  private var placed:
-    [PathWalk.Place: (token: UInt32, handle: WatchHandle?, directory: Descriptor?)] =
-      [:]
-  private var placeOf: [UInt32: PathWalk.Place] = [:]
-  private var sourceOf: [UInt32: Int] = [:]
   private var complaint: String?
 
   init(
@@ -39,7 +33,7 @@ final class TailedLog {
     self.index = index
     self.path = path
     self.settings = settings
-    self.watches = watches
+    self.watches = LogWatches(watches)
     self.notice = notice
   }
 
@@ -48,7 +42,7 @@ final class TailedLog {
   /// Opens what is there at the start, and what a checkpoint says was there before.
   func begin(_ saved: TailCheckpoint.Log?, _ now: Int64) -> [TailMachine.Action] {
     let walk = PathWalk(path)
-    place(walk)
+    watches.place(walk)
     let current = open(walk)
     var opened: [Int] = []
     if let saved {
@@ -69,7 +63,7 @@ final class TailedLog {
   /// Looks again at where the path leads.
   func look(_ now: Int64) -> [TailMachine.Action] {
     let walk = PathWalk(path)
-    place(walk)
+    watches.place(walk)
     guard let current = open(walk) else { return machine.handle(.vanished, now: now) }
     let identity = current.status.identity
     if let known = sources.first(where: { $0.value.identity == identity }) {
@@ -118,56 +112,14 @@ final class TailedLog {
   private func between(_ after: Int64, _ current: FileIdentity?, _ walk: PathWalk) -> [Int] {
     guard let end = walk.end else { return [] }
     let found = successors(
-      of: end.name, after: after, current: current, among: siblings(end.directory, inode: nil))
+      of: end.name, after: after, current: current, among: logSiblings(in: end.directory))
     return found.compactMap { sibling in
       guard sibling.identity != newest, remembered(sibling.identity) == nil,
         !sources.values.contains(where: { $0.identity == sibling.identity }),
-        let (file, status) = reopen(sibling, in: end.directory)
+        let (file, status) = openSibling(sibling, in: end.directory)
       else { return nil }
       return follow(file, status, .start)
     }
-  }
-
-  /// The regular files of a directory, or those with one inode number.
-  private func siblings(_ directory: [UInt8], inode: UInt64?) -> [LogSibling] {
-    var found: [LogSibling] = []
-    for _ in 0..<Self.listingTries {
-      found = []
-      guard let opened = try? openToFollow(directory) else { return [] }
-      defer { opened.close() }
-      let before = try? status(of: opened).change
-      var listing = DirectoryListing(opened)
-      defer { listing.finish() }
-      while let batch = try? listing.nextBatch(), !batch.isEmpty {
-        for entry in batch where inode == nil || entry.inode == inode {
-          guard let status = try? status(of: entry.name, at: opened), status.type == .regular
-          else { continue }
-          found.append(
-            LogSibling(
-              name: entry.name.bytes, identity: status.identity, change: status.change))
-        }
-      }
-      // A name that is moved during the listing may be seen twice or not at all.
-      if let before, before == (try? status(of: opened).change) { break }
-    }
-    return found
-  }
-
-  private func reopen(
-    _ sibling: LogSibling, in directory: [UInt8]
-  ) -> (Descriptor, FileStatus)? {
-    var names = [sibling.name]
-    while let name = names.popLast() {
-      guard let file = try? openToFollow(directory + name) else { continue }
-      if let status = try? status(of: file), status.identity == sibling.identity {
-        return (file, status)
-      }
-      file.close()
-      // Renamed since it was listed: it has another name now, or none.
-      names = siblings(directory, inode: sibling.identity.inode)
-        .filter { $0.identity == sibling.identity }.map(\.name)
-    }
-    return nil
   }
 
   // MARK: - Going on from a checkpoint
@@ -184,9 +136,10 @@ final class TailedLog {
         match = current
         isCurrentTaken = true
       } else if let end = walk.end {
-        for sibling in siblings(end.directory, inode: file.identity.inode) where match == nil {
+        for sibling in logSiblings(in: end.directory, inode: file.identity.inode)
+        where match == nil {
           guard sibling.identity != current?.status.identity,
-            let (other, status) = reopen(sibling, in: end.directory)
+            let (other, status) = openSibling(sibling, in: end.directory)
           else { continue }
           if isSame(file, other, status) { match = (other, status) } else { other.close() }
         }
@@ -242,14 +195,8 @@ final class TailedLog {
       restarted: { notice("\(path): truncated; reading it from its beginning") })
     sources[serial] = source
     newest = status.identity
-    watch(source, serial)
+    watches.follow(file, as: serial)
     return serial
-  }
-
-  private func watch(_ source: TailSource, _ id: Int) {
-    let token = watches.watch(source.file.procPath, .followed)
-    source.token = token
-    sourceOf[token] = id
   }
 
   private func remembered(_ identity: FileIdentity) -> ReadingPosition? {
@@ -295,18 +242,8 @@ final class TailedLog {
     remembered.append((source.identity, source.position))
     if remembered.count > Self.rememberedLimit { remembered.removeFirst() }
     sources[id] = nil
-    guard let token = source.token else { return source.file.close() }
-    // While the watch is being put, its path names the descriptor: closed when the answer comes.
-    sourceOf[token] = nil
-    if source.watch != nil {
-      watches.unwatch(token, source.watch)
-      source.file.close()
-    } else {
-      closing[token] = source.file
-    }
+    watches.close(source.file, of: id)
   }
-
-  private var closing: [UInt32: Descriptor] = [:]
 
   /// The last look before the end: old files to their end, a torn last line as it is.
   func end(_ buffer: ReadBuffer, _ output: TailOutput) -> Bool {
@@ -329,90 +266,28 @@ final class TailedLog {
 
   func closeAll() {
     for (id, source) in sources { forget(id, source) }
-    for place in placed.keys { remove(place) }
-    for file in closing.values { file.close() }
-    closing = [:]
+    watches.closeAll()
   }
 
-  // MARK: - Watches
+  // MARK: - News
 
-  private func place(_ walk: PathWalk) {
-    let wanted = Set(walk.places)
-    for old in placed.keys where !wanted.contains(old) { remove(old) }
-    for new in wanted where placed[new] == nil {
-      // By descriptor: names of directories are bytes, and may change between look and watch.
-      guard let directory = try? openToFollow(new.directory) else { continue }
-      let token = watches.watch(
-        directory.procPath + "/", new.names.isEmpty ? .ancestor : .directory, names: new.names)
-      placed[new] = (token, nil, directory)
-      placeOf[token] = new
-    }
-  }
-
-  private func remove(_ place: PathWalk.Place) {
-    guard let entry = placed.removeValue(forKey: place) else { return }
-    placeOf[entry.token] = nil
-    watches.unwatch(entry.token, entry.handle)
-    if let directory = entry.directory { closing[entry.token] = directory }
-  }
-
-  /// The answer to a watch that was asked for; true when the path is to be looked at again.
+  /// The answer to a watch that was asked for.
   func armed(_ token: UInt32, _ result: Result<WatchHandle, WatchFailure>) -> TailAnswer {
-    let handle = try? result.get()
-    if let place = placeOf[token], placed[place] != nil {
-      placed[place]?.directory?.close()
-      placed[place]?.directory = nil
-      placed[place]?.handle = handle
-      if case .failure(let failure) = result { complain(watchText(failure)) }
-      return .look
+    let answer = watches.armed(token, result)
+    if answer != .nothing, case .failure(let failure) = result {
+      complain("\(displayText(path)): no watch: \(failure.text)")
     }
-    if let id = sourceOf[token], let source = sources[id] {
-      source.watch = handle
-      if case .failure(let failure) = result {
-        source.token = nil
-        sourceOf[token] = nil
-        complain(watchText(failure))
-      }
-      return .changed(id)
-    }
-    guard let file = closing.removeValue(forKey: token) else { return .nothing }
-    watches.unwatch(token, handle)
-    file.close()
-    return .nothing
+    return answer
   }
 
-  private func watchText(_ failure: WatchFailure) -> String {
-    let hint =
-      failure.code == 28  // ENOSPC
-      ? " (the limit fs.inotify.max_user_watches is reached: raise it with sysctl)" : ""
-    return "\(displayText(path)): no watch: \(errorText(failure.code))\(hint)"
-  }
+  func touched(_ token: UInt32) -> TailAnswer { watches.touched(token) }
 
-  /// What a watch's event means.
-  func touched(_ token: UInt32) -> TailAnswer {
-    if placeOf[token] != nil { return .look }
-    if let id = sourceOf[token], sources[id] != nil { return .changed(id) }
-    return .nothing
-  }
+  func lost(_ token: UInt32) -> TailAnswer { watches.lost(token) }
 
-  func lost(_ token: UInt32) -> TailAnswer {
-    guard let place = placeOf[token] else { return touched(token) }
-    remove(place)
-    return .look
-  }
-
-  /// Every watch is gone: puts them all again.
+  /// Every watch is gone: puts them all again; the look that follows those of the places.
   func rewatch() {
-    for (_, entry) in placed { entry.directory?.close() }
-    placed = [:]
-    placeOf = [:]
-    for file in closing.values { file.close() }
-    closing = [:]
-    sourceOf = [:]
-    for (id, source) in sources {
-      source.watch = nil
-      watch(source, id)
-    }
+    watches.forgetAll()
+    for (id, source) in sources { watches.follow(source.file, as: id) }
   }
 
   func handle(_ event: TailMachine.Event, _ now: Int64) -> [TailMachine.Action] {
@@ -420,14 +295,6 @@ final class TailedLog {
   }
 }
 
-/// What news of a watch asks for.
-enum TailAnswer {
-  case nothing
-  case look
-  case changed(Int)
-}
-
 extension SystemError {
-  /// ENOENT or ENOTDIR.
-  fileprivate var isAbsence: Bool { code == 2 || code == 20 }
+  fileprivate var isAbsence: Bool { code == ENOENT || code == ENOTDIR }
 }
