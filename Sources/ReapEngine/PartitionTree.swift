@@ -14,6 +14,8 @@ struct PartitionTree {
     var arming: Descriptor?
     var children: Set<UInt32> = []
     var candidates: Set<EntryName> = []
+    /// An examination found a name in it that is there claimed and unclaimed.
+    var hasConflict = false
     /// The scan that last saw it.
     var epoch: UInt32
   }
@@ -83,6 +85,15 @@ struct PartitionTree {
   mutating func forgetCandidate(_ name: EntryName, in number: UInt32) {
     places[number]?.candidates.remove(name)
   }
+
+  /// False where that is known already.
+  mutating func noteConflict(in number: UInt32) -> Bool {
+    guard places[number]?.hasConflict == false else { return false }
+    places[number]!.hasConflict = true
+    return true
+  }
+
+  mutating func forgetConflict(in number: UInt32) { places[number]?.hasConflict = false }
 
   /// Takes a place and all below it out; the root's own entry stays, emptied.
   mutating func remove(_ number: UInt32) -> [(number: UInt32, place: Place)] {

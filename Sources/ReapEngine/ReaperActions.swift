@@ -25,6 +25,8 @@ extension Reaper {
 
   /// How many candidates are looked at before events are handled again.
   private static let scanPortion = 128
+  /// Examinations that wait for a worker while the scan goes on.
+  private static let scanAhead = 256
   /// Commands to watch that may be unanswered while a scan goes on, which bounds their memory …
   private static let armingLimit = 4096
   /// … and, where descriptors are short, those that are open only until the answer comes.
@@ -150,8 +152,11 @@ extension Reaper {
       }
     }
     watched.holdings[id]?.file = nil
-    guard removalsInFlight < Self.maximumRemovals else {
-      // A claim made now would wait with its descriptors open; made by a worker it goes next.
+    // A claim made now would wait with its descriptors open; made by a worker it goes next. And
+    // where many partitions are scanned, judging takes longer than listing: every processor helps.
+    let isShared =
+      watched.isPartitioned && watched.scanTrigger != nil && watched.elsewhere < Self.scanAhead
+    guard removalsInFlight < Self.maximumRemovals, !isShared else {
       return examineElsewhere(watched, examination, id, examine, held, isLocked: isLocked)
     }
     let result = examination.run(
@@ -210,6 +215,7 @@ extension Reaper {
       if case .keep(_, let after) = verdict { recheck = after }
       feed(watched, .examined(id, .kept(verdict.reason, recheckAfter: recheck, hold)), now)
       if verdict.reason == .live { liveIsThere(watched, path, now) }
+      if verdict.reason == .claimConflict { foundConflict(watched, path, now) }
     case .wouldClaim(let verdict, let evidence):
       reporter.wouldReap(verdict, evidence, place)
       if !watched.hasStarted { watched.startupOrphans += 1 }

@@ -58,14 +58,24 @@ extension Reaper {
   private func conflictMayBeOver(
     _ watched: WatchedRoot, _ number: UInt32, _ gone: EntryName, _ arrival: Nanoseconds
   ) {
-    guard let place = watched.tree[number] else { return }
+    guard let place = watched.tree[number], place.hasConflict else { return }
     let wasOne =
       if let claim = ClaimName(gone) {
         place.candidates.contains(claim.original)
       } else {
         place.candidates.contains { ClaimName($0)?.original == gone }
       }
-    if wasOne { lookAtPartition(watched, number, .rescan, arrival) }
+    guard wasOne else { return }
+    watched.tree.forgetConflict(in: number)
+    lookAtPartition(watched, number, .rescan, arrival)
+  }
+
+  /// A name that went before this was known to be a conflict asked for no look: this one sees it.
+  func foundConflict(_ watched: WatchedRoot, _ path: CandidatePath, _ now: Nanoseconds) {
+    guard let number = watched.tree.number(of: path.directory),
+      watched.tree.noteConflict(in: number)
+    else { return }
+    lookAtPartition(watched, number, .rescan, now)
   }
 
   /// What was kept for want of the live generation is looked at again: that came, or was put back.
@@ -117,11 +127,17 @@ extension Reaper {
     where isConcerned: (EntryName) -> Bool = { _ in true }
   ) {
     guard let place = watched.tree[number] else { return }
-    // Claimed ones first: one that the cursor names now must be back at once.
-    let names = place.candidates.filter(isConcerned)
-      .sorted { ClaimName($0) != nil && ClaimName($1) == nil }
-    for name in names {
+    // Claimed ones first: one that the cursor names now must be back at once. Then the one that it
+    // named until now: it waits for nothing else.
+    func rank(_ path: CandidatePath) -> Int {
+      if ClaimName(path.name) != nil { return 0 }
+      return watched.schedule.reason(of: path) == .live ? 1 : 2
+    }
+    let paths = place.candidates.filter(isConcerned).map { name in
       let path = CandidatePath(directory: place.path, name)
+      return (rank: rank(path), path: path)
+    }
+    for (_, path) in paths.sorted(by: { $0.rank < $1.rank }) {
       guard !watched.claims.contains(path) else { continue }
       feed(watched, .appeared(path, created: false, trigger), arrival)
     }

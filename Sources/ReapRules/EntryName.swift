@@ -6,8 +6,10 @@ package struct EntryName: Hashable, Sendable {
   package let bytes: [UInt8]
 
   /// Nil where the bytes cannot be the name of an entry.
-  package init?(_ bytes: some Sequence<UInt8>) {
-    let bytes = Array(bytes)
+  package init?(_ bytes: some Sequence<UInt8>) { self.init(Array(bytes)) }
+
+  /// Without generics: listings make one for each entry.
+  package init?(_ bytes: [UInt8]) {
     guard !bytes.isEmpty, !bytes.contains(where: { $0 == 0x2F || $0 == 0 }) else { return nil }
     guard bytes.count > 2 || bytes.contains(where: { $0 != 0x2E }) else { return nil }
     self.bytes = bytes
@@ -36,9 +38,11 @@ package func displayText(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef")
     return "\\x\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
   }
+  let isPrintable = { (byte: UInt8) in (0x20..<0x7F).contains(byte) }
+  // Nearly always; and the tables of Unicode take their time.
+  if bytes.allSatisfy(isPrintable) { return String(decoding: bytes, as: UTF8.self) }
   guard let text = String(validating: bytes, as: UTF8.self) else {
-    return bytes.map { (0x20..<0x7F).contains($0) ? String(UnicodeScalar($0)) : escaped($0) }
-      .joined()
+    return bytes.map { isPrintable($0) ? String(UnicodeScalar($0)) : escaped($0) }.joined()
   }
   var result = ""
   for scalar in text.unicodeScalars {

@@ -53,8 +53,9 @@ package struct DirectoryEntry: Sendable {
       while offset < size {
         let record = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset...])
         let length = unsafe Int(record.loadUnaligned(fromByteOffset: 16, as: UInt16.self))
-        let name = unsafe record[19..<length].prefix { $0 != 0 }
-        if let name = unsafe EntryName(name) {
+        let size = unsafe strnlen(record.baseAddress! + 19, length - 19)
+        let bytes = unsafe Array(UnsafeRawBufferPointer(rebasing: record[19..<(19 + size)]))
+        if let name = EntryName(bytes) {
           let kind: EntryKind =
             switch unsafe Int(record[18]) {
             case DT_DIR: .directory

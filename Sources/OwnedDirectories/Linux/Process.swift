@@ -70,7 +70,7 @@ package func readToEnd(
   _ file: Descriptor, _ path: String, limit: Int = .max
 ) throws(SystemError) -> [UInt8] {
   var bytes: [UInt8] = []
-  var chunk = [UInt8](repeating: 0, count: 65536)
+  var chunk = [UInt8](repeating: 0, count: 4096)
   lseek(file.number, 0, SEEK_SET)
   while true {
     let size = retrying { unsafe read(file.number, &chunk, chunk.count) }
@@ -78,6 +78,7 @@ package func readToEnd(
     guard size > 0 else { return bytes }
     bytes += chunk[..<size]
     guard bytes.count <= limit else { return bytes }
+    if size == chunk.count, size < 65536 { chunk += chunk }
   }
 }
 

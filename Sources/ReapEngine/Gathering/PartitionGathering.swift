@@ -17,7 +17,14 @@ package final class PartitionMemory: Sendable {
     var nextTidying = Nanoseconds.min
   }
 
+  /// That no claim is in conflict may be said again for so many times as long as the listing took:
+  /// so a partition of n generations costs no n listings of n.
+  private static let listingRest: Nanoseconds = 8
+  private static let longestRest = nanosecondsPerSecond
+
   private let seen = Mutex<[[UInt8]: Seen]>([:])
+  /// Monotonic; until when the claims in a partition need not be listed again.
+  private let nextListing = Mutex<[[UInt8]: Nanoseconds]>([:])
 
   package init() {}
 
@@ -35,6 +42,15 @@ package final class PartitionMemory: Sendable {
     seen.withLock { $0[partition]?.before == name }
   }
 
+  func listingIsDue(in partition: [UInt8], now: Nanoseconds) -> Bool {
+    nextListing.withLock { ($0[partition] ?? .min) <= now }
+  }
+
+  func noteListing(in partition: [UInt8], from start: Nanoseconds, to end: Nanoseconds) {
+    let rest = min((end - start) * Self.listingRest, Self.longestRest)
+    nextListing.withLock { $0[partition] = end + rest }
+  }
+
   func tidyingIsDue(in partition: [UInt8], now: Nanoseconds) -> Bool {
     seen.withLock { ($0[partition]?.nextTidying ?? .min) <= now }
   }
@@ -43,7 +59,10 @@ package final class PartitionMemory: Sendable {
     seen.withLock { $0[partition]?.nextTidying = next }
   }
 
-  func forget(_ partition: [UInt8]) { seen.withLock { $0[partition] = nil } }
+  func forget(_ partition: [UInt8]) {
+    seen.withLock { $0[partition] = nil }
+    nextListing.withLock { $0[partition] = nil }
+  }
 }
 
 /// An open partition, and how its rule reads it.
@@ -166,11 +185,16 @@ struct PartitionGathering {
   /// A name that stands there both claimed and unclaimed. What is being removed does not count, nor
   /// what somebody began to remove: it can never have its name again.
   private func conflict() throws(SystemError) -> String? {
+    let start = readMonotonic()
+    guard memory.listingIsDue(in: place, now: start) else { return nil }
     var listing = DirectoryListing(partition.descriptor)
     defer { listing.finish() }
     while true {
       let batch = try listing.nextBatch()
-      guard !batch.isEmpty else { return nil }
+      guard !batch.isEmpty else {
+        memory.noteListing(in: place, from: start, to: readMonotonic())
+        return nil
+      }
       for entry in batch {
         guard let claim = ClaimName(entry.name), match.matches(claim.original),
           !claims.contains(CandidatePath(directory: place, entry.name)),

@@ -21,8 +21,8 @@ package struct ClaimName: Hashable, Sendable {
   package init?(_ name: EntryName) {
     let bytes = name.bytes
     let head = Self.prefix.count + Self.digits
-    guard bytes.count > head + 1, bytes.starts(with: Self.prefix) else { return nil }
-    guard bytes[head] == UInt8(ascii: ".") else { return nil }
+    guard bytes.count > head + 1, bytes[head] == UInt8(ascii: ".") else { return nil }
+    for index in Self.prefix.indices where bytes[index] != Self.prefix[index] { return nil }
     var stamp: Nanoseconds = 0
     for byte in bytes[Self.prefix.count..<head] {
       guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
@@ -31,7 +31,7 @@ package struct ClaimName: Hashable, Sendable {
       guard !over, !overSum else { return nil }
       stamp = sum
     }
-    guard let original = EntryName(bytes[(head + 1)...]) else { return nil }
+    guard let original = EntryName(Array(bytes[(head + 1)...])) else { return nil }
     self.init(claimedAt: stamp, original: original)
   }
 
