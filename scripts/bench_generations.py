@@ -1,5 +1,5 @@
-"""Part `generations` of scripts/bench: 10,000 partitions with three generations each."""
-import os, subprocess, sys, time
+"""Part `generations` of scripts/bench: 10,000 partitions with three generations each, and one with many."""
+import os, shutil, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 OWNERS = 2  # each holds 10,000 locks; a process may have 20,000 descriptors here
@@ -73,3 +73,45 @@ def generations(bench, end, part, status, partitions=10_000, flips=1000):
         a, b = part(reapd, share), part(floor, share)
         bench.row(f"cursor flip to superseded name gone, p{share * 100:.0f}",
                   f"{a:.0f} us, floor {b:.0f} us, {a / b:.2f}x", f"{target}x", a <= target * b)
+
+
+def many(bench, count=6400):
+    """One partition whose writer died again and again: no listing of all of it for each."""
+    root = os.path.join(bench.dir, "many", "cache")
+    partition = root + "/datasets/a/source=x"
+    ratios = []
+    for turn in range(3):
+        times = {}
+        for kind in ("rm", "reapd") if turn % 2 == 0 else ("reapd", "rm"):
+            for number in range(count + 1):
+                place = f"{partition}/table-{1795000000000 + number}"
+                os.makedirs(place + "/data")
+                os.makedirs(place + "/metadata")
+                for name in ("data/rows.jsonl", "metadata/v1.metadata.json"):
+                    with open(f"{place}/{name}", "w") as file:
+                        file.write("{}\n")
+            with open(partition + "/cursor.json", "w") as file:
+                file.write('{"epoch": 0, "rowCount": 1, "compaction": null, "layout": "source-table", '
+                           '"tableDir": "table-1795000000000"}')
+            time.sleep(1.2)  # past the grace
+            began = time.monotonic()
+            if kind == "rm":
+                subprocess.run(["rm", "-rf", root], check=True)
+            else:
+                subprocess.run([bench.reapd, "sweep", "--config", rule(bench, root)], check=True, stdout=subprocess.DEVNULL)
+                if len(os.listdir(partition)) != 2:
+                    sys.exit(f"left over: {os.listdir(partition)[:3]}")
+            times[kind] = time.monotonic() - began
+            shutil.rmtree(root, ignore_errors=True)
+        ratios.append(times["rm"] / times["reapd"])
+    ratio = sorted(ratios)[len(ratios) // 2]
+    bench.row(f"sweep of one partition with {count:,} orphaned generations",
+              f"{ratio:.2f}x rm -rf (each: {', '.join(f'{r:.2f}' for r in ratios)})", "0.5x", ratio >= 0.5)
+
+
+def rule(bench, root):
+    path = os.path.join(bench.dir, "many.yaml")
+    with open(path, "w") as file:
+        file.write(f"rules:\n  - name: many\n    kind: generations\n    root: {root}\n    grace: 1s\n"
+                   "    quiet: 1s\n    retired_after: 0s\n    quarantine: 0s\n    owner: any\n")
+    return path

@@ -17,14 +17,19 @@ package struct Explanation: Sendable {
   package let ages: [(clock: String, age: Nanoseconds?)]
 
   /// Of a candidate; nil where nothing stands at the path.
+  ///
+  /// - Parameters:
+  ///   - memory: of the partition that it lies in, where several are explained.
+  ///   - open: what is open in it; looked for where it is nil.
   package static func of(
-    _ candidate: CandidatePath, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView
+    _ candidate: CandidatePath, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView,
+    memory: PartitionMemory = PartitionMemory(), open: OpenFiles? = nil
   ) -> Explanation? {
     let clocks = readClocks()
     let examination = Examination(
       rule: rule, root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
-      claims: OwnClaims(), claiming: false, owner: OwnerWatch(rule))
+      claims: OwnClaims(), claiming: false, memory: memory, owner: OwnerWatch(rule))
     let verdict: Verdict
     let evidence: Evidence
     var failure: SystemError?
@@ -50,7 +55,7 @@ package struct Explanation: Sendable {
     func age(_ stamp: Nanoseconds?) -> Nanoseconds? { stamp.map { clocks.wall - $0 } }
     return Explanation(
       path: path, rule: rule, verdict: verdict, evidence: evidence, failure: failure,
-      holders: holders, openers: processesWithOpenFiles(below: path),
+      holders: holders, openers: (open ?? OpenFiles(below: path)).processes(below: path),
       ages: [
         ("name", age(evidence.clocks.name)), ("birth", age(evidence.clocks.birth)),
         ("newest change", age(evidence.inside?.newestChange)),

@@ -1,3 +1,4 @@
+import OwnedDirectories
 package import ReapRules
 
 /// A directory in which candidates lie, for `explain`: what its cursor says, and each candidate.
@@ -16,13 +17,16 @@ package struct PartitionExplanation: Sendable {
       let place = try? root.place(directory)
     else { return nil }
     defer { place.release() }
+    let memory = PartitionMemory()
+    let open = OpenFiles(below: place.pathBytes)
     let gathering = PartitionGathering(
       settings: settings, match: rule.match, partition: place, place: directory,
-      claims: OwnClaims(), memory: PartitionMemory())
+      claims: OwnClaims(), memory: memory)
     return PartitionExplanation(
       path: place.pathBytes, rule: rule, partition: gathering.gather(),
       generations: candidates(of: rule, inDirectory: directory, below: root).compactMap {
-        Explanation.of($0, rule: rule, root: root, roots: roots, mounts: mounts)
+        Explanation.of(
+          $0, rule: rule, root: root, roots: roots, mounts: mounts, memory: memory, open: open)
       })
   }
 

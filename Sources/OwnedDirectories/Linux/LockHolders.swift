@@ -36,14 +36,24 @@ package func lockHolders(of file: FileIdentity) -> LockHolders {
   return LockHolders(processes: pids.sorted().map { .init(pid: $0, command: command(of: $0)) })
 }
 
-/// Every process that has a file of the directory open, as far as /proc shows it to us.
-package func processesWithOpenFiles(below directory: [UInt8]) -> [LockHolders.Process] {
-  var found: Set<Int32> = []
-  let own = getpid()
-  forEachOpenFile { pid, path in
-    if pid != own, isBelow(path, directory) { found.insert(pid) }
+/// What other processes have open below a directory, as far as /proc shows it to us.
+package struct OpenFiles: Sendable {
+  private let files: [(pid: Int32, path: [UInt8])]
+
+  package init(below directory: [UInt8]) {
+    var found: [(pid: Int32, path: [UInt8])] = []
+    let own = getpid()
+    forEachOpenFile { pid, path in
+      if pid != own, isBelow(path, directory) { found.append((pid, path)) }
+    }
+    files = found
   }
-  return found.sorted().map { .init(pid: $0, command: command(of: $0)) }
+
+  /// Those who have something open below one directory of these.
+  package func processes(below directory: [UInt8]) -> [LockHolders.Process] {
+    let pids = Set(files.lazy.filter { isBelow($0.path, directory) }.map(\.pid))
+    return pids.sorted().map { .init(pid: $0, command: command(of: $0)) }
+  }
 }
 
 /// Files below a directory that some process has open and that have no name any more, with the
