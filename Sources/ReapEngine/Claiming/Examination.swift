@@ -4,12 +4,12 @@ package import ReapRules
 
 /// One look at one candidate: gather, judge, and claim where the verdict, taken with the lock in
 /// hand, is to dispose. The same code for watch, sweep, list, explain and dry runs.
-package struct Examination: Sendable {
+package final class Examination: Sendable {
   package let rule: Rule
   /// The directory that holds the candidates: the rule's root, or a partition below it.
   package let root: OpenRoot
   /// Where that is, below the rule's root.
-  private(set) var place: [UInt8] = []
+  let place: [UInt8]
   package let surroundings: SurroundingsView
   package let contents: ContentsPattern?
   /// Names of claims that this process made and is removing.
@@ -24,10 +24,11 @@ package struct Examination: Sendable {
   init(
     rule: Rule, root: OpenRoot, surroundings: SurroundingsView, claims: OwnClaims, claiming: Bool,
     quarantining: Bool = false, memory: PartitionMemory = PartitionMemory(),
-    owner: OwnerWatch? = nil
+    owner: OwnerWatch? = nil, place: [UInt8] = []
   ) {
     self.rule = rule
     self.root = root
+    self.place = place
     self.surroundings = surroundings
     self.claims = claims
     self.claiming = claiming
@@ -111,15 +112,10 @@ package struct Examination: Sendable {
   /// The same examination in a directory below the root, which is opened for it; the caller
   /// releases its root.
   private func within(_ directory: [UInt8]) throws(SystemError) -> Examination {
-    Examination(self, at: directory, try root.place(directory))
-  }
-
-  private init(_ whole: Examination, at place: [UInt8], _ partition: OpenRoot) {
-    self.init(
-      rule: whole.rule, root: partition, surroundings: whole.surroundings, claims: whole.claims,
-      claiming: whole.claiming, quarantining: whole.quarantining, memory: whole.memory,
-      owner: whole.owner)
-    self.place = place
+    Examination(
+      rule: rule, root: try root.place(directory), surroundings: surroundings, claims: claims,
+      claiming: claiming, quarantining: quarantining, memory: memory, owner: owner,
+      place: directory)
   }
 
   func path(_ name: EntryName) -> CandidatePath { CandidatePath(directory: place, name) }
