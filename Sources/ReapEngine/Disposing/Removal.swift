@@ -1,5 +1,5 @@
-// How a claimed directory is removed: by descriptors, in parallel across its subdirectories, the
-// lock file last, then the directory itself.
+// How a claimed directory is removed: by descriptors, in parallel across its subdirectories and
+// within wide ones, the lock file last, then the directory itself.
 
 import Glibc
 package import OwnedDirectories
@@ -22,6 +22,9 @@ package final class Removal: Sendable {
   /// limits bound descriptors: two per node.
   private static let maximumDepth = 16
   private static let maximumNodes = 64
+  /// So many entries of one directory are worth another thread: unlink(2) locks the directory, but
+  /// the file's blocks are freed after that.
+  private static let sharedBatch = 64
   /// How often a directory that is not empty after all is emptied again: somebody writes into it.
   private static let attempts = 3
 
@@ -37,7 +40,7 @@ package final class Removal: Sendable {
     let identity: FileIdentity
     let parent: Node?
     let depth: Int
-    /// Its own listing and each child that is work of its own.
+    /// Its own listing, and each batch of it and each child that is work of its own.
     let pending = Atomic<Int>(1)
 
     init(
@@ -109,14 +112,14 @@ package final class Removal: Sendable {
       while true {
         let batch = try listing.nextBatch()
         guard !batch.isEmpty else { break }
-        let spared = node.parent == nil ? claimed.lastFile : nil
-        for entry in removeFiles(batch, in: node.descriptor, sparing: spared) {
-          if let child = open(entry.name, in: node) {
-            node.pending.add(1, ordering: .relaxed)
-            pool.submit { self.process(child) }
-          } else {
-            removeByDescent(entry.name, in: node.descriptor)
-          }
+        guard batch.count >= Self.sharedBatch, pool.isHungry else {
+          remove(batch, in: node)
+          continue
+        }
+        node.pending.add(1, ordering: .relaxed)
+        pool.submit {
+          self.remove(batch, in: node)
+          self.finish(node)
         }
       }
     } catch {
@@ -124,6 +127,18 @@ package final class Removal: Sendable {
     }
     listing.finish()
     finish(node)
+  }
+
+  private func remove(_ batch: [DirectoryEntry], in node: Node) {
+    let spared = node.parent == nil ? claimed.lastFile : nil
+    for entry in removeFiles(batch, in: node.descriptor, sparing: spared) {
+      if let child = open(entry.name, in: node) {
+        node.pending.add(1, ordering: .relaxed)
+        pool.submit { self.process(child) }
+      } else {
+        removeByDescent(entry.name, in: node.descriptor)
+      }
+    }
   }
 
   /// Counts one part of a node as done, and with the last one removes it; so up the tree.
