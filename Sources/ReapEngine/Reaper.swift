@@ -262,6 +262,9 @@ package final class Reaper {
         watchDirectory(watched)
       }
       watchObstaclesAgain()
+    case .deaf(let failure):
+      logger.warning(
+        "\(InstanceFailure(failure)); no event is seen until there is one: tried each second")
     case .mountsChanged:
       for watched in sortedRoots {
         checkPlace(watched)

@@ -115,7 +115,7 @@ final class EventQueue: Sendable {
           state.unanswered = paths.count
         }
         channel.withLock { if let channel = $0 { watchAll(channel) } }
-      case .mountsChanged: break
+      case .deaf, .mountsChanged: break
       }
     }
     add(events)

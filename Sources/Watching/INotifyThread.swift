@@ -15,7 +15,7 @@ package final class INotifyThread: @unchecked Sendable {
   /// Messages of one wake-up, and the monotonic instant (ns) at which they were read.
   package typealias Sink = @Sendable ([WatchMessage], Int64) -> Void
 
-  package struct StartFailure: Error, CustomStringConvertible {
+  package struct StartFailure: Error, Equatable, CustomStringConvertible {
     package let description: String
     /// The errno, where one says why.
     package var code: Int32 = 0
@@ -35,6 +35,7 @@ package final class INotifyThread: @unchecked Sendable {
   private static let answerBatch = 64
   /// select(2) cannot take a descriptor at or above FD_SETSIZE.
   private static let selectLimit: Int32 = 1024
+  private static let reserveCount = 16
 
   /// Added to what is asked for already: one directory may be a root and above another one.
   private static let directoryFlags =
@@ -65,8 +66,10 @@ package final class INotifyThread: @unchecked Sendable {
   private var leaks = 0
   /// Tells paths apart that would be spelled the same.
   private var serial: UInt64 = 0
-  /// Kept so that a later instance finds a number below the limit of select.
-  private var reserve: Int32 = -1
+  /// Kept so that a later instance finds a number below the limit of select; several, since another
+  /// thread may take the one that was just closed.
+  private var reserves: [Int32] = []
+  private var isDeaf = false
   private var thread = pthread_t()
 
   /// Starts the thread. Call it before descriptors pile up: the instance needs a low number.
@@ -79,7 +82,7 @@ package final class INotifyThread: @unchecked Sendable {
     mounts = unsafe open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
     guard wakeUp >= 0 else { throw StartFailure(description: "no eventfd: \(Self.text(errno))") }
     try initialise()
-    reserve = fcntl(wakeUp, F_DUPFD_CLOEXEC, 3)
+    fillReserves()
     let box = unsafe Unmanaged.passRetained(self)
     let code = unsafe pthread_create(
       &thread, nil,
@@ -176,11 +179,20 @@ package final class INotifyThread: @unchecked Sendable {
       switch command {
       case .watch(let path, let token, let purpose):
         answers.append(.armed(token: token, add(path, token, purpose)))
-        if answers.count == Self.answerBatch {
+        if answers.count >= Self.answerBatch {
           sink(answers, arrival)
           answers = []
         }
       case .unwatch(let handle, let token, let descriptor):
+        // The library complains on standard error of a watch that the kernel has ended already:
+        // then that is among the events.
+        if isReadable {
+          if !answers.isEmpty { sink(answers, arrival) }
+          answers = []
+          drain(into: &answers)
+          sink(answers, Self.monotonic())
+          answers = []
+        }
         remove(handle, token)
         if let descriptor { close(descriptor) }
       case .stop: return false
@@ -209,6 +221,7 @@ package final class INotifyThread: @unchecked Sendable {
       case .followed:
         IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF | Self.addingFlag
       }
+    guard inotify >= 0 else { return .failure(WatchFailure(code: EMFILE)) }
     let name = unusedName(path)
     guard unsafe inotifytools_watch_file(name, mask) != 0 else {
       return .failure(WatchFailure(code: inotifytools_error()))
@@ -274,9 +287,13 @@ package final class INotifyThread: @unchecked Sendable {
   /// Takes every event that is there, for an instance about to be closed: what stays in the
   /// library's buffer would come out of the next one.
   private func drainAll() {
-    var readable = pollfd(fd: inotify, events: Int16(POLLIN), revents: 0)
     var stale: [WatchMessage] = []
-    while unsafe poll(&readable, 1, 0) > 0 { drain(into: &stale) }
+    while isReadable { drain(into: &stale) }
+  }
+
+  private var isReadable: Bool {
+    var readable = pollfd(fd: inotify, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&readable, 1, 0) > 0
   }
 
   private func append(
@@ -336,6 +353,7 @@ package final class INotifyThread: @unchecked Sendable {
       throw StartFailure(description: "no inotify instance: \(Self.text(code))", code: code)
     }
     guard let found = Self.inotifyDescriptors().subtracting(before).first else {
+      inotifytools_cleanup()
       throw StartFailure(
         description: "the inotify instance has no descriptor below \(Self.selectLimit)")
     }
@@ -363,8 +381,6 @@ package final class INotifyThread: @unchecked Sendable {
   private func rebuild() {
     drainAll()
     inotifytools_cleanup()
-    if reserve >= 0 { close(reserve) }
-    reserve = -1
     instance += 1
     tokens = [:]
     directories = []
@@ -373,16 +389,39 @@ package final class INotifyThread: @unchecked Sendable {
     begin()
   }
 
-  /// Where there is no instance to be had, it is tried again, and the backstop is what is left.
+  /// Where there is no instance to be had, that is told once and tried again.
   private func begin() {
-    do {
-      try initialise()
-    } catch {
-      inotify = -1  // poll(2) passes over it
-      return
+    inotify = -1  // poll(2) passes over it
+    var failure: StartFailure?
+    repeat {
+      if let number = reserves.popLast() { close(number) }
+      do {
+        try initialise()
+        failure = nil
+      } catch {
+        failure = error
+      }
+      // Without a code it only has too high a number: somebody took the low one first.
+    } while failure?.code == 0 && !reserves.isEmpty
+    fillReserves()
+    if let failure {
+      if !isDeaf { sink([.deaf(failure)], Self.monotonic()) }
+      isDeaf = true
+    } else {
+      isDeaf = false
+      sink([.rebuilt], Self.monotonic())
     }
-    reserve = fcntl(wakeUp, F_DUPFD_CLOEXEC, 3)
-    sink([.rebuilt], Self.monotonic())
+  }
+
+  private func fillReserves() {
+    while reserves.count < Self.reserveCount {
+      let number = fcntl(wakeUp, F_DUPFD_CLOEXEC, 3)
+      guard number >= 0, number < Self.selectLimit else {
+        if number >= 0 { close(number) }
+        return
+      }
+      reserves.append(number)
+    }
   }
 
   private func shutDown() {
@@ -390,7 +429,7 @@ package final class INotifyThread: @unchecked Sendable {
     inotifytools_cleanup()
     close(wakeUp)
     if mounts >= 0 { close(mounts) }
-    if reserve >= 0 { close(reserve) }
+    for number in reserves { close(number) }
   }
 
   private static func monotonic() -> Int64 {

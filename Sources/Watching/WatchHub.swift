@@ -116,7 +116,7 @@ extension WatchMessage {
     case .entry(let token, _, _, _), .closed(let token), .changed(let token),
       .armed(let token, _), .lost(let token):
       token
-    case .overflow, .rebuilt, .mountsChanged: nil
+    case .overflow, .rebuilt, .deaf, .mountsChanged: nil
     }
   }
 
@@ -128,7 +128,7 @@ extension WatchMessage {
     case .changed: .changed(token: token)
     case .armed(_, let result): .armed(token: token, result)
     case .lost: .lost(token: token)
-    case .overflow, .rebuilt, .mountsChanged: self
+    case .overflow, .rebuilt, .deaf, .mountsChanged: self
     }
   }
 }

@@ -21,6 +21,8 @@ package enum WatchMessage: Sendable, Equatable {
   case overflow
   /// The inotify instance was made anew: every watch is gone, and events may be missing.
   case rebuilt
+  /// No inotify instance is to be had in place of the last one: nothing is told until `.rebuilt`.
+  case deaf(INotifyThread.StartFailure)
   /// The mount table changed.
   case mountsChanged
 }

@@ -132,6 +132,45 @@ struct INotifyThreadTests {
     }
   }
 
+  @Test("is made anew though every low number is taken, and others take each one that is free")
+  func contendedNumbers() throws {
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    limit.rlim_cur = min(limit.rlim_max, 16_384)
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    try withThread(leakLimit: 2) { thread, reports in
+      var taken: [Int32] = []
+      repeat { taken.append(open("/dev/null", O_RDONLY | O_CLOEXEC)) } while taken.last! < 1100
+      defer { for number in taken { close(number) } }
+      let isOver = Atomic(false)
+      let others = (0..<2).map { _ in
+        let other = Thread {
+          while !isOver.load(ordering: .relaxed) { close(open("/dev/null", O_RDONLY | O_CLOEXEC)) }
+        }
+        other.start()
+        return other
+      }
+      defer {
+        isOver.store(true, ordering: .relaxed)
+        #expect(wait { others.allSatisfy(\.isFinished) })
+      }
+      for round in 1...50 {
+        for number in 0..<3 {
+          let path = "\(directory)/\(round)-\(number)"
+          touch(path)
+          let token = UInt64(round * 10 + number)
+          thread.watch(path: path, token: token, .writers)
+          try #require(reports.handle(of: token) != nil, "round \(round)")
+          unlink(path)
+        }
+        try #require(
+          wait { reports.all.count { $0 == .rebuilt } == round }, "deaf after round \(round)")
+      }
+      let instances = descriptors().filter { $0.target == "anon_inode:inotify" }
+      #expect(instances.count == 1 && instances.allSatisfy { $0.number < 1024 })
+    }
+  }
+
   @Test("tells every token of an inode with several names, and ends them one by one")
   func hardLinks() throws {
     try withThread { thread, reports in

@@ -95,6 +95,7 @@ final class TailWatches: Sendable {
         case .overflow: state.news.isDesynced = true
         case .rebuilt: state.news.isRebuilt = true
         case .mountsChanged: state.news.isDesynced = true
+        case .deaf: break
         }
       }
     }
