@@ -215,7 +215,9 @@ extension Reaper {
       if case .keep(_, let after) = verdict { recheck = after }
       feed(watched, .examined(id, .kept(verdict.reason, recheckAfter: recheck, hold)), now)
       if verdict.reason == .live { liveIsThere(watched, path, now) }
-      if verdict.reason == .claimConflict { foundConflict(watched, path, now) }
+      // A claimed name that stays though its own is wanted back: that one is taken.
+      let isStuck = ClaimName(path.name) != nil && !verdict.reason.staysClaimed(evidence.claim)
+      if verdict.reason == .claimConflict || isStuck { foundConflict(watched, path, now) }
     case .wouldClaim(let verdict, let evidence):
       reporter.wouldReap(verdict, evidence, place)
       if !watched.hasStarted { watched.startupOrphans += 1 }

@@ -116,6 +116,19 @@ struct QuarantineTests {
     #expect(!exists(claim))
   }
 
+  @Test("What has a claimed one's name need be no generation: once it is gone, that is put back")
+  func fileInTheWay() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let claim = partition[".reapd.1795216876835000000.table"]
+    #expect(rename(partition["table"], claim) == 0)
+    partition.put("table", "a file of somebody's")
+    let watcher = try rule().watch()
+    #expect(exists(claim), "nothing is put back over it")
+    #expect(unlink(partition["table"]) == 0)
+    #expect(wait { partition.isWhole("table") }, "\(names(in: partition.path))")
+    #expect(wait { watcher.audit(of: partition["table"], action: "restored").count == 1 })
+  }
+
   @Test("reapd killed during quarantine, the cursor flipped meanwhile: the next start puts it back")
   func killedAndFlipped() throws {
     defer { withExtendedLifetime(scratch) {} }
