@@ -44,17 +44,16 @@ func removeContents(of directory: Descriptor, sparing lock: EntryName?) throws(S
 
 /// False for a directory that is not empty.
 private func remove(_ entry: DirectoryEntry, in directory: Descriptor) throws(SystemError) -> Bool {
-  do {
-    try unlink(entry.name, at: directory, isDirectory: entry.kind == .directory)
+  do throws(SystemError) {
+    // Not every file system's listings tell.
+    let isDirectory =
+      try entry.kind == .unknown
+      ? status(of: entry.name, at: directory).type == .directory : entry.kind == .directory
+    try unlink(entry.name, at: directory, isDirectory: isDirectory)
   } catch {
     switch error.code {
     case ENOENT: return true
     case ENOTEMPTY, EEXIST: return false
-    // Of an entry of unknown kind.
-    case EISDIR, EPERM:
-      let isDirectory = (try? status(of: entry.name, at: directory))?.type == .directory
-      guard isDirectory, entry.kind == .unknown else { throw error }
-      return false
     default: throw error
     }
   }

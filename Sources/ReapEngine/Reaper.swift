@@ -60,6 +60,9 @@ package final class Reaper {
   var nextIndex = 0
   var heldCount = 0
   var removalsInFlight = 0
+  /// Those that workers have, and those that wait for one: the newest goes first.
+  var examinationsInFlight = 0
+  var examinations: [WorkerPool.Work] = []
   var obstacles = Obstacles()
   /// Claims that may wait for a worker with two descriptors each.
   static let maximumRemovals = 64
@@ -156,6 +159,7 @@ package final class Reaper {
     }
     mailbox.lend(to: nil)
     hub.setTenant(nil)
+    examinations = []
     pool.drain()
     finishLast()
     for watched in sortedRoots { endQuarantines(watched, reason: "exit") }
@@ -223,7 +227,11 @@ package final class Reaper {
     case .watched(let messages, let arrival):
       for message in messages.withoutOvertakenMoves() { handle(message, arrival) }
     case .examined(let owner, let id, let examine, let result, let root):
-      defer { root.release() }
+      examinationsInFlight -= 1
+      defer {
+        root.release()
+        submitExaminations()
+      }
       guard let watched = roots[owner.index], ObjectIdentifier(watched) == owner.object else {
         // Claimed for a rule that has ended since, and in no audit: nobody is left to end its
         // quarantine, unless the rule's end did.

@@ -27,6 +27,9 @@ extension Reaper {
   private static let scanPortion = 128
   /// Examinations that wait for a worker while the scan goes on.
   private static let scanAhead = 256
+  /// Descriptors of a claim that waits to be removed: its partition, itself and its lock file; and
+  /// one to spare.
+  private static let openPerClaim = 4
   /// Commands to watch that may be unanswered while a scan goes on, which bounds their memory …
   private static let armingLimit = 4096
   /// … and, where descriptors are short, those that are open only until the answer comes.
@@ -46,13 +49,13 @@ extension Reaper {
 
   /// Whether a listing could go on now.
   func canScan(_ watched: WatchedRoot) -> Bool {
-    let limit = heldCount < heldLimit ? Self.armingLimit : Self.sparseArmingLimit
+    let limit = max(Self.sparseArmingLimit, min(Self.armingLimit, (heldLimit - heldCount) / 2))
     return watched.isListing && watched.arming + watched.tree.arming < limit
   }
 
   /// Looks at the next candidates of a listing that is under way, or begins the next.
   func continueScan(_ watched: WatchedRoot) {
-    for _ in 0..<Self.scanPortion {
+    for _ in 0..<Self.scanPortion where canScan(watched) {
       guard watched.listing != nil else {
         guard beginListing(watched) else { return }
         continue
@@ -187,11 +190,29 @@ extension Reaper {
     let owner = WatchedRootID(index: watched.index, object: ObjectIdentifier(watched))
     watched.elsewhere += 1
     examination.root.retain()
-    pool.submit {
+    // What has to wait does so without a descriptor; where that is watched, closing it would be told.
+    let keeps = mayExamineMore || watched.holdings[id]?.watch != nil
+    if !keeps { held?.descriptor.close() }
+    examinations.append {
       let result = examination.run(
-        examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation, held: held,
-        isLocked: isLocked, mayWalk: true)
+        examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation,
+        held: keeps ? held : nil, isLocked: keeps && isLocked, mayWalk: true)
       mailbox.post(.examined(owner, id, examine, result, examination.root))
+    }
+    submitExaminations()
+  }
+
+  /// Whether there are descriptors for one more: what workers examine they may claim, and claims wait
+  /// behind whatever else the workers are given.
+  private var mayExamineMore: Bool {
+    removalsInFlight + examinationsInFlight
+      < max(Self.maximumRemovals, (heldLimit - heldCount) / Self.openPerClaim)
+  }
+
+  func submitExaminations() {
+    while mayExamineMore, let work = examinations.popLast() {
+      examinationsInFlight += 1
+      pool.submit(work)
     }
   }
 
@@ -215,7 +236,9 @@ extension Reaper {
       if case .keep(_, let after) = verdict { recheck = after }
       feed(watched, .examined(id, .kept(verdict.reason, recheckAfter: recheck, hold)), now)
       if verdict.reason == .live { liveIsThere(watched, path, now) }
-      if verdict.reason == .claimConflict { foundConflict(watched, path, now) }
+      // A claimed name that stays though its own is wanted back: that one is taken.
+      let isStuck = ClaimName(path.name) != nil && !verdict.reason.staysClaimed(evidence.claim)
+      if verdict.reason == .claimConflict || isStuck { foundConflict(watched, path, now) }
     case .wouldClaim(let verdict, let evidence):
       reporter.wouldReap(verdict, evidence, place)
       if !watched.hasStarted { watched.startupOrphans += 1 }
@@ -311,6 +334,7 @@ extension Reaper {
 
   func removed(_ index: Int, _ claimed: Claimed, _ result: RemovalResult, _ occasion: Occasion) {
     removalsInFlight -= 1
+    defer { submitExaminations() }
     reporter.reaped(claimed, result, occasion)
     reporter.audit?.retry()
     guard let watched = roots[index], watched.root != nil else {

@@ -20,8 +20,10 @@ struct Reapd: ParsableCommand {
       DrillCommand.self,
     ])
 
-  /// Signals that reapd's own work may raise are dealt with before any thread exists.
+  /// Signals that reapd's own work may raise are dealt with before any thread exists, and what the
+  /// standard streams lack before any file is open.
   static func main() {
+    fillStandardStreams()
     ignoreIncidentalSignals()
     // What a drill kills by the thousand; reading its words as a command's takes most of a start.
     if var writer = DrillWriter(CommandLine.arguments) { writer.run() }

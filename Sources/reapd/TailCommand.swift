@@ -55,6 +55,7 @@ struct TailCommand: ParsableCommand {
     var start = TailStart.lines(lines ?? 10)
     if let from { start = from == .start ? .start : .lines(0) }
     let settings = TailSettings(from: start, checkpoint: checkpoint.map(absoluteBytes))
+    _ = raiseDescriptorLimit()
     let loop: TailLoop
     do {
       loop = try TailLoop(paths, settings) { writeError("reapd: \($0)\n") }

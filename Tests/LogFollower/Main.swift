@@ -27,6 +27,14 @@ struct LogFollower {
           if left == 0 { withUnsafeCurrentTask { unsafe $0?.cancel() } }
         }
       }.value
+    case "again":  // PATH COUNT: follows it so often to its first line, and then stays
+      for _ in 0..<Int(paths[1])! {
+        var lines = LogTail(path: paths[0], from: .start).makeAsyncIterator()
+        say(String(decoding: try await lines.next()!.bytes, as: UTF8.self))
+        await lines.finish()
+      }
+      say("done")
+      _ = readLine()
     case "many":  // PATH…: each line with its path, until killed
       try await withThrowingTaskGroup(of: Void.self) { group in
         for path in paths {

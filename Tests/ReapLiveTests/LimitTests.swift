@@ -233,6 +233,31 @@ struct LimitTests {
   }
 
   @Test(
+    "with few descriptors it removes thousands of orphans that come at once",
+    arguments: [false, true])
+  func orphans(atStart: Bool) throws {
+    let scratch = Scratch()
+    defer { withExtendedLifetime(scratch) {} }
+    let root = scratch.directory("a/root")
+    let place = atStart ? root : scratch.directory("a/elsewhere")
+    for number in 0..<5000 {
+      makeOrphan("\(place)/spill_1_\(number)", files: 1)
+      mkdir("\(place)/spill_1_\(number)/directory", 0o755)
+    }
+    let watcher = try Watcher(
+      [root], in: scratch, environment: ["REAPD_BACKSTOP": "off"],
+      wrapper: ["/usr/bin/prlimit", "--nofile=600:600"])
+    if !atStart {
+      for name in names(in: place) { rename("\(place)/\(name)", "\(root)/\(name)") }
+    }
+    #expect(wait(seconds: 60) { names(in: root).isEmpty }, "\(names(in: root).count) are left")
+    let (status, summary) = watcher.stop()
+    #expect(status == 0)
+    #expect(summary["reaped"] as? Int == 5000)
+    #expect(summary["failed"] as? Int == 0 && summary["refused"] as? Int == 0, "\(summary)")
+  }
+
+  @Test(
     "an overflow of the kernel's queue is told with its limit, and again when their number doubled")
   func queue() throws {
     let scratch = Scratch()

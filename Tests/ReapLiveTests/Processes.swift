@@ -14,6 +14,16 @@ func openFiles(of pid: pid_t) -> [String] {
 /// How many lock files a process has open.
 func openLocks(of pid: pid_t) -> Int { openFiles(of: pid).count { $0.hasSuffix("/.lock") } }
 
+/// How many watches the inotify instances of a process have.
+func inotifyWatches(of pid: pid_t) -> Int {
+  names(in: "/proc/\(pid)/fdinfo").reduce(0) {
+    $0
+      + processText(pid, "fdinfo/\($1)").split(separator: "\n").count {
+        $0.hasPrefix("inotify wd:")
+      }
+  }
+}
+
 /// A number out of /proc/PID/status, such as VmRSS and VmHWM (KiB); 0 where there is none.
 func statusNumber(_ key: String, of pid: pid_t) -> Int {
   let line = processText(pid, "status").split(separator: "\n").first { $0.hasPrefix(key + ":") }

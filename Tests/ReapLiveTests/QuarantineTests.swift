@@ -38,9 +38,11 @@ struct QuarantineTests {
       #expect(inodeOf(partition[other]) == inode)
       let restored = { watcher.audit(of: partition[other], action: "restored") }
       #expect(wait { restored().count == (round + 1) / 2 }, "\(watcher.audit)")
-      // The look that follows the claim may be the first to see the new cursor.
+      // The look that follows the claim may be the first to see the new cursor; a rescan brought it
+      // about where the other one was kept for want of this one.
       let trigger = restored().last?["trigger"] as? String ?? ""
-      #expect(["cursor-change", "created", "grace-over"].contains(trigger), "\(trigger)")
+      #expect(
+        ["cursor-change", "created", "grace-over", "rescan"].contains(trigger), "\(trigger)")
       #expect(
         restored().last?["id"] as? String
           == watcher.audit(of: partition[other], action: "claimed").last?["id"] as? String)
@@ -114,6 +116,19 @@ struct QuarantineTests {
     #expect(shell("rm -rf '\(partition["table-2"])'").status == 0)
     #expect(wait(seconds: 60) { partition.isWhole("table-2") }, "\(watcher.background.error)")
     #expect(!exists(claim))
+  }
+
+  @Test("What has a claimed one's name need be no generation: once it is gone, that is put back")
+  func fileInTheWay() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let claim = partition[".reapd.1795216876835000000.table"]
+    #expect(rename(partition["table"], claim) == 0)
+    partition.put("table", "a file of somebody's")
+    let watcher = try rule().watch()
+    #expect(exists(claim), "nothing is put back over it")
+    #expect(unlink(partition["table"]) == 0)
+    #expect(wait { partition.isWhole("table") }, "\(names(in: partition.path))")
+    #expect(wait { watcher.audit(of: partition["table"], action: "restored").count == 1 })
   }
 
   @Test("reapd killed during quarantine, the cursor flipped meanwhile: the next start puts it back")

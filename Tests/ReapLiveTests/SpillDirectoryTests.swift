@@ -125,6 +125,22 @@ private func isFree(_ path: String) -> Bool {
     #expect(watcher.audit(of: gone).isEmpty)
   }
 
+  @Test func `it is removed where a listing does not tell directories from files`() throws {
+    let scratch = Scratch()
+    guard
+      let image = MountedImage("ext4", megabytes: 16, in: scratch, options: ["-O", "^filetype"])
+    else { return skip("no ext4 can be mounted") }
+    let root = image.path + "/root"
+    let creator = try start(root)
+    defer { creator.kill() }
+    let name = try creator.advance(to: "owned").split(separator: " ")[1]
+    let deep = "\(root)/\(name)/a/b/c"
+    try FileManager.default.createDirectory(atPath: deep, withIntermediateDirectories: true)
+    for directory in ["/..", "", "/../.."] { append("content", to: deep + directory + "/file") }
+    try creator.advance(to: "done")
+    #expect(names(in: root).isEmpty)
+  }
+
   @Test func `a scope removes its directory, after an error too`() throws {
     let scratch = Scratch()
     let root = scratch.directory("root")

@@ -52,6 +52,22 @@ import Testing
     #expect(records.first?["files"] as? Int == 20_001)
   }
 
+  @Test func `started with standard error closed, it writes into no file in its place`() throws {
+    let scratch = Scratch()
+    let root = scratch.directory("root")
+    let audit = scratch.path + "/audit.jsonl"
+    let orphan = makeOrphan(root + "/spill_1_1")
+    let words = "watch --json --grace 100ms --audit-log '\(audit)' '\(root)'"
+    let watcher = try Background(
+      "/bin/bash", ["-c", "exec '\(reapdBinary)' \(words) 2>&-"], in: scratch)
+    #expect(wait { !exists(orphan) && exists(audit) })
+    watcher.signal(SIGTERM)
+    #expect(watcher.exitStatus() == 0)
+    let text = String(
+      decoding: FileManager.default.contents(atPath: audit) ?? Data(), as: UTF8.self)
+    #expect(text.split(separator: "\n").count == 1 && jsonLines(text).count == 1, "\(text)")
+  }
+
   @Test func `a second reapd on a root ends with 75 and names the holder`() throws {
     let scratch = Scratch()
     let root = scratch.directory("root")

@@ -119,6 +119,20 @@ struct TailCommandTests {
     tail.expect(six + "seven\neight\n")
   }
 
+  @Test("follows more logs than the soft limit of descriptors allows")
+  func descriptors() throws {
+    let scratch = Scratch()
+    let logs = (0..<60).map { "\(scratch.path)/\($0).log" }
+    for log in logs { append("old\n", to: log) }
+    let tail = try Background(
+      "/usr/bin/prlimit",
+      ["--nofile=64:4096", reapdBinary, "tail", "--json", "--from", "start"] + logs, in: scratch)
+    #expect(wait { tail.lines.count == logs.count }, "\(tail.error)")
+    for log in logs { append("new\n", to: log) }
+    #expect(wait { tail.lines.count == 2 * logs.count }, "\(tail.error)")
+    #expect(tail.error == "")
+  }
+
   @Test("reads what a writer goes on writing to the renamed file before the new one")
   func lateWriter() throws {
     let tail = try Follower(["--from", "start"])

@@ -67,6 +67,25 @@ struct TailRestartTests {
     tail.expect("anew\n")
   }
 
+  @Test("through nothing that somebody put where the checkpoint is written")
+  func planted() throws {
+    let tail = try follower()
+    let checkpoint = tail.scratch.path + "/checkpoint"
+    #expect(wait { exists(checkpoint) })
+    let temporary = "\(checkpoint).\(tail.background.pid).tmp"
+    // Opening that would wait for a reader.
+    #expect(mkfifo(temporary, 0o666) == 0)
+    append("one\n", to: tail.log)
+    tail.expect("one\n")
+    #expect(wait { !exists(temporary) }, "it is not in the way")
+    append("two\n", to: tail.log)
+    tail.expect("one\ntwo\n")
+    #expect(tail.stop() == "one\ntwo\n")
+    try tail.restart()
+    append("three\n", to: tail.log)
+    tail.expect("three\n")
+  }
+
   @Test("says what it cannot know when the old file is gone")
   func gone() throws {
     let tail = try follower()

@@ -1,5 +1,7 @@
-// Lines, positions, names and checkpoints of a tail: pure functions, without a disk.
+// Lines, positions, names and checkpoints of a tail: pure functions, without a disk; and
+// the files beside a log.
 
+import Glibc
 import OwnedDirectories
 import Testing
 
@@ -142,4 +144,23 @@ struct TailPositionTests {
     #expect(isSame(file(7, "abc"), 7, "abcdef", device: 5), "numbered anew by a boot")
     #expect(!isSame(file(7, "abc"), 7, "xyz", device: 5))
   }
+}
+
+@Test("a file beside a log is opened under the name that rotation has given it since")
+func renamedSibling() throws {
+  var template = Array("/var/tmp/reapd-test.XXXXXX".utf8CString)
+  let directory = String(cString: mkdtemp(&template)) + "/"
+  defer {
+    unlink(directory + "app.log.2")
+    rmdir(directory)
+  }
+  close(open(directory + "app.log.1", O_WRONLY | O_CREAT, 0o644))
+  let sibling = try #require(logSiblings(in: Array(directory.utf8)).first)
+  // Between two renames nothing has the old name.
+  rename(directory + "app.log.1", directory + "app.log.2")
+  let found = try #require(openSibling(sibling, in: Array(directory.utf8)))
+  #expect(found.status.identity == sibling.identity)
+  found.file.close()
+  unlink(directory + "app.log.2")
+  #expect(openSibling(sibling, in: Array(directory.utf8)) == nil)
 }

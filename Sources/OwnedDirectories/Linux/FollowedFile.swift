@@ -52,7 +52,9 @@ package func replaceFile(_ path: [UInt8], with content: [UInt8]) throws(SystemEr
     _ = unsafe withCPath(temporary) { unsafe Glibc.unlink($0) }
     return error
   }
-  let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW
+  // What a killed process of this number left, or somebody planted: a FIFO would be waited on.
+  _ = unsafe withCPath(temporary) { unsafe Glibc.unlink($0) }
+  let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
   let number = unsafe withCPath(temporary) { path in
     retrying { unsafe Glibc.open(path, flags, 0o600) }
   }

@@ -28,6 +28,15 @@ package func raiseDescriptorLimit() -> Int {
   return Int(min(limit.rlim_cur, rlim_t(Int32.max)))
 }
 
+/// Takes the numbers of the standard streams where whoever started this process closed them: else
+/// the first files that are opened have them, and what is written for people goes into those.
+package func fillStandardStreams() {
+  for number in STDIN_FILENO...STDERR_FILENO where fcntl(number, F_GETFD) < 0 {
+    // Not for writing: that must fail as it would without it.
+    _ = unsafe Glibc.open("/dev/null", O_RDONLY)
+  }
+}
+
 /// Ignores the signals that reapd's own work may raise: SIGIO by lease probes, SIGPIPE by output.
 package func ignoreIncidentalSignals() {
   signal(SIGIO, SIG_IGN)

@@ -319,7 +319,7 @@ package final class Examination: Sendable {
 
 extension Reason {
   /// What stands in the way of its removal will pass, and nobody can want its own name back.
-  fileprivate func staysClaimed(_ claim: Evidence.Claim) -> Bool {
+  func staysClaimed(_ claim: Evidence.Claim) -> Bool {
     switch self {
     case .mountInside, .surroundingsUnknown, .quarantined, .recentlySuperseded: return true
     case .recentlyChanged: return claim == .none

@@ -32,14 +32,18 @@ func openSibling(
   _ sibling: LogSibling, in directory: [UInt8]
 ) -> (file: Descriptor, status: FileStatus)? {
   var names = [sibling.name]
-  while let name = names.popLast() {
-    guard let file = try? openToFollow(directory + name) else { continue }
-    if let status = try? status(of: file), status.identity == sibling.identity {
-      return (file, status)
+  for _ in 0..<listingTries {
+    for name in names {
+      guard let file = try? openToFollow(directory + name) else { continue }
+      if let status = try? status(of: file), status.identity == sibling.identity {
+        return (file, status)
+      }
+      file.close()
     }
-    file.close()
+    // Renamed since it was listed, and the old name may be nobody's until the next rename.
     names = logSiblings(in: directory, inode: sibling.identity.inode)
       .filter { $0.identity == sibling.identity }.map(\.name)
+    if names.isEmpty { return nil }
   }
   return nil
 }

@@ -26,6 +26,7 @@ final class TailWatches: Sendable {
     var news = News()
     /// The names in a watched directory that matter.
     var names: [UInt32: Set<[UInt8]>] = [:]
+    var isClosed = false
   }
 
   private let state = Mutex(State())
@@ -56,7 +57,23 @@ final class TailWatches: Sendable {
 
   func stop() { add { $0.news.isStopping = true } }
 
-  func close() { channel.withLock { $0?.close() } }
+  func close() {
+    channel.withLock { $0?.close() }
+    state.withLock { $0.isClosed = true }
+    endUnseen()
+  }
+
+  /// Once it is closed, nobody else ends the watches whose answers were not looked at.
+  private func endUnseen() {
+    let unseen = state.withLock { state -> [(token: UInt32, Result<WatchHandle, WatchFailure>)] in
+      guard state.isClosed else { return [] }
+      defer { state.news.armed = [] }
+      return state.news.armed
+    }
+    for case (let token, .success(let handle)) in unseen {
+      channel.withLock { $0?.unwatch(handle, token: token) }
+    }
+  }
 
   var isStopping: Bool { state.withLock { $0.news.isStopping } }
 
@@ -65,8 +82,8 @@ final class TailWatches: Sendable {
     if wait, state.withLock({ $0.news.isEmpty }) { _ = bell.take(until: deadline) }
     return state.withLock { state in
       let news = state.news
-      state.news = News()
-      state.news.isStopping = news.isStopping
+      // Nobody acts on the rest of the last ones: it stays for `close`.
+      if !news.isStopping { state.news = News() }
       return news
     }
   }
@@ -99,5 +116,6 @@ final class TailWatches: Sendable {
         }
       }
     }
+    endUnseen()
   }
 }
