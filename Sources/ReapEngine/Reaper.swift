@@ -62,7 +62,7 @@ package final class Reaper {
   var removalsInFlight = 0
   /// Those that workers have, and those that wait for one: the newest goes first.
   var examinationsInFlight = 0
-  var examinations: [WorkerPool.Work] = []
+  var examinations: [Waiting] = []
   var obstacles = Obstacles()
   /// Claims that may wait for a worker with two descriptors each.
   static let maximumRemovals = 64
@@ -159,7 +159,7 @@ package final class Reaper {
     }
     mailbox.lend(to: nil)
     hub.setTenant(nil)
-    examinations = []
+    for watched in sortedRoots { dropExaminations(of: watched) }
     pool.drain()
     finishLast()
     for watched in sortedRoots { endQuarantines(watched, reason: "exit") }
@@ -351,6 +351,7 @@ package final class Reaper {
     setBackstop(readMonotonic())
     let wanted = new.rules.filter(\.enabled)
     for watched in sortedRoots where !wanted.contains(watched.rule) {
+      dropExaminations(of: watched)
       endQuarantines(watched, reason: "rule-ended")
       detach(watched)
       endOwnerWatch(watched)

@@ -193,13 +193,33 @@ extension Reaper {
     // What has to wait does so without a descriptor; where that is watched, closing it would be told.
     let keeps = mayExamineMore || watched.holdings[id]?.watch != nil
     if !keeps { held?.descriptor.close() }
-    examinations.append {
-      let result = examination.run(
-        examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation,
-        held: keeps ? held : nil, isLocked: keeps && isLocked, mayWalk: true)
-      mailbox.post(.examined(owner, id, examine, result, examination.root))
-    }
+    let given = keeps ? held : nil
+    examinations.append(
+      Waiting(owner: owner, root: examination.root, held: given) {
+        let result = examination.run(
+          examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation,
+          held: given, isLocked: keeps && isLocked, mayWalk: true)
+        mailbox.post(.examined(owner, id, examine, result, examination.root))
+      })
     submitExaminations()
+  }
+
+  /// An examination that waits for a worker, and for descriptors.
+  struct Waiting {
+    let owner: WatchedRootID
+    let root: OpenRoot
+    let held: HeldFile?
+    let work: WorkerPool.Work
+  }
+
+  /// Drops those of a rule that ends.
+  func dropExaminations(of watched: WatchedRoot) {
+    let isDropped = { (waiting: Waiting) in waiting.owner.object == ObjectIdentifier(watched) }
+    for waiting in examinations where isDropped(waiting) {
+      waiting.held?.descriptor.close()
+      waiting.root.release()
+    }
+    examinations.removeAll(where: isDropped)
   }
 
   /// Whether there are descriptors for one more: what workers examine they may claim, and claims wait
@@ -210,9 +230,9 @@ extension Reaper {
   }
 
   func submitExaminations() {
-    while mayExamineMore, let work = examinations.popLast() {
+    while mayExamineMore, let waiting = examinations.popLast() {
       examinationsInFlight += 1
-      pool.submit(work)
+      pool.submit(waiting.work)
     }
   }
 

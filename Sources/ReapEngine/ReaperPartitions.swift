@@ -339,9 +339,9 @@ extension Reaper {
   func endQuarantines(_ watched: WatchedRoot, reason: String) {
     guard let root = watched.root else { return }
     for path in watched.claims.inQuarantine {
-      guard let claim = ClaimName(path.name) else { continue }
+      // What a worker has taken out by now is being removed.
+      guard let claim = ClaimName(path.name), watched.claims.endQuarantine(path) else { continue }
       let original = root.path(of: path.renamed(claim.original))
-      watched.claims.endQuarantine(path)
       do {
         try restore(path, at: root)
         reporter.restored(

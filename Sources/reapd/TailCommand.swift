@@ -74,6 +74,8 @@ struct TailCommand: ParsableCommand {
         {
           _ = waitForSignal(signals)
           stopper()
+          // It waits in write(2) where nobody reads what it has given out.
+          _exit(128 + waitForSignal(signals))
         }) != nil
     else { throw fail(.someFailed, "no thread for signals") }
     widenStandardOutput(to: 1 << 20)

@@ -47,6 +47,16 @@ func isInRename(_ pid: pid_t) -> Bool {
   }
 }
 
+/// Whether a process waits in write(2) to its standard output, on x86-64 or arm64.
+func isInWrite(_ pid: pid_t) -> Bool {
+  let call = processText(pid, "syscall")
+  return call.hasPrefix("1 0x1 ") || call.hasPrefix("64 0x1 ")
+}
+
+/// Whether SIGTERM or SIGINT was sent to a process that has not taken it yet: the digits of the mask
+/// are decimal ones then.
+func hasPendingSignal(_ pid: pid_t) -> Bool { statusNumber("ShdPnd", of: pid) != 0 }
+
 /// Waits until each thread of a process has slept for half a second on end.
 func comesToRest(_ pid: pid_t) -> Bool {
   wait(seconds: 60) {

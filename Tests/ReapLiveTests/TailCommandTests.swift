@@ -267,6 +267,28 @@ struct TailCommandTests {
     #expect(bad.error.contains("remove it to begin anew"))
   }
 
+  @Test("a second signal ends it though nobody reads what it has given out")
+  func unread() throws {
+    let scratch = Scratch()
+    let log = scratch.path + "/app.log"
+    append(String(repeating: "a line\n", count: 1 << 20), to: log)
+    let tail = Process()
+    tail.executableURL = URL(fileURLWithPath: reapdBinary)
+    tail.arguments = ["tail", "--from", "start", log]
+    let pipe = Pipe()
+    tail.standardOutput = pipe
+    try tail.run()
+    defer { kill(tail.processIdentifier, SIGKILL) }
+    let pid = tail.processIdentifier
+    #expect(wait { isInWrite(pid) })
+    kill(pid, SIGTERM)
+    #expect(wait { !hasPendingSignal(pid) })
+    #expect(isInWrite(pid))
+    kill(pid, SIGTERM)
+    #expect(wait { !tail.isRunning })
+    #expect(tail.terminationReason == .exit && tail.terminationStatus == 128 + SIGTERM)
+  }
+
   @Test("without events nothing wakes up")
   func idle() throws {
     // What other tests mount is an event, too.

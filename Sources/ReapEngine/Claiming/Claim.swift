@@ -128,7 +128,10 @@ extension Examination {
         gathering.drop()
         return .gone
       }
-      claims.endQuarantine(path(name))
+      guard claims.endQuarantine(path(name)) else {
+        claims.remove(path(name))
+        return undone()  // its rule has ended, and it is being put back
+      }
       return .claimed(handOver(name, original, verdict, evidence, &gathering))
     }
     guard let claim = freeClaimName(original) else { return undone() }

@@ -18,7 +18,7 @@ package struct TailSettings: Sendable {
   ) {
     self.from = from
     self.checkpoint = checkpoint
-    self.lineLimit = lineLimit
+    self.lineLimit = min(lineLimit, 1 << 40)  // room for sums
   }
 }
 
