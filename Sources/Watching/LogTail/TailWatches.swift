@@ -35,7 +35,9 @@ final class TailWatches: Sendable {
   private let channel = Mutex<WatchChannel?>(nil)
 
   init(_ hub: WatchHub) {
-    let made = hub.channel { [weak self] messages, _ in self?.take(messages) }
+    // Kept by the hub until `close`, and by a delivery that is under way then: what that brings has
+    // to be ended, too.
+    let made = hub.channel { messages, _ in self.take(messages) }
     channel.withLock { $0 = made }
   }
 
