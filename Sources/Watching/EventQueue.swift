@@ -29,7 +29,8 @@ final class EventQueue: Sendable {
   }
 
   func open(_ hub: WatchHub) {
-    let made = hub.channel { [weak self] messages, _ in self?.take(messages) }
+    // Kept by the hub until `close`, and by a delivery that is under way then.
+    let made = hub.channel { messages, _ in self.take(messages) }
     channel.withLock { $0 = made }
     watchAll(made)
     if paths.isEmpty { add([.rescan]) }
@@ -70,7 +71,6 @@ final class EventQueue: Sendable {
     channel.withLock { channel in
       for (index, handle) in handles { channel?.unwatch(handle, token: UInt32(index)) }
       channel?.close()
-      channel = nil
     }
   }
 
@@ -96,29 +96,38 @@ final class EventQueue: Sendable {
         if case .failure(let failure) = result {
           events.append(.ended(path: path(token), reason: errorText(failure.code)))
         }
-        let isLast = state.withLock { state in
-          if case .success(let handle) = result { state.handles[Int(token)] = handle }
+        let (isLast, isClosed) = state.withLock { state in
+          if case .success(let handle) = result, !state.isClosed {
+            state.handles[Int(token)] = handle
+          }
           state.unanswered -= 1
-          return state.unanswered == 0
+          return (state.unanswered == 0, state.isClosed)
         }
         if isLast { events.append(.rescan) }
+        // Nobody else ends a watch that is answered now.
+        if isClosed, case .success(let handle) = result { unwatch(handle, token) }
       case .lost(let token):
         let handle = state.withLock { $0.handles.removeValue(forKey: Int(token)) }
         // A directory that was moved is still watched, under a path that it has no more.
         guard let handle else { continue }
-        channel.withLock { $0?.unwatch(handle, token: UInt32(truncatingIfNeeded: token)) }
+        unwatch(handle, token)
         events.append(.ended(path: path(token), reason: "it was removed or moved"))
       case .overflow: events.append(.rescan)
       case .rebuilt:
-        state.withLock { state in
+        let isClosed = state.withLock { state in
           state.handles = [:]
           state.unanswered = paths.count
+          return state.isClosed
         }
-        channel.withLock { if let channel = $0 { watchAll(channel) } }
+        channel.withLock { if let channel = $0, !isClosed { watchAll(channel) } }
       case .deaf, .mountsChanged: break
       }
     }
     add(events)
+  }
+
+  private func unwatch(_ handle: WatchHandle, _ token: UInt64) {
+    channel.withLock { $0?.unwatch(handle, token: UInt32(truncatingIfNeeded: token)) }
   }
 
   private func path(_ token: UInt64) -> String {

@@ -35,6 +35,14 @@ struct LogFollower {
       }
       say("done")
       _ = readLine()
+    case "dropped":  // PATH COUNT: follows what is beside it so often, each time only to drop it
+      let directory = String(paths[0][..<paths[0].lastIndex(of: "/")!])
+      for _ in 0..<Int(paths[1])! {
+        _ = try WatchEvents(directories: [directory], files: [paths[0]]).makeAsyncIterator()
+        say("dropped")
+      }
+      say("done")
+      _ = readLine()
     case "many":  // PATH…: each line with its path, until killed
       try await withThrowingTaskGroup(of: Void.self) { group in
         for path in paths {

@@ -26,12 +26,14 @@ struct LibraryTailTests {
         == (30...100).map { "\($0)\n" }.joined())
   }
 
-  @Test("a tail that has ended leaves no watch behind, however soon it ends")
-  func watches() throws {
+  @Test(
+    "a tail or stream that has ended leaves no watch behind, however soon it ends",
+    arguments: ["again", "dropped"])
+  func watches(use: String) throws {
     let scratch = Scratch()
     let log = scratch.path + "/app.log"
     append("0\n", to: log)
-    let follower = try Background(program, ["again", log, "100"], in: scratch)
+    let follower = try Background(program, [use, log, "100"], in: scratch)
     #expect(wait { follower.lines.count == 101 }, "\(follower.error)")
     #expect(wait { inotifyWatches(of: follower.pid) == 0 }, "\(inotifyWatches(of: follower.pid))")
   }

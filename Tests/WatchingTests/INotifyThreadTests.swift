@@ -103,19 +103,28 @@ struct INotifyThreadTests {
     }
   }
 
+  /// Makes so many records leak, which is too many: the kernel ends the watch on a file that is
+  /// removed, and the library keeps its record. Waits for the new instance.
+  private func leak(
+    _ count: Int, round: Int, _ thread: INotifyThread, _ reports: Reports
+  ) throws {
+    for number in 0..<count {
+      let path = "\(directory)/\(round)-\(number)"
+      touch(path)
+      let token = UInt64(round * 1000 + number)
+      thread.watch(path: path, token: token, .writers)
+      try #require(reports.handle(of: token) != nil, "deaf in round \(round)")
+      unlink(path)
+    }
+    try #require(
+      wait { reports.all.count { $0 == .rebuilt } == round }, "deaf after round \(round)")
+  }
+
   @Test("is made anew when too many records have leaked, and works as before")
   func leaks() throws {
     try withThread(leakLimit: 50) { thread, reports in
       for round in 1...3 {
-        for number in 0..<60 {
-          let path = "\(directory)/\(round)-\(number)"
-          touch(path)
-          let token = UInt64(round * 1000 + number)
-          thread.watch(path: path, token: token, .writers)
-          #expect(reports.handle(of: token) != nil)
-          unlink(path)  // the kernel ends the watch; the library keeps its record
-        }
-        #expect(wait { reports.all.count { $0 == .rebuilt } == round })
+        try leak(60, round: round, thread, reports)
         let instance = descriptors().filter { $0.target == "anon_inode:inotify" }
         #expect(instance.count == 1)
         #expect(instance.allSatisfy { $0.number < 1024 })
@@ -140,7 +149,10 @@ struct INotifyThreadTests {
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     try withThread(leakLimit: 2) { thread, reports in
       var taken: [Int32] = []
-      repeat { taken.append(open("/dev/null", O_RDONLY | O_CLOEXEC)) } while taken.last! < 1100
+      repeat {
+        taken.append(open("/dev/null", O_RDONLY | O_CLOEXEC))
+        try #require(taken.last! >= 0, "a limit of 1,100 descriptors is needed")
+      } while taken.last! < 1100
       defer { for number in taken { close(number) } }
       let isOver = Atomic(false)
       let others = (0..<2).map { _ in
@@ -154,18 +166,7 @@ struct INotifyThreadTests {
         isOver.store(true, ordering: .relaxed)
         #expect(wait { others.allSatisfy(\.isFinished) })
       }
-      for round in 1...50 {
-        for number in 0..<3 {
-          let path = "\(directory)/\(round)-\(number)"
-          touch(path)
-          let token = UInt64(round * 10 + number)
-          thread.watch(path: path, token: token, .writers)
-          try #require(reports.handle(of: token) != nil, "round \(round)")
-          unlink(path)
-        }
-        try #require(
-          wait { reports.all.count { $0 == .rebuilt } == round }, "deaf after round \(round)")
-      }
+      for round in 1...50 { try leak(3, round: round, thread, reports) }
       let instances = descriptors().filter { $0.target == "anon_inode:inotify" }
       #expect(instances.count == 1 && instances.allSatisfy { $0.number < 1024 })
     }
