@@ -70,6 +70,10 @@ int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name)
   return renameat2(dirfd, old_name, dirfd, new_name, RENAME_NOREPLACE);
 }
 
+int shim_move_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name) {
+  return renameat2(old_dir, old_name, new_dir, new_name, RENAME_NOREPLACE);
+}
+
 const char *shim_error_text(int code) {
   const char *text = strerrordesc_np(code);
   return text ? text : "unknown error";

@@ -6,6 +6,8 @@ package import ReapRules
 package struct Explanation: Sendable {
   package let path: [UInt8]
   package let rule: Rule
+  /// By a running reapd.
+  package let condemned: CondemnedRecord?
   package let verdict: Verdict
   package let evidence: Evidence
   package let failure: SystemError?
@@ -21,15 +23,17 @@ package struct Explanation: Sendable {
   /// - Parameters:
   ///   - memory: of the partition that it lies in, where several are explained.
   ///   - open: what is open in it; looked for where it is nil.
+  ///   - condemned: what a running reapd has condemned.
   package static func of(
     _ candidate: CandidatePath, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView,
-    memory: PartitionMemory = PartitionMemory(), open: OpenFiles? = nil
+    memory: PartitionMemory = PartitionMemory(), open: OpenFiles? = nil,
+    condemned: [CondemnedRecord] = []
   ) -> Explanation? {
     let clocks = readClocks()
     let examination = Examination(
       rule: rule, root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
-      claims: OwnClaims(), claiming: false, memory: memory, owner: OwnerWatch(rule))
+      claims: OwnClaims(condemned, below: root), claiming: false, memory: memory, owner: OwnerWatch(rule))
     let verdict: Verdict
     let evidence: Evidence
     var failure: SystemError?
@@ -37,7 +41,7 @@ package struct Explanation: Sendable {
     switch examination.run(
       candidate, firstSeen: clocks.monotonic, sawCreation: nil, mayWalk: true)
     {
-    case .gone, .needsWalk, .claimed, .putBack, .rootMoved, .quarantined: return nil
+    case .gone, .needsWalk, .claimed, .putBack, .rootMoved, .condemned: return nil
     case .kept(let found, let seen, let held):
       (verdict, evidence) = (found, seen)
       if let held {
@@ -54,7 +58,7 @@ package struct Explanation: Sendable {
     let path = root.path(of: candidate)
     func age(_ stamp: Nanoseconds?) -> Nanoseconds? { stamp.map { clocks.wall - $0 } }
     return Explanation(
-      path: path, rule: rule, verdict: verdict, evidence: evidence, failure: failure,
+      path: path, rule: rule, condemned: condemned.first { $0.path == path }, verdict: verdict, evidence: evidence, failure: failure,
       holders: holders, openers: (open ?? OpenFiles(below: path)).processes(below: path),
       ages: [
         ("name", age(evidence.clocks.name)), ("birth", age(evidence.clocks.birth)),
@@ -74,6 +78,10 @@ package struct Explanation: Sendable {
     ]
     if case .keep(_, let after?) = verdict {
       members.append(("recheck_after_ms", .integer(after / 1_000_000)))
+    }
+    if let condemned {
+      members.append(("id", .string("\(condemned.id)")))
+      members.append(("deadline", condemned.deadline.map { .string(formatTime($0)) } ?? .null))
     }
     if let failure { members.append(("error", .string("\(failure)"))) }
     members.append(
@@ -101,6 +109,12 @@ package struct Explanation: Sendable {
     line("verdict", "\(verdict.word) (\(verdict.reason.rawValue))")
     line("because", verdict.reason.explanation)
     if case .keep(_, let after?) = verdict { line("again in", roughDuration(after)) }
+    if case .condemn(_, let span) = verdict { line("quarantine", roughDuration(span)) }
+    if let condemned {
+      line("condemned", "\(formatTime(condemned.id)) (\(condemned.reason), id \(condemned.id))")
+      line("until", condemned.deadline.map(formatTime) ?? "for ever")
+      line("to keep it", "reapd keep \(displayText(path))")
+    }
     if let failure { line("error", "\(failure)") }
     line("rule", "\(rule.name) (kind \(rule.kind.name), grace \(formatDuration(rule.grace)))")
     for (clock, age) in ages {

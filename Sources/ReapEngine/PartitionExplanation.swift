@@ -11,7 +11,8 @@ package struct PartitionExplanation: Sendable {
   /// - Parameter directory: below the root; empty for the root itself.
   /// - Returns: nil where no such directory is, or none in which candidates are looked for.
   package static func of(
-    _ directory: [UInt8], rule: Rule, root: OpenRoot, roots: [String], mounts: MountView
+    _ directory: [UInt8], rule: Rule, root: OpenRoot, roots: [String], mounts: MountView,
+    condemned: [CondemnedRecord] = []
   ) -> PartitionExplanation? {
     guard case .generations(let settings) = rule.kind, rule.reaches(directory),
       let place = try? root.place(directory)
@@ -26,7 +27,8 @@ package struct PartitionExplanation: Sendable {
       path: place.pathBytes, rule: rule, partition: gathering.gather(),
       generations: candidates(of: rule, inDirectory: directory, below: root).compactMap {
         Explanation.of(
-          $0, rule: rule, root: root, roots: roots, mounts: mounts, memory: memory, open: open)
+          $0, rule: rule, root: root, roots: roots, mounts: mounts, memory: memory, open: open,
+          condemned: condemned)
       })
   }
 

@@ -162,7 +162,7 @@ package final class Reaper {
     for watched in sortedRoots { dropExaminations(of: watched) }
     pool.drain()
     finishLast()
-    for watched in sortedRoots { endQuarantines(watched, reason: "exit") }
+    for watched in sortedRoots { reprieveAll(watched, "exit") }
     reporter.tellUntold(isLast: true)
     reporter.audit?.retry()
     reporter.count { [kept = roots.values.reduce(0) { $0 + $1.schedule.count }] in $0.kept = kept }
@@ -197,10 +197,6 @@ package final class Reaper {
     switch result {
     case .claimed(let claimed):
       remove(claimed, root: watched?.index ?? -1, occasion, on: last)
-    case .quarantined(let verdict, let evidence, let claim, let claimedAt):
-      guard let watched, let root = watched.root else { return }
-      let place = Place(rule: watched.rule, root: root, path: examine.path, occasion: occasion)
-      reporter.claimed(verdict, evidence, place, claim, claimedAt: claimedAt)
     case .tidied(_, _, let files):
       guard let watched else { return }
       for file in files { reporter.removed(file, rule: watched.rule, occasion) }
@@ -233,11 +229,6 @@ package final class Reaper {
         submitExaminations()
       }
       guard let watched = roots[owner.index], ObjectIdentifier(watched) == owner.object else {
-        // Claimed for a rule that has ended since, and in no audit: nobody is left to end its
-        // quarantine, unless the rule's end did.
-        if case .quarantined(_, _, let claim, _) = result {
-          try? restore(examine.path.renamed(claim.entry), at: root)
-        }
         return discard(result)
       }
       watched.elsewhere -= 1
@@ -352,7 +343,7 @@ package final class Reaper {
     let wanted = new.rules.filter(\.enabled)
     for watched in sortedRoots where !wanted.contains(watched.rule) {
       dropExaminations(of: watched)
-      endQuarantines(watched, reason: "rule-ended")
+      reprieveAll(watched, "rule-ended")
       detach(watched)
       endOwnerWatch(watched)
       if let handle = watched.directoryWatch {

@@ -243,13 +243,19 @@ extension Reaper {
     let now = readMonotonic()
     let path = examine.path
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
-    guard let root = watched.root else { return discard(result) }
+    guard let root = watched.root else {
+      watched.claims.reprieve(path)
+      return discard(result)
+    }
     let occasion = Occasion(trigger: examine.trigger, wokenAt: examine.wokenAt)
     let place = Place(rule: watched.rule, root: root, path: original, occasion: occasion)
     let isCurrent = watched.schedule.path(of: id) != nil
     switch result {
     case .kept(let verdict, let evidence, let held):
       reporter.kept(verdict, evidence, place)
+      if verdict.reason != .quarantined {
+        reprieve(watched, path, verdict.reason.rawValue, evidence, occasion)
+      }
       guard isCurrent else { return discard(result) }
       let hold = keep(watched, id, held)
       var recheck: Nanoseconds?
@@ -266,6 +272,7 @@ extension Reaper {
       feed(watched, .examined(id, .kept(verdict.reason, recheckAfter: nil, .none)), now)
     case .failed(let error, let evidence, let held):
       reporter.failed(error, evidence, place)
+      reprieve(watched, path, Reason.unreadable.rawValue, evidence, occasion)
       held?.descriptor.close()
       _ = keep(watched, id, nil)
       let reason: Reason = error.call == "rename" ? .removalFailed : .unreadable
@@ -281,25 +288,25 @@ extension Reaper {
       watchDirectory(watched)
     case .gone:
       _ = keep(watched, id, nil)
-      noteRestored(watched, path)
+      reprieve(watched, path, "gone", nil, occasion)
       endObstacles { $0.root == watched.index && $0.path == examine.path }
       settled(watched, id, path, now)
     case .putBack(let verdict, let evidence, _):
       reporter.putBack(verdict, evidence, place, id: ClaimName(path.name)?.id)
       _ = keep(watched, id, nil)
       settled(watched, id, path, now)
-    case .quarantined(let verdict, let evidence, let claim, let claimedAt):
-      if !watched.hasStarted { watched.startupOrphans += 1 }
-      reporter.claimed(verdict, evidence, place, claim, claimedAt: claimedAt)
-      _ = keep(watched, id, nil)
-      settled(watched, id, path, now)
-      let claimed = path.renamed(claim.entry)
-      if let number = watched.tree.number(of: path.directory) {
-        watched.tree.noteCandidate(claim.entry, in: number)
+    case .condemned(let verdict, let evidence, let condemnation, let span):
+      guard isCurrent else {
+        watched.claims.reprieve(path)
+        return
       }
-      feed(watched, .appeared(claimed, created: false, examine.trigger), now)
+      if !watched.hasStarted { watched.startupOrphans += 1 }
+      reporter.condemned(verdict, evidence, place, condemnation, for: span)
+      _ = keep(watched, id, nil)
+      feed(watched, .examined(id, .kept(.quarantined, recheckAfter: span, .none)), now)
     case .tidied(let verdict, let evidence, let files):
       for file in files { reporter.removed(file, rule: watched.rule, occasion) }
+      if let verdict { reprieve(watched, path, verdict.reason.rawValue, evidence, occasion) }
       guard isCurrent, let verdict else {
         _ = keep(watched, id, nil)
         return feed(watched, .examined(id, .settled), now)
@@ -339,7 +346,7 @@ extension Reaper {
     case .claimed(let claimed):
       // The root was let go of meanwhile; the claim stands, so it is finished all the same.
       remove(claimed, root: -1, Occasion(trigger: .rescan), on: pool)
-    case .gone, .wouldClaim, .putBack, .rootMoved, .quarantined, .tidied: break
+    case .gone, .wouldClaim, .putBack, .rootMoved, .condemned, .tidied: break
     }
   }
 
@@ -365,14 +372,15 @@ extension Reaper {
     watched.claims.remove(claimed.path)
     defer { if occasion.trigger == .pressure { makeRoom(watched, readMonotonic()) } }
     guard result.failure != nil else {
+      watched.claims.forgetUnfinished(claimed.path)
       return endObstacles {
         $0.root == index
           && ($0.path == claimed.path || $0.path == claimed.path.renamed(claimed.original))
       }
     }
     if claimed.rule.kind.hasQuarantine {
-      // Half removed, it must not have its own name again: its quarantine is over for good.
-      watched.claims.quarantine(claimed.path, since: OwnClaims.overForGood)
+      // Half removed, it must not have its own name again.
+      watched.claims.noteUnfinished(claimed.path)
       if let number = watched.tree.number(of: claimed.path.directory) {
         watched.tree.noteCandidate(claimed.name, in: number)
       }

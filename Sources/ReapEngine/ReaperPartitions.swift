@@ -19,8 +19,12 @@ extension Reaper {
     switch watched.rule.role(of: name, isDirectory: isDirectory) {
     case .nothing: return
     case .cursor:
+      switch change {
       // A file that is only made says nothing yet: it is written, or renamed into place.
-      if change != .created { cursorChanged(watched, number, arrival) }
+      case .created, .attributes: break
+      case .modified: cursorModified(watched, number, arrival)
+      case .movedIn, .movedOut, .removed, .written: cursorChanged(watched, number, arrival)
+      }
     case .place: placeChanged(watched, number, path.bytes, change)
     case .candidate: candidateChanged(watched, number, path, change, arrival)
     }
@@ -32,13 +36,16 @@ extension Reaper {
   ) {
     guard !watched.claims.contains(path) else { return }
     switch change {
-    case .written: return
+    case .written, .modified: return
+    case .attributes:
+      // A pin, a mode or an owner: it tells of nothing else that reapd looks at.
+      if watched.schedule.reason(of: path)?.restsOnAttributes == true {
+        appeared(watched, number, path, created: false, .rescan, arrival)
+      }
     case .created:
-      watched.claims.forgetRestored(path)
       appeared(watched, number, path, created: true, .created, arrival)
     case .movedIn: appeared(watched, number, path, created: false, .created, arrival)
     case .movedOut:
-      noteRestored(watched, path)
       // Two names that were exchanged are both still there, though this event comes last for one
       // of them: only looking tells.
       appeared(watched, number, path, created: false, .created, arrival)
@@ -46,8 +53,8 @@ extension Reaper {
     case .removed:
       if let root = watched.root { reporter.forget(root.path(of: path)) }
       endObstacles { $0.root == watched.index && $0.path == path }
-      watched.claims.forgetRestored(path)
-      watched.claims.endQuarantine(path)
+      watched.claims.forgetUnfinished(path)
+      reprieve(watched, path, "gone", nil, Occasion(trigger: .rescan))
       watched.tree.forgetCandidate(path.name, in: number)
       feed(watched, .vanished(path), arrival)
       conflictMayBeOver(watched, number, path.name, arrival)
@@ -100,16 +107,6 @@ extension Reaper {
     feed(watched, .appeared(path, created: created, trigger), arrival)
   }
 
-  /// A claimed name of ours that went, with its own name there again, was restored by hand.
-  func noteRestored(_ watched: WatchedRoot, _ path: CandidatePath) {
-    guard let claim = ClaimName(path.name), watched.claims.endQuarantine(path) else { return }
-    let original = path.renamed(claim.original)
-    guard let root = watched.root,
-      (try? status(ofPath: original.bytes, at: root.descriptor)) != nil
-    else { return }
-    watched.claims.noteRestored(original)
-  }
-
   /// Looks at those of whom a cursor decides: not at what is kept whatever it says, unless it says
   /// that one's name. A partition may hold a thousand of those.
   private func cursorChanged(_ watched: WatchedRoot, _ number: UInt32, _ arrival: Nanoseconds) {
@@ -120,6 +117,15 @@ extension Reaper {
       let path = CandidatePath(directory: place.path, name)
       return watched.schedule.reason(of: path)?.outlastsCursor != true
     }
+  }
+
+  /// Written in place by somebody who keeps it open, so that no close tells. Torn as it may be for
+  /// a moment, it says something once it can be read; the next write tells, or the close.
+  private func cursorModified(_ watched: WatchedRoot, _ number: UInt32, _ arrival: Nanoseconds) {
+    guard let place = watched.tree[number],
+      watched.examination?.liveGeneration(in: place.path) != nil
+    else { return }
+    cursorChanged(watched, number, arrival)
   }
 
   private func lookAtPartition(
@@ -149,7 +155,7 @@ extension Reaper {
     _ watched: WatchedRoot, _ parent: UInt32, _ path: [UInt8], _ change: WatchMessage.Change
   ) {
     switch change {
-    case .written: return
+    case .written, .modified, .attributes: return
     case .created, .movedIn, .movedOut:
       if let old = watched.tree.number(of: path) { removePlace(watched, old) }
       enter(watched, path, below: parent)
@@ -230,7 +236,7 @@ extension Reaper {
       watched.memory.forget(place.path)
       for name in place.candidates {
         let path = CandidatePath(directory: place.path, name)
-        watched.claims.endQuarantine(path)
+        reprieve(watched, path, "gone", nil, Occasion(trigger: .rescan))
         feed(watched, .vanished(path), now)
       }
     }
@@ -303,7 +309,7 @@ extension Reaper {
   func roomDeadline(_ watched: WatchedRoot, now: Nanoseconds) -> Nanoseconds? {
     guard case .generations(let settings) = watched.rule.kind,
       settings.minFree != nil || settings.minFreeInodes != nil,
-      watched.claims.hasRemovable
+      watched.claims.hasCondemned
     else {
       watched.nextRoomCheck = nil
       return nil
@@ -324,7 +330,7 @@ extension Reaper {
     guard case .generations(let settings) = watched.rule.kind,
       let examination = watched.examination
     else { return }
-    for path in watched.claims.removable where !watched.triedForRoom.contains(path) {
+    for path in watched.claims.condemned where !watched.triedForRoom.contains(path) {
       guard examination.isShort(settings) else { return }
       watched.triedForRoom.insert(path)
       let before = removalsInFlight + watched.elsewhere
@@ -334,34 +340,24 @@ extension Reaper {
     }
   }
 
-  /// Before a clean exit, or the end of its rule, what rests on no lock has its own name again:
-  /// nothing may depend on a reapd that does not look after it.
-  func endQuarantines(_ watched: WatchedRoot, reason: String) {
-    guard let root = watched.root else { return }
-    for path in watched.claims.inQuarantine {
-      // What a worker has taken out by now is being removed.
-      guard let claim = ClaimName(path.name), watched.claims.endQuarantine(path) else { continue }
-      let original = root.path(of: path.renamed(claim.original))
-      do {
-        try restore(path, at: root)
-        reporter.restored(
-          original, rule: watched.rule, reason: reason, trigger: .manual, id: claim.id)
-      } catch {
-        logger.warning("\(displayText(original)) stays claimed: \(error)")
-      }
+  /// Ends the quarantine of one that stays; nothing where it is in none.
+  ///
+  /// - Parameter reason: the sign of life, or what else ended it.
+  func reprieve(
+    _ watched: WatchedRoot, _ path: CandidatePath, _ reason: String, _ evidence: Evidence?,
+    _ occasion: Occasion
+  ) {
+    guard let condemnation = watched.claims.reprieve(path), let root = watched.root else { return }
+    let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
+    let place = Place(rule: watched.rule, root: root, path: original, occasion: occasion)
+    reporter.reprieved(condemnation, reason, evidence, place)
+  }
+
+  /// A quarantine lasts no longer than the reapd and the rule that began it: the next one judges
+  /// anew.
+  func reprieveAll(_ watched: WatchedRoot, _ reason: String) {
+    for path in watched.claims.condemned {
+      reprieve(watched, path, reason, nil, Occasion(trigger: .manual))
     }
   }
-}
-
-/// Gives what has a claimed name its own one again; never over what stands there by now.
-func restore(_ path: CandidatePath, at root: OpenRoot) throws(SystemError) {
-  guard let claim = ClaimName(path.name) else {
-    throw SystemError("rename", path.name.display, EINVAL)
-  }
-  let directory = try openDirectory(path.directory, below: root)
-  defer { directory.close() }
-  guard try status(of: path.name, at: directory).permissions != removalMark else {
-    throw SystemError("rename", "\(path.name.display), which is half removed", EBUSY)
-  }
-  try rename(path.name, to: claim.original, at: directory)
 }

@@ -133,6 +133,7 @@ extension Reaper {
   /// Lets go of a root that is gone or not to be watched any more.
   func detach(_ watched: WatchedRoot) {
     guard let root = watched.root else { return }
+    reprieveAll(watched, "root-gone")
     watched.nextScan = nil
     endScan(watched)
     removeTree(watched)

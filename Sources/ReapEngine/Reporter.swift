@@ -39,7 +39,7 @@ package final class Reporter: Sendable {
       kind: claimed.rule.kind.name, path: path, reason: claimed.verdict.reason.rawValue,
       trigger: occasion.trigger, bytes: result.bytes, files: result.files,
       latencyMicroseconds: micros, evidence: claimed.evidence.json)
-    if claimed.rule.kind.hasQuarantine { record.id = ClaimName(claimed.name)?.id }
+    if claimed.rule.kind.hasQuarantine { record.id = claimed.id }
     counts.withLock {
       $0.bytes += result.bytes
       $0.files += result.files
@@ -79,19 +79,36 @@ package final class Reporter: Sendable {
       metadata: ["path": "\(displayText(place.path))"])
   }
 
-  /// Into quarantine.
-  func claimed(
-    _ verdict: Verdict, _ evidence: Evidence, _ place: Place, _ claim: ClaimName,
-    claimedAt: Nanoseconds
+  /// A quarantine begins.
+  func condemned(
+    _ verdict: Verdict, _ evidence: Evidence, _ place: Place,
+    _ condemnation: Evidence.Condemnation, for span: Nanoseconds
   ) {
-    counts.withLock { $0.claimed += 1 }
-    var record = record(.claimed, verdict.reason, evidence, place)
-    record.id = claim.id
-    record.latencyMicroseconds = place.occasion.wokenAt.map { max(0, claimedAt - $0) / 1000 }
+    counts.withLock { $0.condemned += 1 }
+    var record = record(.condemned, verdict.reason, evidence, place)
+    record.id = "\(condemnation.id)"
+    let (deadline, isBeyond) = condemnation.id.addingReportingOverflow(span)
+    record.deadline = isBeyond ? nil : deadline
     audit?.append(record)
   }
 
-  /// One that an operator, or an end of reapd, gave its own name again.
+  /// A quarantine ends, and what was in it stays.
+  ///
+  /// - Parameter reason: the sign of life, as its code.
+  func reprieved(
+    _ condemnation: Evidence.Condemnation, _ reason: String, _ evidence: Evidence?,
+    _ place: Place
+  ) {
+    counts.withLock { $0.reprieved += 1 }
+    audit?.append(
+      AuditRecord(
+        wall: readClocks().wall, action: .reprieved, rule: place.rule.name,
+        kind: place.rule.kind.name, path: place.path, reason: reason,
+        trigger: place.occasion.trigger, evidence: evidence?.json ?? .object([]),
+        id: "\(condemnation.id)"))
+  }
+
+  /// One that an operator gave its own name again.
   package func restored(
     _ path: [UInt8], rule: Rule, reason: String, trigger: Trigger, id: String
   ) {

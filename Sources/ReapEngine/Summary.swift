@@ -8,7 +8,8 @@ package struct Summary: Sendable, Equatable {
   package var bytes: Int64 = 0
   package var files: Int64 = 0
   package var wouldReap = 0
-  package var claimed = 0
+  package var condemned = 0
+  package var reprieved = 0
   package var restored = 0
   package var refused = 0
   /// Orphans that no event had told of: 0 in normal operation.
@@ -22,7 +23,8 @@ package struct Summary: Sendable, Equatable {
     .object([
       ("reaped", .integer(Int64(reaped))), ("kept", .integer(Int64(kept))),
       ("failed", .integer(Int64(failed))), ("bytes", .integer(bytes)), ("files", .integer(files)),
-      ("would_reap", .integer(Int64(wouldReap))), ("claimed", .integer(Int64(claimed))),
+      ("would_reap", .integer(Int64(wouldReap))), ("condemned", .integer(Int64(condemned))),
+      ("reprieved", .integer(Int64(reprieved))),
       ("restored", .integer(Int64(restored))),
       ("refused", .integer(Int64(refused))), ("backstop_needed", .integer(Int64(backstopNeeded))),
       ("events_lost", .integer(Int64(eventsLost))),

@@ -27,9 +27,10 @@ package final class Sweep: Sendable {
   /// - Parameters:
   ///   - claiming: false for a dry run and for `list`.
   ///   - measuring: also add up what each candidate past its grace occupies.
+  ///   - condemned: what another process has condemned, for a pass that only looks.
   package init(
     rule: Rule, root: OpenRoot, roots: [String], mounts: MountView, reporter: Reporter,
-    claiming: Bool, measuring: Bool = false
+    claiming: Bool, measuring: Bool = false, condemned: [CondemnedRecord] = []
   ) {
     self.rule = rule
     self.root = root
@@ -38,7 +39,7 @@ package final class Sweep: Sendable {
     examination = Examination(
       rule: rule, root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
-      claims: OwnClaims(), claiming: claiming, owner: OwnerWatch(rule))
+      claims: OwnClaims(condemned, below: root), claiming: claiming, owner: OwnerWatch(rule))
     pool = WorkerPool()
   }
 
@@ -61,9 +62,13 @@ package final class Sweep: Sendable {
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
     let place = Place(rule: rule, root: root, path: original, occasion: occasion)
     switch result {
-    case .gone, .needsWalk, .rootMoved, .quarantined: break
-    case .kept(let verdict, let evidence, let held):
+    case .gone, .needsWalk, .rootMoved, .condemned: break
+    case .kept(var verdict, let evidence, let held):
       held?.descriptor.close()
+      // A pass stays for no quarantine; `list` says what a reapd that stays would do.
+      if case .condemn = verdict, !measuring {
+        verdict = .keep(.needsQuarantine, recheckAfter: nil)
+      }
       if reporting { reporter.kept(verdict, evidence, place) }
       add(path, verdict, evidence)
     case .wouldClaim(let verdict, let evidence):

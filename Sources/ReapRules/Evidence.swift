@@ -12,12 +12,12 @@ package struct Evidence: Sendable, Equatable {
   package var claim = Claim.none
   /// Gathered for kind `generations` only, as are those below.
   package var partition: Partition?
-  /// When the marker was written into it, wall clock; nil where there is none. Gathered together
-  /// with the partition.
+  /// When the marker was written into it, wall clock; nil where there is none. For people: it
+  /// decides nothing.
   package var marker: Nanoseconds?
   package var owner: Owner?
-  /// Whether an operator took it out of quarantine.
-  package var restoredByHand = false
+  /// Since it was judged dead without a proof of death; nil where it is not condemned.
+  package var condemned: Condemnation?
   /// Whether less room is free than the rule demands.
   package var isPressed = false
 
@@ -113,6 +113,11 @@ package struct Evidence: Sendable, Equatable {
     package var newestChange: Nanoseconds?
     /// The first entry that the rule's `contents` does not match.
     package var foreignEntry: String?
+    /// An operator pinned it (`reapd keep`).
+    package var isPinned = false
+    /// A living process that the name of a temporary file in it names, and that began before that
+    /// file was last changed.
+    package var writer: Int32?
 
     package init(openness: Openness, newestChange: Nanoseconds? = nil, foreignEntry: String? = nil)
     {
@@ -122,14 +127,33 @@ package struct Evidence: Sendable, Equatable {
     }
   }
 
-  /// Who made the claimed name that a directory has.
+  /// The claimed name that a directory may have.
   package enum Claim: Sendable, Equatable {
     /// It has its own name.
     case none
-    /// This process did, at that monotonic time.
-    case ours(since: Nanoseconds)
-    /// Another process did, or an earlier life of this one.
+    /// It was claimed, and not a byte of it is gone.
     case found
+    /// The same, and its own name is there too: two halves of one generation, if a writer made its
+    /// directories anew.
+    case split
+    /// Its removal has begun: it can only be finished.
+    case unfinished
+  }
+
+  /// When and on what a candidate was judged dead without a proof of death.
+  package struct Condemnation: Sendable, Hashable {
+    /// Monotonic, so that a suspend of the machine does not count.
+    package var since: Nanoseconds
+    /// The newest change in the subtree at that time, wall clock; nil where that is not known.
+    package var newestChange: Nanoseconds?
+    /// Names it in the audit: the wall clock at that time, nanoseconds since 1970.
+    package var id: Nanoseconds
+
+    package init(since: Nanoseconds, newestChange: Nanoseconds?, id: Nanoseconds) {
+      self.since = since
+      self.newestChange = newestChange
+      self.id = id
+    }
   }
 
   /// What the directory that holds generations says about them.
@@ -146,7 +170,7 @@ package struct Evidence: Sendable, Equatable {
     package var cursorChange: Nanoseconds?
     /// Monotonic, since when this process has seen the cursor name that live generation.
     package var liveSince: Nanoseconds?
-    /// A name that exists both claimed and unclaimed: which one is meant is not known.
+    /// The live generation's name, where that is there claimed as well: it may be in two halves.
     package var conflict: String?
 
     package init(
@@ -163,7 +187,8 @@ package struct Evidence: Sendable, Equatable {
 
   /// What the pid in the owner's file tells.
   package enum Owner: Sendable, Equatable {
-    case alive(pid: Int32)
+    /// `since`: when the process began, wall clock.
+    case alive(pid: Int32, since: Nanoseconds)
     /// Its exit was seen through a pidfd that was held since before; `at`, wall clock, at the latest.
     case exited(pid: Int32, at: Nanoseconds)
     /// No such process here, or one that started at another time.

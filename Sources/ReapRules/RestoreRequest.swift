@@ -1,6 +1,6 @@
-/// What is to be taken out of quarantine: one claim, by its id or by a path of it.
+/// What is to be taken out of quarantine: one entry, by its id or by a path of it.
 package enum RestoreRequest: Hashable, Sendable {
-  /// The number in the claimed name, as the audit gives it.
+  /// The number of a condemnation or claim, as the audit gives it.
   case id(String)
   /// Absolute; as it is now, or as it was before the claim.
   case path([UInt8])
@@ -18,12 +18,11 @@ package enum RestoreRequest: Hashable, Sendable {
     }
   }
 
-  /// - Parameter directory: the absolute path of the directory that holds the claim.
-  package func means(_ claim: ClaimName, in directory: [UInt8]) -> Bool {
+  /// - Parameter paths: absolute; as it is named now, and before a claim.
+  package func means(_ id: String, _ paths: [[UInt8]]) -> Bool {
     switch self {
-    case .id(let id): claim.id == id
-    case .path(let path):
-      [claim.entry, claim.original].contains { directory + [UInt8(ascii: "/")] + $0.bytes == path }
+    case .id(let wanted): wanted == id
+    case .path(let path): paths.contains(path)
     }
   }
 }

@@ -44,14 +44,6 @@ package struct Rule: Sendable, Equatable {
     }
   }
 
-  /// How long a claimed directory is kept before its bytes go, by what proved it dead.
-  package func quarantine(for proof: Reason) -> Nanoseconds {
-    switch kind {
-    case .spill: 0
-    case .generations(let settings): settings.quarantine(for: proof)
-    }
-  }
-
   /// Whose candidates may go.
   package enum Owners: Sendable, Equatable {
     case users(Set<UInt32>)

@@ -3,11 +3,14 @@ package enum Verdict: Sendable, Equatable {
   /// `recheckAfter`: when time alone may change the verdict.
   case keep(Reason, recheckAfter: Nanoseconds?)
   case dispose(Reason)
+  /// Dead, but nothing proves it: to be left where it is for so long, and then judged again.
+  case condemn(Reason, for: Nanoseconds)
   case unsure(Reason)
 
   package var reason: Reason {
     switch self {
-    case .keep(let reason, _), .dispose(let reason), .unsure(let reason): reason
+    case .keep(let reason, _), .dispose(let reason), .condemn(let reason, _), .unsure(let reason):
+      reason
     }
   }
 
@@ -15,6 +18,7 @@ package enum Verdict: Sendable, Equatable {
     switch self {
     case .keep: "keep"
     case .dispose: "dispose"
+    case .condemn: "condemn"
     case .unsure: "unsure"
     }
   }
@@ -48,7 +52,8 @@ package enum Reason: String, Sendable, CaseIterable {
   case foreignContents = "foreign-contents"
   case claimFound = "claim-found"
   case live
-  case restoredByHand = "restored-by-hand"
+  case keptByHand = "kept-by-hand"
+  case ownerAlive = "owner-alive"
   case recentlySuperseded = "recently-superseded"
   case quarantined
   case needsQuarantine = "needs-quarantine"
@@ -93,16 +98,20 @@ package enum Reason: String, Sendable, CaseIterable {
     case .foreignContents: "it holds an entry that the rule's contents does not allow"
     case .needsQuarantine:
       "it is dead, but goes by way of a quarantine, for which a reapd must stay: use watch"
-    case .claimFound: "it has a claimed name that this process did not make"
+    case .claimFound: "it was claimed by a reapd that has ended; its own name is given back"
     case .live: "the cursor names it: it is the live generation"
-    case .restoredByHand: "it was taken out of quarantine by hand"
+    case .keptByHand: "it was pinned by hand; `reapd keep --undo` ends that"
+    case .ownerAlive: "a process that may be at work in it is alive"
     case .recentlySuperseded: "the cursor moved on a short time ago: readers may still be in it"
-    case .quarantined: "it is claimed, and its quarantine is not over"
+    case .quarantined:
+      "it is condemned, and its quarantine is not over: a change in it, something open, or a "
+        + "cursor that names it ends that"
     case .notAFile: "it is not a regular file; links are never followed or removed"
     case .ownerDead: "its owner is gone: the process that the owner's file names has ended"
     case .quiet: "the cursor names another one, nothing in it changed for long, and nothing is open"
     case .staleTemporary: "a temporary file, unchanged for long and not open"
-    case .claimConflict: "a name in this partition exists both claimed and unclaimed"
+    case .claimConflict:
+      "the live generation's name exists both claimed and unclaimed, and the two cannot be joined"
     case .cursorUnknown: "the cursor does not tell which generation is live"
     case .liveAbsent: "the generation that the cursor names does not exist"
     case .liveIncomplete: "the generation that the cursor names is not complete"
@@ -131,12 +140,20 @@ package enum Trigger: String, Sendable {
 }
 
 extension Reason {
+  /// Whether a mode, an owner or a pin may end it: the kernel tells of a change of those.
+  package var restsOnAttributes: Bool {
+    switch self {
+    case .keptByHand, .quarantined, .foreignOwner, .unreadable: true
+    default: false
+    }
+  }
+
   /// Whether a generation that is kept for this is kept whatever its cursor says, as long as that
   /// does not name it. What ends it comes with an event or a deadline of its own.
   package var outlastsCursor: Bool {
     switch self {
-    case .young, .lockHeld, .recentlyChanged, .fileOpen, .restoredByHand, .recentlySuperseded,
-      .quarantined, .foreignOwner, .notADirectory, .mountPoint:
+    case .young, .lockHeld, .recentlyChanged, .fileOpen, .keptByHand, .ownerAlive,
+      .recentlySuperseded, .quarantined, .foreignOwner, .notADirectory, .mountPoint:
       true
     default: false
     }

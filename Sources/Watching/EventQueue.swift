@@ -85,7 +85,7 @@ final class EventQueue: Sendable {
           case .movedIn: .movedIn
           case .movedOut: .movedOut
           case .removed: .removed
-          case .written: nil  // not asked for
+          case .written, .modified, .attributes: nil  // not asked for
           }
         guard let change else { continue }
         events.append(

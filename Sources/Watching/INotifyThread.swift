@@ -209,10 +209,10 @@ package final class INotifyThread: @unchecked Sendable {
       switch purpose {
       case .directory:
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
-          | Self.directoryFlags
+          | IN_ATTRIB | Self.directoryFlags
       case .partition:
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
-          | IN_CLOSE_WRITE | Self.directoryFlags
+          | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | Self.directoryFlags
       case .ancestor: IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .parent: IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
@@ -334,6 +334,10 @@ package final class INotifyThread: @unchecked Sendable {
       change = .removed
     } else if mask & IN_CLOSE_WRITE != 0 {
       change = .written
+    } else if mask & IN_MODIFY != 0 {
+      change = .modified
+    } else if mask & IN_ATTRIB != 0, unsafe event.pointee.len > 0 {
+      change = .attributes
     } else {
       return
     }

@@ -4,6 +4,10 @@ package enum WatchMessage: Sendable, Equatable {
     case created, movedIn, movedOut, removed
     /// A file was closed by somebody who had it open for writing.
     case written
+    /// A file was written to or cut, and is open still (partitions only).
+    case modified
+    /// A mode, an owner or an extended attribute was changed.
+    case attributes
   }
 
   /// An entry of a watched directory appeared or went.

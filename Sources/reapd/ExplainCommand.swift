@@ -36,15 +36,19 @@ struct ExplainCommand: ParsableCommand {
     let below = Array(resolveRoot(absolute(parent)).utf8.dropFirst(root.path.utf8.count + 1))
     let path = CandidatePath(directory: below, name)
     let roots = setup.roots.map(resolveRoot)
+    let condemned = condemnedRecords(
+      below: root, configured: ReapOptions.auditPlaces(setup.configuration))
     if case .place = rule.role(of: name, isDirectory: nil) {
       guard
         let partition = PartitionExplanation.of(
-          path.bytes, rule: rule, root: root, roots: roots, mounts: mounts)
+          path.bytes, rule: rule, root: root, roots: roots, mounts: mounts,
+          condemned: condemned)
       else { throw fail(.badData, "\(displayText(bytes)) does not exist") }
       return printLine(rules.json ? partition.json.text : partition.text)
     }
     guard
-      let explanation = Explanation.of(path, rule: rule, root: root, roots: roots, mounts: mounts)
+      let explanation = Explanation.of(
+        path, rule: rule, root: root, roots: roots, mounts: mounts, condemned: condemned)
     else { throw fail(.badData, "\(displayText(bytes)) does not exist") }
     printLine(rules.json ? explanation.json.text : explanation.text)
   }

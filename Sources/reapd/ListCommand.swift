@@ -25,7 +25,9 @@ struct ListCommand: ParsableCommand {
     {
       let sweep = Sweep(
         rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,
-        reporter: reporter, claiming: false, measuring: true)
+        reporter: reporter, claiming: false, measuring: true,
+        condemned: condemnedRecords(
+          below: pass.root, configured: ReapOptions.auditPlaces(setup.configuration)))
       for finding in try sweep.run(reporting: false) {
         let path = pass.root.path(of: finding.path)
         let age = age(finding.evidence)

@@ -129,6 +129,19 @@ struct ReapOptions: ParsableArguments {
     help: ArgumentHelp("Where each decision is noted.", valueName: "file"))
   var auditLog: String?
 
+  /// Where the audit of a reapd with this configuration is looked for.
+  static func auditPlaces(_ configuration: Configuration) -> [String] {
+    configuration.auditLog.map { [absolute($0)] } ?? defaultPlaces
+  }
+
+  private static var defaultPlaces: [String] {
+    let state =
+      processEnvironment()["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+      ?? UserContext.current.home + "/.local/state"
+    let places = ["/var/log/reapd/audit.jsonl", state + "/reapd/audit.jsonl"]
+    return geteuid() == 0 ? places : places.reversed()
+  }
+
   func audit(_ configuration: Configuration, _ logger: Logger) throws -> AuditLog? {
     let complain: @Sendable (String) -> Void = { logger.warning("\($0)") }
     if let path = auditLog ?? configuration.auditLog {
@@ -140,14 +153,8 @@ struct ReapOptions: ParsableArguments {
           "audit log: \(error)")
       }
     }
-    let environment = processEnvironment()
-    let state =
-      environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
-      ?? UserContext.current.home + "/.local/state"
-    let places = ["/var/log/reapd/audit.jsonl", state + "/reapd/audit.jsonl"]
     do {
-      return try AuditLog(
-        trying: geteuid() == 0 ? places : places.reversed(), complain: complain)
+      return try AuditLog(trying: Self.defaultPlaces, complain: complain)
     } catch {
       logger.warning("no audit is written: \(error)")
       return nil

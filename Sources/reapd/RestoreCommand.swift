@@ -15,10 +15,9 @@ struct RestoreCommand: ParsableCommand {
       reapd restore ID|PATH [ROOT ...] [OPTIONS]
       """,
     discussion: """
-      Gives a claimed generation its own name again, beside a running reapd, which then leaves \
-      it alone as long as it runs; the next start judges it again. Never over something that has \
-      that name by now, and never one whose removal has begun ('removing' in the list), also by \
-      a reapd that was killed meanwhile.
+      Pins it, as 'reapd keep' does, so that it stays until 'reapd keep --undo'. What an earlier \
+      reapd has renamed gets its own name again: never over something that has that name by now, \
+      and never one whose removal has begun ('removing' in the list).
       """)
 
   @Flag(help: "Show what is in quarantine: id, state, age, time left, size, path.")
@@ -27,7 +26,7 @@ struct RestoreCommand: ParsableCommand {
   @Argument(
     help: ArgumentHelp(
       """
-      The id that the list and the audit give, or the directory's path, claimed or old; then, or \
+      The id that the list and the audit give, or the directory's path; then, or \
       with --list, roots (default: those of the configuration).
       """, valueName: "id|path|root"))
   var words: [String] = []
@@ -47,15 +46,15 @@ struct RestoreCommand: ParsableCommand {
     let setup = try setup(for: request)
     let logger = try rules.logger(setup.configuration)
     let found = try entries(setup, logger).filter {
-      request.means($0.claim, in: $0.root.path(ofDirectory: $0.path.directory))
+      $0.isMeant(by: request)
     }
     guard let entry = found.first else {
-      throw fail(.badData, "\(displayText(bytes)): no such claim is in quarantine")
+      throw fail(.badData, "\(displayText(bytes)): nothing of that name is in quarantine")
     }
     guard found.count == 1 else {
-      let lines = found.map { "  \($0.claim.id)  \(displayText($0.root.path(of: $0.path)))\n" }
+      let lines = found.map { "  \($0.id)  \(displayText($0.root.path(of: $0.path)))\n" }
       throw fail(
-        .usage, "\(displayText(bytes)) means several claims; name one:\n" + lines.joined())
+        .usage, "\(displayText(bytes)) means several entries; name one:\n" + lines.joined())
     }
     try restore(entry, setup, logger)
   }
@@ -65,22 +64,28 @@ struct RestoreCommand: ParsableCommand {
     defer { audit?.close() }
     let reporter = Reporter(audit: audit, logger: logger)
     let path = entry.root.path(of: entry.original)
+    let isPinned: Bool
     do throws(RestoreFailure) {
-      try entry.restore(dryRun: reaping.dryRun)
+      isPinned = try entry.restore(dryRun: reaping.dryRun)
     } catch {
       reporter.notRestored(entry, error)
-      throw fail(error.exitStatus, "\(displayText(path)) (id \(entry.claim.id)): \(error)")
+      throw fail(error.exitStatus, "\(displayText(path)) (id \(entry.id)): \(error)")
     }
     if !reaping.dryRun { reporter.restored(entry) }
     if rules.json {
       printLine(
         JSONValue.object([
           JSONValue.pathMember(path), ("action", .string("restored")),
-          ("id", .string(entry.claim.id)), ("claimed_as", .string(entry.path.name.display)),
-          ("rule", .string(entry.rule.name)), ("dry_run", .bool(reaping.dryRun)),
+          ("id", .string("\(entry.id)")), ("name", .string(entry.path.name.display)),
+          ("rule", .string(entry.rule.name)), ("pinned", .bool(isPinned)),
+          ("dry_run", .bool(reaping.dryRun)),
         ]).text)
     } else {
-      printLine((reaping.dryRun ? "would be restored  " : "restored  ") + displayText(path))
+      printLine(
+        (reaping.dryRun ? "would be restored  " : "restored  ") + displayText(path)
+          + (isPinned
+            ? "  (kept until `reapd keep --undo`)"
+            : "  (not pinned: this file system has no extended attributes, so it is judged anew)"))
     }
   }
 
@@ -98,18 +103,17 @@ struct RestoreCommand: ParsableCommand {
       if rules.json {
         printLine(
           JSONValue.object([
-            ("id", .string(entry.claim.id)), JSONValue.pathMember(path),
-            ("name", .string(entry.claim.original.display)),
-            ("claimed_as", .string(entry.path.name.display)),
+            ("id", .string("\(entry.id)")), JSONValue.pathMember(path),
+            ("name", .string(entry.path.name.display)),
             ("rule", .string(entry.rule.name)), ("state", .string(entry.state.rawValue)),
             ("bytes", size.map(JSONValue.integer) ?? .null),
-            ("since", .string(formatTime(entry.claim.claimedAt))),
-            ("age_ms", .integer((now - entry.claim.claimedAt) / 1_000_000)),
+            ("since", .string(formatTime(entry.id))),
+            ("age_ms", .integer((now - entry.id) / 1_000_000)),
             ("deadline", entry.deadline.map { .string(formatTime($0)) } ?? .null),
           ]).text)
       } else {
         table.append([
-          entry.claim.id, entry.state.rawValue, roughDuration(now - entry.claim.claimedAt),
+          "\(entry.id)", entry.state.rawValue, roughDuration(now - entry.id),
           entry.deadline.map { $0 > now ? roughDuration($0 - now) : "over" } ?? "-",
           size.map(formatBytes) ?? "-", displayText(path),
         ])
@@ -135,7 +139,10 @@ struct RestoreCommand: ParsableCommand {
       configuration: configuration, fromFile: setup.fromFile, roots: setup.roots)
     return try openPasses(whole, logger: logger, exclusive: false).flatMap { pass in
       do throws(SystemError) {
-        return try quarantine(of: pass.rule, in: pass.root)
+        return try quarantine(
+          of: pass.rule, in: pass.root,
+          condemned: condemnedRecords(
+            below: pass.root, configured: ReapOptions.auditPlaces(setup.configuration)))
       } catch {
         throw fail(RootFailure.system(error), fromFile: setup.fromFile)
       }
@@ -175,7 +182,7 @@ extension RestoreFailure {
     case .gone, .notADirectory: .badData
     case .foreignOwner: .noPermission
     case .system(let error) where error.code == EACCES || error.code == EPERM: .noPermission
-    case .nameTaken, .removing, .locked, .system: .someFailed
+    case .nameTaken, .removing, .locked, .noPins, .system: .someFailed
     }
   }
 }

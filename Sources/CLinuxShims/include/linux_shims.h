@@ -1,5 +1,6 @@
 // What Swift's Glibc module cannot call: variadic functions, raw system calls, macros. No logic.
 #pragma once
+#include <sys/xattr.h>
 #include <stddef.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -27,6 +28,8 @@ int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out);
 
 // renameat2(2) with RENAME_NOREPLACE; 0, or -1 with errno.
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
+// The same from one directory into another.
+int shim_move_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name);
 // pidfd_open(2): a descriptor, or -1 with errno.
 int shim_pidfd_open(pid_t pid);
 // sync_file_range(2) with SYNC_FILE_RANGE_WRITE; 0, or -1 with errno.

@@ -57,6 +57,16 @@ package func openLockFile(
 /// Lets programs that this process starts inherit a descriptor, and with it the lock on it.
 package func keepAcrossExec(_ file: Descriptor) { _ = shim_fcntl(file.number, F_SETFD, 0) }
 
+/// Renames from one directory into another; never over an existing entry.
+package func moveWithoutReplacing(
+  _ name: EntryName, from source: Descriptor, to target: Descriptor
+) throws(SystemError) {
+  let result = unsafe withCPath(name.bytes) { pointer in
+    unsafe shim_move_noreplace(source.number, pointer, target.number, pointer)
+  }
+  guard result == 0 else { throw SystemError("rename", name.display) }
+}
+
 /// Renames from one directory into another; an empty directory that is there goes.
 package func move(
   _ old: EntryName, from source: Descriptor, to new: EntryName, in target: Descriptor

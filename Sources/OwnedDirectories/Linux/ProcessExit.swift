@@ -35,6 +35,8 @@ package struct ProcessStart: Sendable {
   package let ticks: Int64
   /// Wall clock, nanoseconds; as exact as a tick, and as btime of /proc/stat, a second.
   package let wall: Int64
+  /// Dead, and not yet waited for by its parent.
+  package let hasEnded: Bool
 }
 
 /// Nil where the process is gone or not to be read.
@@ -53,5 +55,6 @@ package func processStart(of pid: Int32) -> ProcessStart? {
   else { return nil }
   let rate = Int64(sysconf(Int32(_SC_CLK_TCK)))
   return ProcessStart(
-    ticks: ticks, wall: seconds * 1_000_000_000 + ticks * (1_000_000_000 / max(1, rate)))
+    ticks: ticks, wall: seconds * 1_000_000_000 + ticks * (1_000_000_000 / max(1, rate)),
+    hasEnded: ["Z", "X"].contains(fields[1]))
 }

@@ -25,6 +25,8 @@ package struct Claimed: Sendable {
   package let held: HeldFile?
   package let verdict: Verdict
   package let evidence: Evidence
+  /// Of its condemnation or, without one, of its claim.
+  package let id: String?
   /// Monotonic, ns: when the owner's name was gone.
   package let claimedAt: Nanoseconds
 
@@ -75,7 +77,7 @@ extension Examination {
       // The rename goes by name, so somebody may have swapped another directory in; and where there
       // was no lock file, its creator may have made one until the name was gone. Undo it then.
       guard (try? status(of: claimedName, at: root.descriptor))?.identity == gathering.identity,
-        gathering.lockIsStill(evidence.lock ?? .missing, in: directory)
+        gathering.lockIsStill(evidence.lock ?? .missing, in: directory), !isPinnedNow(directory)
       else {
         try? rename(claimedName, to: name, at: root.descriptor)
         claims.remove(path(claimedName))
@@ -88,7 +90,9 @@ extension Examination {
         gathering.drop()
         return .gone  // this process is removing it already
       }
-      guard gathering.lockIsStill(evidence.lock ?? .missing, in: directory) else {
+      guard gathering.lockIsStill(evidence.lock ?? .missing, in: directory),
+        !isPinnedNow(directory)
+      else {
         claims.remove(path(claimedName))
         gathering.unlock()
         gathering.drop()
@@ -98,14 +102,14 @@ extension Examination {
     return .claimed(handOver(claimedName, original, verdict, evidence, &gathering))
   }
 
-  /// The same for a generation: what rests on no lock goes into quarantine first, and no writer may
-  /// flip the cursor to it between the last look and the rename.
+  /// The same for a generation: no writer may flip the cursor to it between the last look and the
+  /// rename, nor have made its name anew when that is over.
   private func claim(
     generation name: EntryName, _ original: EntryName, _ verdict: Verdict, _ evidence: Evidence,
     _ gathering: inout CandidateGathering, _ settings: GenerationSettings
   ) -> Result {
-    let waits = rule.quarantine(for: verdict.reason) > 0
     let partition = partitionGathering(settings)
+    let directory = gathering.directory!
     func undone() -> Result {
       gathering.unlock()
       gathering.drop()
@@ -115,10 +119,11 @@ extension Examination {
     defer { cursor.close() }
     // Held until its last file is gone. Whoever restores by hand takes it too, so that one of both
     // comes too late.
-    guard tryLock(gathering.directory!, .flock) == .taken else { return undone() }
+    guard tryLock(directory, .flock) == .taken else { return undone() }
     guard ClaimName(name) == nil else {
-      // Its quarantine is over.
-      guard partition.readCursorFile().0 == evidence.partition?.cursor else { return undone() }
+      // What has a claimed name is finished under it.
+      guard partition.readCursorFile().0 == evidence.partition?.cursor, !isPinnedNow(directory)
+      else { return undone() }
       guard let there = try? status(of: name, at: root.descriptor) else {
         gathering.drop()
         return .gone  // restored by hand since it was looked at
@@ -128,55 +133,52 @@ extension Examination {
         gathering.drop()
         return .gone
       }
-      guard claims.endQuarantine(path(name)) else {
-        claims.remove(path(name))
-        return undone()  // its rule has ended, and it is being put back
-      }
       return .claimed(handOver(name, original, verdict, evidence, &gathering))
     }
     guard let claim = freeClaimName(original) else { return undone() }
     let claimed = path(claim.entry)
-    let now = readMonotonic()
-    if waits { claims.quarantine(claimed, since: now) } else { claims.insert(claimed) }
-    func forget() { if waits { claims.endQuarantine(claimed) } else { claims.remove(claimed) } }
+    claims.insert(claimed)
     do {
       try rename(name, to: claim.entry, at: root.descriptor)
     } catch {
-      forget()
+      claims.remove(claimed)
       gathering.drop()
       return error.code == ENOENT ? .gone : .failed(error, evidence, held: nil)
     }
-    // A writer that locks nothing may have flipped to it, and somebody may have swapped another
-    // directory in.
+    // A writer that locks nothing may have flipped to it, or made its directories anew; somebody may
+    // have swapped another directory in, or pinned it.
     guard partition.readCursorFile().0 == evidence.partition?.cursor,
       (try? status(of: claim.entry, at: root.descriptor))?.identity == gathering.identity,
-      gathering.lockIsStill(evidence.lock ?? .missing, in: gathering.directory!)
+      (try? status(of: name, at: root.descriptor)) == nil,
+      gathering.lockIsStill(evidence.lock ?? .missing, in: directory),
+      !isPinnedNow(directory)
     else {
-      // Forgotten first: what leaves quarantine under the reaper's eyes was restored by hand.
-      forget()
-      try? rename(claim.entry, to: name, at: root.descriptor)
+      // Forgotten first, so that the events of the way back are heard.
+      claims.remove(claimed)
+      releaseLock(directory, .flock)
+      _ = giveBack(claim.entry, name)
       return undone()
     }
-    guard waits else {
-      return .claimed(handOver(claim.entry, original, verdict, evidence, &gathering))
-    }
-    gathering.unlock()
-    gathering.drop()
-    return .quarantined(verdict, evidence, claim, claimedAt: now)
+    return .claimed(handOver(claim.entry, original, verdict, evidence, &gathering))
   }
+
+  /// What cannot be made out counts as pinned.
+  private func isPinnedNow(_ directory: Descriptor) -> Bool { (try? isPinned(directory)) != false }
 
   private func handOver(
     _ name: EntryName, _ original: EntryName, _ verdict: Verdict, _ evidence: Evidence,
     _ gathering: inout CandidateGathering
   ) -> Claimed {
     defer { gathering.directory = nil }
+    let condemned = claims.reprieve(path(original)) ?? claims.reprieve(path(name))
     // Where modes cannot be changed, the lock alone tells of the removal, while it lasts.
     if rule.kind.hasQuarantine { try? setPermissions(removalMark, of: gathering.directory!) }
     root.retain()
     return Claimed(
       root: root, rule: rule, place: place, name: name, original: original,
       directory: gathering.directory!, identity: gathering.identity, held: gathering.held,
-      verdict: verdict, evidence: evidence, claimedAt: readMonotonic())
+      verdict: verdict, evidence: evidence,
+      id: condemned.map { "\($0.id)" } ?? ClaimName(name)?.id, claimedAt: readMonotonic())
   }
 
   private func freeClaimName(_ original: EntryName) -> ClaimName? {

@@ -16,7 +16,7 @@ package final class Examination: Sendable {
   package let claims: OwnClaims
   /// False for everything that only looks: then the one difference is that no claim is made.
   package let claiming: Bool
-  /// Whether a claim may be left in quarantine; somebody must stay to end that.
+  /// Whether something may be condemned; somebody must stay to see the end of its quarantine.
   let quarantining: Bool
   private let memory: PartitionMemory
   private let owner: OwnerWatch?
@@ -51,8 +51,8 @@ package final class Examination: Sendable {
     /// It would have been claimed (`claiming` is false).
     case wouldClaim(Verdict, Evidence)
     case claimed(Claimed)
-    /// Renamed, and kept until its quarantine is over.
-    case quarantined(Verdict, Evidence, ClaimName, claimedAt: Nanoseconds)
+    /// Left where it is, to be judged again when its quarantine is over.
+    case condemned(Verdict, Evidence, Evidence.Condemnation, for: Nanoseconds)
     /// Files of dead writers that were removed; what they lie in is kept.
     case tidied(Verdict?, Evidence, [RemovedFile])
     /// A claimed directory that is not dead has its own name again.
@@ -167,6 +167,11 @@ package final class Examination: Sendable {
       if error.code == ENOENT { return .gone }
       return .failed(error, evidence, held: nil)
     }
+    if case .condemn(_, let span) = verdict {
+      gathering.unlock()
+      gathering.drop()
+      return condemn(name, verdict, evidence, for: span)
+    }
     guard case .dispose = verdict else {
       if verdict.reason == .live, claimName == nil {
         return tidy(name, verdict, evidence, &gathering, mayWalk)
@@ -174,33 +179,44 @@ package final class Examination: Sendable {
       return keep(
         verdict, evidence, &gathering, name, claimName, isHalfRemoved: isHalfRemoved)
     }
-    let waits = claimName == nil && rule.quarantine(for: verdict.reason) > 0
-    guard claiming, quarantining || !waits else {
+    guard claiming else {
       gathering.unlock()
       gathering.drop()
-      return claiming
-        ? .kept(.keep(.needsQuarantine, recheckAfter: nil), evidence, held: nil)
-        : .wouldClaim(verdict, evidence)
+      return .wouldClaim(verdict, evidence)
     }
     return claim(name, original, verdict, evidence, &gathering)
   }
 
-  /// Who made the claimed name that it may have; only generations stay under theirs.
+  /// Leaves what nothing proves dead where it is, and notes since when.
+  private func condemn(
+    _ name: EntryName, _ verdict: Verdict, _ evidence: Evidence, for span: Nanoseconds
+  ) -> Result {
+    guard quarantining else { return .kept(verdict, evidence, held: nil) }
+    guard claiming else { return .wouldClaim(verdict, evidence) }
+    let clocks = readClocks()
+    let condemnation = Evidence.Condemnation(
+      since: clocks.monotonic, newestChange: evidence.inside?.newestChange, id: clocks.wall)
+    claims.condemn(path(name), condemnation)
+    return .condemned(verdict, evidence, condemnation, for: span)
+  }
+
+  /// What is known of the claimed name that it may have, and of its quarantine; only generations
+  /// have either.
   private func gatherClaim(
     _ name: EntryName, _ claimName: ClaimName?, _ isHalfRemoved: Bool, _ evidence: inout Evidence
   ) {
     guard case .generations(let settings) = rule.kind else { return }
-    evidence.restoredByHand = claimName == nil && claims.isRestored(path(name))
-    guard claimName != nil else { return }
-    var since = claims.quarantined(path(name))
-    if since == nil, isHalfRemoved {
-      // Another reapd began to remove it. It has no way back: its quarantine begins anew as it is.
-      since = readMonotonic()
-      if claiming { claims.quarantine(path(name), since: since!) }
-    }
-    guard let since else { return evidence.claim = .found }
-    evidence.claim = .ours(since: since)
-    evidence.isPressed = isShort(settings)
+    evidence.condemned = claims.condemnation(of: path(name))
+    if evidence.condemned != nil { evidence.isPressed = isShort(settings) }
+    guard let claimName else { return }
+    evidence.claim =
+      if isHalfRemoved || claims.isUnfinished(path(name)) {
+        .unfinished
+      } else if (try? status(of: claimName.original, at: root.descriptor)) != nil {
+        .split
+      } else {
+        .found
+      }
   }
 
   func tidyingIsDue(_ now: Nanoseconds) -> Bool { memory.tidyingIsDue(in: place, now: now) }
@@ -262,10 +278,7 @@ package final class Examination: Sendable {
         guard case .generations(let settings) = rule.kind else { return .unsure(.unreadable) }
         let partition = partitionGathering(settings)
         evidence.partition = partition.gather()
-        // A marker of an earlier time says nothing of one that was live again since.
-        evidence.marker =
-          memory.wasLive(evidence.entry.name, in: place)
-          ? nil : partition.marker(in: gathering.name)
+        evidence.marker = partition.marker(in: gathering.name)
       case .gather(.owner): evidence.owner = owner?.current ?? .unknown("no pid file is watched")
       }
     }
@@ -281,15 +294,16 @@ package final class Examination: Sendable {
       !verdict.reason.staysClaimed(evidence.claim)
     {
       // A claim on something that is not dead: its own name is given back if that is free.
-      let wasOurs = claims.endQuarantine(path(name))
-      do {
-        try rename(name, to: claimName.original, at: root.descriptor)
+      switch giveBack(name, claimName.original) {
+      case .joined:
         gathering.drop()
         return .putBack(verdict, evidence, as: claimName.original)
-      } catch {
-        if wasOurs, case .ours(let since) = evidence.claim {
-          claims.quarantine(path(name), since: since)
-        }
+      case .collision(let path):
+        gathering.drop()
+        var told = evidence
+        told.partition?.conflict = displayText(path)
+        return .kept(.unsure(.claimConflict), told, held: nil)
+      case .failed: break
       }
     }
     switch verdict.reason {
@@ -297,6 +311,18 @@ package final class Examination: Sendable {
     default: gathering.drop()
     }
     return .kept(verdict, evidence, held: gathering.held)
+  }
+
+  /// Gives what has a claimed name its own one again or, where a writer has made that anew, joins
+  /// the two halves.
+  func giveBack(_ claimed: EntryName, _ original: EntryName) -> Joining {
+    do {
+      try rename(claimed, to: original, at: root.descriptor)
+      return .joined
+    } catch {
+      guard case .generations = rule.kind, error.code == EEXIST else { return .failed(error) }
+      return join(claimed, into: original, at: root.descriptor)
+    }
   }
 
   private func entry(_ name: EntryName, _ facts: FileStatus) -> Evidence.Entry {
@@ -321,9 +347,11 @@ extension Reason {
   /// What stands in the way of its removal will pass, and nobody can want its own name back.
   func staysClaimed(_ claim: Evidence.Claim) -> Bool {
     switch self {
-    case .mountInside, .surroundingsUnknown, .quarantined, .recentlySuperseded: return true
-    case .recentlyChanged: return claim == .none
-    default: return false
+    case .mountInside, .surroundingsUnknown, .quarantined, .recentlySuperseded: true
+    case .recentlyChanged: claim == .none || claim == .split
+    // Two halves are joined where the cursor names them or a writer lives; else each goes by itself.
+    case .live, .ownerAlive, .lockHeld, .lockOpen, .fileOpen: false
+    default: claim == .split
     }
   }
 }

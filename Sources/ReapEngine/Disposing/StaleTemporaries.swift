@@ -66,7 +66,7 @@ extension Examination {
         case .dispose:
           if let file = remove(judged, name, in: directory, path) { removed.append(file) }
         case .keep(_, let after?): next = min(next ?? after, after)
-        case .keep(_, nil), .unsure: next = min(next ?? seldom, seldom)
+        case .keep(_, nil), .unsure, .condemn: next = min(next ?? seldom, seldom)
         }
       }
     } catch {

@@ -197,6 +197,7 @@ struct CandidateGathering {
         }
       }
     }
+    inside.isPinned = try isPinned(directory)
     // Where nothing was walked the lock file was compared only now, and the claim does so again.
     let isFresh = lock == .taken && contents == nil && !searchesAlways
     guard isFresh || lockIsStill(lock, in: directory) else { return nil }
@@ -265,13 +266,30 @@ struct CandidateGathering {
       if facts.type == .directory { subdirectories.append(entry) }
       guard probing else { continue }
       inside.newestChange = max(inside.newestChange ?? facts.change, facts.change)
-      guard facts.type == .regular, inside.openness == .nothingOpen else { continue }
+      guard facts.type == .regular else { continue }
+      if searchesAlways, inside.writer == nil {
+        inside.writer = livingWriter(entry.name, changed: facts.change)
+      }
+      guard inside.openness == .nothingOpen else { continue }
       inside.openness = try probe(entry.name, facts, in: descent.current)
       if case .open = inside.openness { return true }
     }
     descent.add(subdirectories)
     return !batch.isEmpty
   }
+
+  /// The process that the name of a temporary file names, where one of that number lives and began
+  /// before the file was last changed. It may be another one, in another PID namespace: alive is
+  /// all that this can say.
+  private func livingWriter(_ name: EntryName, changed: Nanoseconds) -> Int32? {
+    guard let pid = TemporaryName(data: name)?.pid, let start = processStart(of: pid),
+      !start.hasEnded, saturatingDifference(start.wall, changed) <= Self.startTolerance
+    else { return nil }
+    return pid
+  }
+
+  /// btime, by which the start of a process is told, counts whole seconds (proc_stat(5)).
+  private static let startTolerance: Nanoseconds = 2 * nanosecondsPerSecond
 
   private mutating func probe(
     _ name: EntryName, _ facts: FileStatus, in directory: Descriptor

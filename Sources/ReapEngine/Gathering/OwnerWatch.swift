@@ -63,11 +63,11 @@ final class OwnerWatch: Sendable {
           state.owner = owner
         }
       }
-    case .found(let process):
+    case .found(let process, let since):
       let isNew = state.withLock { state in
         if state.named != process.pid { state.exited = nil }
         state.named = process.pid
-        state.owner = .alive(pid: process.pid)
+        state.owner = .alive(pid: process.pid, since: since)
         return exited != nil && state.awaited.insert(process.pid).inserted
       }
       guard isNew else { return process.close() }
@@ -94,7 +94,7 @@ final class OwnerWatch: Sendable {
   }
 
   private enum Search {
-    case found(ProcessHandle)
+    case found(ProcessHandle, since: Nanoseconds)
     /// `pid`: of the process that the file names and that is dead.
     case nobody(Evidence.Owner, pid: Int32? = nil, isMissing: Bool = false)
   }
@@ -148,7 +148,7 @@ final class OwnerWatch: Sendable {
       return .nobody(.unknown("the start of \(pid) cannot be read"))
     }
     switch isStart(start, noted, written: written) {
-    case true?: return .found(process)
+    case true?: return .found(process, since: start.wall)
     case false?:
       process.close()
       return .nobody(.absent(pid: pid), pid: pid)

@@ -11,8 +11,6 @@ package final class PartitionMemory: Sendable {
     var live: EntryName
     /// Monotonic; since when the cursor was seen to name that one.
     var since: Nanoseconds
-    /// The one that it was seen to name before.
-    var before: EntryName?
     /// Monotonic; when its temporary files are to be looked for again.
     var nextTidying = Nanoseconds.min
   }
@@ -32,14 +30,9 @@ package final class PartitionMemory: Sendable {
   func note(_ live: EntryName, in partition: [UInt8], now: Nanoseconds) -> Nanoseconds {
     seen.withLock { seen in
       if let known = seen[partition], known.live == live { return known.since }
-      seen[partition] = Seen(live: live, since: now, before: seen[partition]?.live)
+      seen[partition] = Seen(live: live, since: now)
       return now
     }
-  }
-
-  /// Whether a generation was seen to be the live one until the present one was.
-  func wasLive(_ name: EntryName, in partition: [UInt8]) -> Bool {
-    seen.withLock { $0[partition]?.before == name }
   }
 
   func listingIsDue(in partition: [UInt8], now: Nanoseconds) -> Bool {
@@ -82,11 +75,11 @@ struct PartitionGathering {
     if case .known(let live) = cursor {
       result.liveSince = memory.note(live, in: place, now: readMonotonic())
       result.live = state(of: live)
-    }
-    do {
-      result.conflict = try conflict()
-    } catch {
-      result.live = .unknown("\(error)")
+      do {
+        result.conflict = try conflict(over: live)
+      } catch {
+        result.live = .unknown("\(error)")
+      }
     }
     return result
   }
@@ -182,9 +175,9 @@ struct PartitionGathering {
     }
   }
 
-  /// A name that stands there both claimed and unclaimed. What is being removed does not count, nor
-  /// what somebody began to remove: it can never have its name again.
-  private func conflict() throws(SystemError) -> String? {
+  /// The live generation's name, where that stands there both claimed and unclaimed. What is being
+  /// removed does not count, nor what somebody began to remove: it can never have its name again.
+  private func conflict(over live: EntryName) throws(SystemError) -> String? {
     let start = readMonotonic()
     guard memory.listingIsDue(in: place, now: start) else { return nil }
     var listing = DirectoryListing(partition.descriptor)
@@ -196,7 +189,7 @@ struct PartitionGathering {
         return nil
       }
       for entry in batch {
-        guard let claim = ClaimName(entry.name), match.matches(claim.original),
+        guard let claim = ClaimName(entry.name), claim.original == live,
           !claims.contains(CandidatePath(directory: place, entry.name)),
           try exists(claim.original), try !isHalfRemoved(entry.name)
         else { continue }

@@ -1,7 +1,7 @@
 /// One audit line, schema 1: what changed something or was refused, and why.
 package struct AuditRecord: Sendable, Equatable {
   package enum Action: String, Sendable {
-    case reaped, claimed, restored, refused, failed
+    case reaped, condemned, reprieved, restored, refused, failed
     case wouldReap = "would-reap"
   }
 
@@ -21,8 +21,10 @@ package struct AuditRecord: Sendable, Equatable {
   package var latencyMicroseconds: Int64?
   package var dryRun: Bool
   package var evidence: JSONValue
-  /// Names an entry of the quarantine; only with `claimed` and what ends a claim.
+  /// Names a condemnation or a claim; only with what begins or ends one.
   package var id: String?
+  /// When the quarantine will be over, wall clock: an estimate, since a suspend does not count.
+  package var deadline: Nanoseconds?
 
   package init(
     wall: Nanoseconds, action: Action, rule: String, kind: String, path: [UInt8], reason: String,
@@ -52,6 +54,7 @@ package struct AuditRecord: Sendable, Equatable {
       ("bytes", .integer(bytes)), ("files", .integer(files)),
     ]
     if let id { members.append(("id", .string(id))) }
+    if let deadline { members.append(("deadline", .string(formatTime(deadline)))) }
     if let latencyMicroseconds { members.append(("latency_us", .integer(latencyMicroseconds))) }
     members.append(("dry_run", .bool(dryRun)))
     members.append(("evidence", evidence))

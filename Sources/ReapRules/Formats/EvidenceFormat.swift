@@ -10,12 +10,13 @@ extension Evidence {
     if let birth = clocks.birth { members.append(("birth_time", .string(formatTime(birth)))) }
     switch claim {
     case .none: break
-    case .ours: members.append(("claim", .string("by this process")))
-    case .found: members.append(("claim", .string("by another process")))
+    case .found: members.append(("claim", .string("whole")))
+    case .split: members.append(("claim", .string("beside its own name")))
+    case .unfinished: members.append(("claim", .string("removal has begun")))
     }
     if let partition { members += partition.members }
     if let marker { members.append(("marker_time", .string(formatTime(marker)))) }
-    if restoredByHand { members.append(("restored_by_hand", .bool(true))) }
+    if let condemned { members.append(("condemned_time", .string(formatTime(condemned.id)))) }
     if isPressed { members.append(("short_of_room", .bool(true))) }
     if let owner { members.append(("owner_process", .string(owner.text))) }
     if let lock { members.append(("lock", .string(lock.text))) }
@@ -26,6 +27,8 @@ extension Evidence {
         members.append(("newest_change", .string(formatTime(change))))
       }
       if let foreign = inside.foreignEntry { members.append(("foreign_entry", .string(foreign))) }
+      if inside.isPinned { members.append(("pinned", .bool(true))) }
+      if let writer = inside.writer { members.append(("writer", .integer(Int64(writer)))) }
     }
     return .object(members)
   }
@@ -68,7 +71,7 @@ extension Evidence.Partition.Live {
 extension Evidence.Owner {
   package var text: String {
     switch self {
-    case .alive(let pid): "\(pid) is alive"
+    case .alive(let pid, _): "\(pid) is alive"
     case .exited(let pid, _): "\(pid) was seen to exit"
     case .absent(let pid): "\(pid) does not exist here, or started at another time"
     case .unknown(let why): "unknown: \(why)"
@@ -115,12 +118,13 @@ extension Verdict {
   /// Whether this is a refusal that an operator should hear of, and no part of normal life.
   package var isRefusal: Bool {
     switch self {
-    case .dispose: false
+    case .dispose, .condemn: false
     case .unsure: true
     case .keep(let reason, _):
       switch reason {
       case .young, .lockHeld, .lockOpen, .recentlyChanged, .fileOpen, .notMatched: false
       case .live, .recentlySuperseded, .quarantined, .claimFound: false
+      case .keptByHand, .ownerAlive: false
       default: true
       }
     }

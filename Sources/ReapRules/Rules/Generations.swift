@@ -14,17 +14,20 @@ extension GenerationSettings {
 
     switch evidence.claim {
     case .found: return .keep(.claimFound)
-    case .ours: break
+    case .split, .unfinished: break
     case .none:
       let grace = evidence.clocks.remainingGrace(rule.grace, now: now)
       guard grace <= 0 else { return .keep(.young, recheckAfter: grace) }
     }
 
     guard let partition = evidence.partition else { return .gather(.partition) }
-    if let objection = objection(of: partition, to: entry.name) { return .verdict(objection) }
-    guard !evidence.restoredByHand else { return .keep(.restoredByHand) }
-    let readersTime = retiredAfter - supersededFor(partition, marker: evidence.marker, now: now)
-    guard readersTime <= 0 else { return .keep(.recentlySuperseded, recheckAfter: readersTime) }
+    // What is half removed is not what the cursor means, if that stands there whole.
+    let meant = evidence.claim == .unfinished && partition.live == .complete ? nil : entry.name
+    if let objection = objection(of: partition, to: meant) { return .verdict(objection) }
+    let readersTime = retiredAfter - supersededFor(partition, now: now)
+    guard readersTime <= 0 || evidence.claim == .unfinished else {
+      return .keep(.recentlySuperseded, recheckAfter: readersTime)
+    }
 
     if lock != nil, evidence.lock == nil { return .gather(.lock) }
     switch evidence.lock {
@@ -46,38 +49,80 @@ extension GenerationSettings {
     }
 
     guard let inside = evidence.inside else { return .gather(.inside) }
+    guard !inside.isPinned else { return .keep(.keptByHand) }
     switch inside.openness {
     case .nothingOpen: break
     case .open: return .keep(.fileOpen)
     case .unknown: return .unsure(.useUnknown)
     }
 
-    let proof: Reason
-    if let known = proofOfDeath(evidence) {
-      proof = known
-    } else {
+    let known = proofOfDeath(evidence)
+    // No event tells of its end: the process is not watched.
+    if known != .lockReleased, inside.writer != nil {
+      return .keep(.ownerAlive, recheckAfter: writerRecheck)
+    }
+    // Its removal was decided upon once, and has begun: nobody is served by half of it.
+    if evidence.claim == .unfinished { return .verdict(.dispose(known ?? .quiet)) }
+    if known == nil {
       let wait = evidence.clocks.remainingQuiet(since: inside.newestChange, grace: quiet, now: now)
       guard wait <= 0 else { return .keep(.recentlyChanged, recheckAfter: wait) }
-      proof = .quiet
+      let longer = ownersTime(evidence, newestChange: inside.newestChange, now: now)
+      guard longer <= 0 else { return .keep(.ownerAlive, recheckAfter: longer) }
     }
-    if case .ours(let since) = evidence.claim {
-      let leavesEarly = evidence.isPressed && (proof != .quiet || quarantineYields)
-      let rest = quarantine(for: proof) - saturatingDifference(now.monotonic, since)
-      guard leavesEarly || rest <= 0 else { return .keep(.quarantined, recheckAfter: rest) }
-    }
-    return .verdict(.dispose(proof))
+    return .verdict(afterQuarantine(evidence, known ?? .quiet, inside, now: now))
   }
 
-  /// How long a claimed generation is kept before its bytes go.
-  package func quarantine(for proof: Reason) -> Nanoseconds {
-    quarantine ?? (proof == .lockReleased ? 0 : Self.defaultQuarantine)
+  /// What is dead, by its quarantine: condemned first where it has one, and kept until that is over.
+  private func afterQuarantine(
+    _ evidence: Evidence, _ proof: Reason, _ inside: Evidence.Inside, now: Now
+  ) -> Verdict {
+    let span = quarantine(for: proof)
+    guard span > 0 else { return .dispose(proof) }
+    guard let condemned = evidence.condemned else { return .condemn(proof, for: span) }
+    // Somebody was at work in it since: what follows begins from nothing, at once.
+    if let before = condemned.newestChange, let change = inside.newestChange, before != change {
+      return .keep(.recentlyChanged, recheckAfter: 1)
+    }
+    let leavesEarly = evidence.isPressed && (proof != .quiet || quarantineYields)
+    let rest = span - saturatingDifference(now.monotonic, condemned.since)
+    guard leavesEarly || rest <= 0 else { return .keep(.quarantined, recheckAfter: rest) }
+    return .dispose(proof)
   }
+
+  /// How long something is left where it is after it was judged dead, before it is judged again.
+  package func quarantine(for proof: Reason) -> Nanoseconds {
+    quarantine ?? (proof == .quiet ? Self.defaultQuarantine : 0)
+  }
+
+  /// How often a living process that a temporary file names is looked for again: seldom enough to
+  /// cost nothing, and often enough that its end shows within a fraction of `quiet`.
+  private var writerRecheck: Nanoseconds {
+    max(nanosecondsPerSecond, min(quiet / 4, 300 * nanosecondsPerSecond))
+  }
+
+  /// How much longer than `quiet` a generation is left alone for a living owner: what changed since
+  /// that process began may be its work, for twice `quiet`. It lives for weeks, and what it gave up
+  /// is an orphan too.
+  private func ownersTime(
+    _ evidence: Evidence, newestChange: Nanoseconds?, now: Now
+  ) -> Nanoseconds {
+    guard case .alive(_, let start) = evidence.owner else { return 0 }
+    if let newestChange, newestChange < saturatingDifference(start, Self.clockTolerance) {
+      return 0
+    }
+    let span = quiet.multipliedReportingOverflow(by: 2)
+    return evidence.clocks.remainingQuiet(
+      since: newestChange, grace: span.overflow ? .max / 2 : span.partialValue, now: now)
+  }
+
+  /// The start of a process is known to whole ticks and seconds (proc_pid_stat(5), btime).
+  private static let clockTolerance: Nanoseconds = 2 * nanosecondsPerSecond
 
   /// Why a partition as a whole, or the name that its cursor says, forbids to go on.
   func objection(of partition: Evidence.Partition, to name: EntryName?) -> Verdict? {
-    guard partition.conflict == nil else { return .unsure(.claimConflict) }
     guard case .known(let live) = partition.cursor else { return .unsure(.cursorUnknown) }
     guard live != name else { return .keep(.live, recheckAfter: nil) }
+    guard partition.conflict == nil else { return .unsure(.claimConflict) }
     return switch partition.live {
     case .complete: nil
     case .incomplete: .unsure(.liveIncomplete)
@@ -87,13 +132,12 @@ extension GenerationSettings {
   }
 
   /// How long ago the cursor moved on, at least: the longest span that one of the clocks proves.
-  /// A stamp in the future proves none.
-  private func supersededFor(
-    _ partition: Evidence.Partition, marker: Nanoseconds?, now: Now
-  ) -> Nanoseconds {
+  /// A stamp in the future proves none. The marker proves nothing: one that is older than the
+  /// cursor's change may stem from an earlier retirement, and one that is younger proves less.
+  private func supersededFor(_ partition: Evidence.Partition, now: Now) -> Nanoseconds {
     var longest: Nanoseconds = 0
-    for stamp in [partition.cursorChange, marker] {
-      if let stamp { longest = max(longest, saturatingDifference(now.wall, stamp)) }
+    if let change = partition.cursorChange {
+      longest = max(longest, saturatingDifference(now.wall, change))
     }
     if let since = partition.liveSince {
       longest = max(longest, saturatingDifference(now.monotonic, since))

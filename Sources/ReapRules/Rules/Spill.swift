@@ -43,6 +43,7 @@ extension SpillSettings {
     case .unknown: return .unsure(.useUnknown)
     }
     guard inside.foreignEntry == nil else { return .keep(.foreignContents) }
+    guard !inside.isPinned else { return .keep(.keptByHand) }
 
     return .verdict(.dispose(lock == .missing ? .lockMissing : .lockReleased))
   }
