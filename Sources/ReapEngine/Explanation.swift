@@ -33,7 +33,8 @@ package struct Explanation: Sendable {
     let examination = Examination(
       rule: rule, root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
-      claims: OwnClaims(condemned, below: root), claiming: false, memory: memory, owner: OwnerWatch(rule))
+      claims: OwnClaims(condemned, below: root), claiming: false, memory: memory,
+      owner: OwnerWatch(rule))
     let verdict: Verdict
     let evidence: Evidence
     var failure: SystemError?
@@ -58,7 +59,8 @@ package struct Explanation: Sendable {
     let path = root.path(of: candidate)
     func age(_ stamp: Nanoseconds?) -> Nanoseconds? { stamp.map { clocks.wall - $0 } }
     return Explanation(
-      path: path, rule: rule, condemned: condemned.first { $0.path == path }, verdict: verdict, evidence: evidence, failure: failure,
+      path: path, rule: rule, condemned: condemned.first { $0.path == path }, verdict: verdict,
+      evidence: evidence, failure: failure,
       holders: holders, openers: (open ?? OpenFiles(below: path)).processes(below: path),
       ages: [
         ("name", age(evidence.clocks.name)), ("birth", age(evidence.clocks.birth)),

@@ -179,15 +179,20 @@ extension QuarantineEntry {
       let identity = try status(of: directory).identity
       guard identity == facts.identity else { throw RestoreFailure.gone }
       let isMoved = path != original
-      guard !dryRun else {
-        if isMoved, (try? status(of: original.name, at: parent)) != nil {
-          throw RestoreFailure.nameTaken
-        }
-        return true
+      if isMoved, (try? status(of: original.name, at: parent)) != nil {
+        throw RestoreFailure.nameTaken
       }
+      guard !dryRun else { return true }
       // Before the rename: a reapd that sees the name come back must see the pin too.
       let isPinned = try pin(directory, isNeeded: !isMoved)
-      if isMoved { try rename(path.name, to: original.name, at: parent) }
+      if isMoved {
+        do throws(SystemError) {
+          try rename(path.name, to: original.name, at: parent)
+        } catch {
+          removePin(directory)
+          throw error
+        }
+      }
       // Renames go by name, so somebody may have swapped another directory in.
       guard (try? status(of: original.name, at: parent))?.identity == identity else {
         if isMoved { try? rename(original.name, to: path.name, at: parent) }

@@ -147,7 +147,10 @@ package final class Reporter: Sendable {
       said.withLock { said in
         guard !said.isEmpty else { return }
         said[place.path] = nil
-        if evidence.partition != nil, let partition { said[partition] = nil }
+        // The live one is what it is, also while its name is there twice.
+        if let gathered = evidence.partition, gathered.conflict == nil, let partition {
+          said[partition] = nil
+        }
       }
       return
     }

@@ -88,7 +88,8 @@ struct KeepCommand: ParsableCommand {
   private func showPinned() throws {
     let setup = try rules.configuration(roots: paths)
     var count = 0
-    for pass in try openPasses(setup, logger: try rules.logger(setup.configuration), exclusive: false)
+    for pass in try openPasses(
+      setup, logger: try rules.logger(setup.configuration), exclusive: false)
     {
       do throws(SystemError) {
         for path in try pinnedEntries(of: pass.rule, in: pass.root) {

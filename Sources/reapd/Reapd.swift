@@ -16,7 +16,8 @@ struct Reapd: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       WatchCommand.self, SweepCommand.self, ListCommand.self, ExplainCommand.self,
-      CheckConfigCommand.self, RestoreCommand.self, KeepCommand.self, CompactCommand.self, TailCommand.self,
+      CheckConfigCommand.self, RestoreCommand.self, KeepCommand.self, CompactCommand.self,
+      TailCommand.self,
       DrillCommand.self,
     ])
 

@@ -2,11 +2,13 @@
 //
 //   DoomedCompactor PARTITION [--stop-at STEP] [--raise-stop-at STEP] [--count N] [--rows N]
 //                   [--plain]
+//   DoomedCompactor PARTITION --lively FILE --stop-every N
 //
 // It prints one line per step reached ("STEP NAME"), and at the step named by --stop-at waits for
 // its end; at the one named by --raise-stop-at it stops itself (SIGSTOP). Each of --count times it
 // copies the live generation's rows.jsonl into a new one, makes that live and retires the old one;
 // a failure is printed as "failed REASON". With --plain it writes as hypaware does, without any lock.
+// With --lively it appends, compacts and purges until FILE is there, and stops itself now and then.
 
 import Glibc
 import OwnedDirectories
@@ -24,6 +26,12 @@ struct DoomedCompactor {
     func say(_ text: String) {
       let line = Array((text + "\n").utf8)
       _ = write(STDOUT_FILENO, line, line.count)
+    }
+    if let end = value("--lively") {
+      var writer = LivelyWriter(
+        partition: arguments[0], end: end,
+        stopEvery: value("--stop-every").flatMap(Int.init) ?? 10)
+      return say("done \(writer.run(say))")
     }
     for _ in 0..<(value("--count").flatMap(Int.init) ?? 1) {
       var name = ""

@@ -59,16 +59,24 @@ struct ConfiguredGenerationTests {
     #expect(left(by: ["complete": "parts/*.done"]) == ["table-2"])
   }
 
-  @Test("marker decides which file tells since when a generation is superseded")
-  func marker() {
+  @Test("marker decides which file of a generation goes last, and is told of as its retirement")
+  func marker() throws {
     defer { withExtendedLifetime(scratch) {} }
     for name in ["table", "table-2"] { partition.generation(name) }
-    partition.put("table/OLD", "")
-    waitQuiet(3.2)
-    partition.put("cursor.json", CursorText.table("table-2"))  // an append
-    let keys = ["retired_after": "3s", "quiet": "1s"]
-    #expect(left(by: keys) == ["table", "table-2"])
-    #expect(left(by: keys.merging(["marker": "OLD"]) { $1 }) == ["table-2"])
+    for name in ["OLD", ".retired"] { partition.put("table/" + name, "") }
+    partition.put("table/data/stuck", "")
+    partition.put("cursor.json", CursorText.table("table-2"))
+    let stuck = partition["table/data/stuck"]
+    guard shell("chattr +i '\(stuck)'").status == 0 else { return skip("chattr +i does not work") }
+    defer { _ = shell("chattr -R -f -i '\(partition.path)'") }
+    let rule = GenerationRule(root, ["marker": "OLD"], in: scratch)
+    let evidence = rule.explain(partition["table"])["evidence"] as? [String: Any]
+    #expect(evidence?["marker_time"] != nil, "\(evidence ?? [:])")
+    waitQuiet()
+    let watcher = try rule.watch()
+    #expect(wait(seconds: 60) { !watcher.audit(of: partition["table"], action: "failed").isEmpty })
+    let claim = try #require(partition.claims(of: "table").first)
+    #expect(names(in: partition[claim]).filter { $0 != "data" && $0 != "metadata" } == ["OLD"])
   }
 
   @Test("grace decides how old is old enough")
@@ -90,8 +98,8 @@ struct ConfiguredGenerationTests {
     let patient = try GenerationRule(
       root, keys.merging(["min_free_inodes": "1"]) { $1 }, in: scratch
     ).watch()
-    patient.expectClaimed("table-2", of: partition)
-    #expect(!wait(seconds: 7) { partition.claims(of: "table-2").isEmpty }, "there are inodes")
+    patient.expectCondemned("table-2", of: partition)
+    #expect(!wait(seconds: 7) { !exists(partition["table-2"]) }, "there are inodes")
     #expect(patient.stop().status == 0)
     #expect(partition.isWhole("table-2"))
     let pressed = try GenerationRule(

@@ -11,8 +11,6 @@ final class CursorReader: Sendable {
     /// Reads during which the cursor moved on, so that they began again.
     var overtaken = 0
     var failures: [String] = []
-    /// Longest time that a live generation was not to be read, in milliseconds.
-    var longestGap = 0.0
     fileprivate var isStopping = false
     fileprivate var hasStopped = false
   }
@@ -20,16 +18,11 @@ final class CursorReader: Sendable {
   private let state = Mutex(Tally())
   private let partition: String
   private let rows: String
-  private let patience: Double
 
-  /// - Parameters:
-  ///   - rows: what every live generation must hold.
-  ///   - patience: for how many seconds a live generation may be missing: nothing, unless it may
-  ///     be in quarantine when the cursor flips to it.
-  init(_ partition: String, rows: String, patience: Double = 0) {
+  /// - Parameter rows: what every live generation must hold.
+  init(_ partition: String, rows: String) {
     self.partition = partition
     self.rows = rows
-    self.patience = patience
     Thread.detachNewThread { self.run() }
   }
 
@@ -48,7 +41,6 @@ final class CursorReader: Sendable {
   }
 
   private func follow() {
-    let begun = Date()
     while true {
       let cursor = bytes("cursor.json")
       let problem = readLive(cursor)
@@ -58,10 +50,7 @@ final class CursorReader: Sendable {
         state.withLock { $0.overtaken += 1 }
         continue
       }
-      let gap = Date().timeIntervalSince(begun)
-      state.withLock { $0.longestGap = max($0.longestGap, gap * 1000) }
-      guard gap < patience else { return state.withLock { $0.failures.append(problem) } }
-      usleep(500)
+      return state.withLock { $0.failures.append(problem) }
     }
   }
 

@@ -189,13 +189,12 @@ extension Watcher {
     #expect(wait(seconds: 60) { !exists(orphan) }, "reapd does not work: \(background.error)")
   }
 
-  /// Waits until a generation is in quarantine.
-  func expectClaimed(_ name: String, of partition: Partition) {
+  /// Waits until a generation is in quarantine, in its place.
+  func expectCondemned(_ name: String, of partition: Partition, times: Int = 1) {
     #expect(
-      wait(seconds: 60) {
-        partition.claims(of: name).count == 1 && !exists(partition[name])
-          && !audit(of: partition[name], action: "claimed").isEmpty
-      }, "\(names(in: partition.path)) \(background.error)")
+      wait(seconds: 60) { audit(of: partition[name], action: "condemned").count >= times },
+      "\(names(in: partition.path)) \(audit(of: partition[name])) \(background.error)")
+    #expect(partition.claims(of: name).isEmpty && exists(partition[name]))
   }
 }
 

@@ -8,7 +8,7 @@ import Testing
 struct QuarantinePressureTests {
   private static let megabyte = 1 << 20
 
-  /// A tmpfs of 64 MB with three generations of 8 MB in quarantine, claimed in order of number.
+  /// A tmpfs of 64 MB with three generations of 8 MB in quarantine, condemned in order of number.
   private struct Disk {
     let image: MountedImage
     let partition: Partition
@@ -25,7 +25,7 @@ struct QuarantinePressureTests {
         let name = "table-\(number)"
         partition.generation(name, lockFile: keys["lock"] != nil)
         block("\(name)/data/block", megabytes: 8)
-        watcher.expectClaimed(name, of: partition)
+        watcher.expectCondemned(name, of: partition)
       }
     }
 
@@ -65,12 +65,12 @@ struct QuarantinePressureTests {
     // Now there is room: the younger ones wait until there is none again.
     let later = Partition(disk.partition.path + "/later")
     later.generation("table-9")
-    disk.watcher.expectClaimed("table-9", of: later)
-    #expect(disk.partition.claims(of: "table-2").count == 1)
-    #expect(disk.partition.claims(of: "table-3").count == 1)
+    disk.watcher.expectCondemned("table-9", of: later)
+    #expect(exists(disk.partition["table-2"]))
+    #expect(exists(disk.partition["table-3"]))
     disk.block("table/data/more", megabytes: 6)
     #expect(wait(seconds: 60) { disk.reaped(2).count == 1 }, "\(disk.watcher.background.error)")
-    #expect(disk.partition.claims(of: "table-3").count == 1)
+    #expect(exists(disk.partition["table-3"]))
     #expect(disk.partition.isWhole("table"))
   }
 
@@ -88,14 +88,14 @@ struct QuarantinePressureTests {
     let watcher = try GenerationRule(image.path + "/data/root", keys, in: scratch).watch()
     for name in ["table-1", "table-2"] {
       partition.generation(name, lockFile: name == "table-2")
-      watcher.expectClaimed(name, of: partition)
+      watcher.expectCondemned(name, of: partition)
     }
     let filler = partition["table/data/filler"]
     #expect(shell("dd if=/dev/zero of='\(filler)' bs=1M count=50 status=none").status == 0)
     #expect(
       wait(seconds: 60) { !watcher.audit(of: partition["table-2"], action: "reaped").isEmpty },
       "\(watcher.background.error)")
-    #expect(partition.claims(of: "table-1").count == 1)
+    #expect(exists(partition["table-1"]))
   }
 
   @Test(
@@ -116,11 +116,11 @@ struct QuarantinePressureTests {
       waitQuiet()
       let later = Partition(disk.partition.path + "/later")
       later.generation("table-9")
-      disk.watcher.expectClaimed("table-9", of: later)
-      #expect(disk.partition.claims(of: "table-1").count == 1)
+      disk.watcher.expectCondemned("table-9", of: later)
+      #expect(exists(disk.partition["table-1"]))
     }
-    #expect(disk.partition.claims(of: "table-2").count == 1)
-    #expect(disk.partition.claims(of: "table-3").count == 1)
+    #expect(exists(disk.partition["table-2"]))
+    #expect(exists(disk.partition["table-3"]))
     #expect(disk.partition.isWhole("table"))
   }
 }

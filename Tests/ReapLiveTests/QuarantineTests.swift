@@ -1,4 +1,4 @@
-// Generations in quarantine: put back the moment the cursor names them, and never lost.
+// Generations in quarantine: in their place, reprieved by any sign of life, and never lost.
 
 import Foundation
 import Glibc
@@ -19,52 +19,100 @@ struct QuarantineTests {
     GenerationRule(root, ["quarantine": "1h"].merging(keys) { $1 }, in: scratch)
   }
 
-  @Test("A flip to a claimed generation puts it back at once, under exactly its name")
+  /// The last reprieve of a generation: its reason and id.
+  private func reprieve(_ watcher: Watcher, _ name: String) -> (reason: String, id: String)? {
+    watcher.audit(of: partition[name], action: "reprieved").last.map {
+      ($0["reason"] as? String ?? "", $0["id"] as? String ?? "")
+    }
+  }
+
+  @Test("A flip to a condemned generation reprieves it at once; it never left its place")
   func flip() throws {
     defer { withExtendedLifetime(scratch) {} }
-    partition.generation("table-2")
+    let inode = inodeOf(partition.generation("table-2"))
     let watcher = try rule().watch()
-    var figures: [Double] = []
     var live = "table"
     for round in 1...5 {
       let other = live == "table" ? "table-2" : "table"
-      watcher.expectClaimed(other, of: partition)
-      let inode = inodeOf(partition[partition.claims(of: other).first ?? ""])
+      watcher.expectCondemned(other, of: partition, times: (round + 1) / 2)
       partition.flip(to: other)
-      let flipped = Date()
-      #expect(wait(seconds: 60) { exists(partition[other]) }, "\(watcher.background.error)")
-      figures.append(Date().timeIntervalSince(flipped) * 1000)
-      #expect(partition.isWhole(other) && partition.claims(of: other).isEmpty)
-      #expect(inodeOf(partition[other]) == inode)
-      let restored = { watcher.audit(of: partition[other], action: "restored") }
-      #expect(wait { restored().count == (round + 1) / 2 }, "\(watcher.audit)")
-      // The look that follows the claim may be the first to see the new cursor; a rescan brought it
-      // about where the other one was kept for want of this one.
-      let trigger = restored().last?["trigger"] as? String ?? ""
+      let reprieved = { watcher.audit(of: partition[other], action: "reprieved") }
       #expect(
-        ["cursor-change", "created", "grace-over", "rescan"].contains(trigger), "\(trigger)")
-      #expect(
-        restored().last?["id"] as? String
-          == watcher.audit(of: partition[other], action: "claimed").last?["id"] as? String)
+        wait(seconds: 60) { reprieved().count == (round + 1) / 2 }, "\(watcher.background.error)")
+      let id = watcher.audit(of: partition[other], action: "condemned").last?["id"] as? String
+      #expect(reprieved().last?["id"] as? String == id)
+      #expect(reprieved().last?["reason"] as? String == "live", "\(reprieved())")
+      #expect(partition.isWhole(other))
       live = other
     }
-    print("cursor flip to put back, ms: \(figures.map { String(format: "%.1f", $0) })")
+    #expect(inodeOf(partition["table-2"]) == inode)
+    #expect(watcher.audit.allSatisfy { $0["action"] as? String != "reaped" })
   }
 
-  @Test("A quarantine that is over ends with the bytes gone, under the id of the claim")
+  @Test("A quarantine that is over ends with the bytes gone at once, under the id that began it")
   func over() throws {
     defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let watcher = try rule(["quarantine": "2s"]).watch()
     #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: "reaped").count == 1 })
-    let claimed = try #require(watcher.audit(of: orphan, action: "claimed").first)
+    let condemned = try #require(watcher.audit(of: orphan, action: "condemned").first)
     let reaped = try #require(watcher.audit(of: orphan, action: "reaped").first)
-    let id = try #require(claimed["id"] as? String)
+    let id = try #require(condemned["id"] as? String)
     #expect(id.count == 19 && Int64(id) != nil && reaped["id"] as? String == id)
-    #expect(claimed["reason"] as? String == "quiet" && reaped["reason"] as? String == "quiet")
-    #expect((claimed["time"] as? String ?? "z") < (reaped["time"] as? String ?? ""))
+    #expect(condemned["reason"] as? String == "quiet" && reaped["reason"] as? String == "quiet")
+    let deadline = try #require(condemned["deadline"] as? String)
+    #expect((condemned["time"] as? String ?? "z") < deadline)
+    #expect(deadline <= (reaped["time"] as? String ?? ""))
     #expect((reaped["files"] as? Int ?? 0) == 2)
     #expect(names(in: partition.path) == ["cursor.json", "table"])
+  }
+
+  @Test("A change in it reprieves it, and the next judgement begins from nothing")
+  func change() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    let watcher = try rule(["quarantine": "4s", "quiet": "1s"]).watch()
+    watcher.expectCondemned("table-2", of: partition)
+    // Old by the time that the quarantine is over, and a sign of life all the same.
+    partition.put("table-2/data/more.jsonl", "{}\n")
+    watcher.expectCondemned("table-2", of: partition, times: 2)
+    #expect(reprieve(watcher, "table-2")?.reason == "recently-changed")
+    let ids = watcher.audit(of: orphan, action: "condemned").compactMap { $0["id"] as? String }
+    #expect(reprieve(watcher, "table-2")?.id == ids[0] && ids[0] != ids[1])
+    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: "reaped").count == 1 })
+    #expect(watcher.audit(of: orphan, action: "reaped").first?["id"] as? String == ids[1])
+  }
+
+  @Test("A cursor that is rewritten in place, and kept open, reprieves what it names")
+  func openCursor() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    partition.generation("table-2")
+    let watcher = try rule().watch()
+    watcher.expectCondemned("table-2", of: partition)
+    let cursor = open(partition["cursor.json"], O_RDWR | O_CLOEXEC)
+    defer { close(cursor) }
+    let text = CursorText.naming("table-2")
+    #expect(ftruncate(cursor, 0) == 0 && pwrite(cursor, text, text.utf8.count, 0) > 0)
+    #expect(wait { reprieve(watcher, "table-2")?.reason == "live" }, "\(watcher.audit)")
+    watcher.expectCondemned("table", of: partition)
+    #expect(watcher.audit.allSatisfy { $0["reason"] as? String != "cursor-unknown" })
+  }
+
+  @Test("A living process that a temporary file in it names keeps it; with its end it is condemned")
+  func livingWriter() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2", committed: false)
+    let writer = try Background("/bin/sleep", ["1000"], in: scratch)
+    partition.put("table-2/data/rows.jsonl.tmp.\(writer.pid).1795216876835.a1b2c3", "half a row")
+    let rule = rule(["stale_temporaries": "off"])
+    let watcher = try rule.watch()
+    #expect(wait(seconds: 60) { rule.explain(orphan)["reason"] as? String == "owner-alive" })
+    let other = Partition(root + "/other")
+    other.generation("table-2")
+    watcher.expectCondemned("table-2", of: other)
+    #expect(watcher.audit(of: orphan, action: "condemned").isEmpty)
+    writer.killHard()
+    watcher.expectCondemned("table-2", of: partition)
   }
 
   @Test("What a killed reapd left half removed does not stand in the way of its name's successor")
@@ -76,126 +124,89 @@ struct QuarantineTests {
     _ = partition.generation(".reapd.1795216876835000000.epoch=3", committed: false)
     #expect(chmod(claimed, 0o5700) == 0)
     let watcher = try GenerationRule(root, in: scratch).watch()
-    #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
+    #expect(
+      wait(seconds: 60) { !exists(orphan) && !exists(claimed) }, "\(watcher.background.error)")
     #expect(partition.isWhole("epoch=3"))
-    partition.generation("epoch=4")
-    partition.flip(to: "epoch=4")
-    #expect(
-      wait(seconds: 60) { !exists(claimed) && !exists(partition["epoch=3"]) },
-      "\(names(in: partition.path)) \(watcher.background.error)")
-    #expect(partition.isWhole("epoch=4"))
   }
 
-  @Test("Where the name exists again, both stay, and everything in that partition")
-  func conflict() throws {
-    defer { withExtendedLifetime(scratch) {} }
-    partition.generation("table-2")
-    let rule = rule()
-    let watcher = try rule.watch()
-    watcher.expectClaimed("table-2", of: partition)
-    let claim = partition[partition.claims(of: "table-2").first ?? ""]
-    partition.generation("table-2")
-    partition.put("table-2/data/rows.jsonl", Partition.rows + "{\"id\":3}\n")
-    partition.flip(to: "table-2")
-    for _ in 0..<10 { partition.flip(to: "table-2") }
-    let bystander = partition.generation("table-3")
-    let other = Partition(root + "/other")
-    other.generation("table-2")
-    watcher.expectClaimed("table-2", of: other)
-    #expect(exists(claim + "/metadata/v1.metadata.json"))
-    #expect(exists(partition["table-2/metadata/v1.metadata.json"]))
-    #expect(partition.isWhole("table") && exists(bystander))
-    #expect(watcher.audit(of: partition["table-2"], action: "restored").isEmpty)
-    #expect(rule.explain(bystander)["reason"] as? String == "claim-conflict")
-    let told = watcher.audit.filter { $0["reason"] as? String == "claim-conflict" }
-    #expect(told.count == 1, "\(told)")
-    #expect(
-      watcher.background.error.split(separator: "\n").count { $0.contains("source=x") } == 1,
-      "\(watcher.background.error)")
-    // Without the newer one, the flip that came first is served.
-    #expect(shell("rm -rf '\(partition["table-2"])'").status == 0)
-    #expect(wait(seconds: 60) { partition.isWhole("table-2") }, "\(watcher.background.error)")
-    #expect(!exists(claim))
-  }
-
-  @Test("What has a claimed one's name need be no generation: once it is gone, that is put back")
-  func fileInTheWay() throws {
-    defer { withExtendedLifetime(scratch) {} }
-    let claim = partition[".reapd.1795216876835000000.table"]
-    #expect(rename(partition["table"], claim) == 0)
-    partition.put("table", "a file of somebody's")
-    let watcher = try rule().watch()
-    #expect(exists(claim), "nothing is put back over it")
-    #expect(unlink(partition["table"]) == 0)
-    #expect(wait { partition.isWhole("table") }, "\(names(in: partition.path))")
-    #expect(wait { watcher.audit(of: partition["table"], action: "restored").count == 1 })
-  }
-
-  @Test("reapd killed during quarantine, the cursor flipped meanwhile: the next start puts it back")
+  @Test("reapd killed during quarantine, the cursor flipped meanwhile: nothing is to be put back")
   func killedAndFlipped() throws {
     defer { withExtendedLifetime(scratch) {} }
     partition.generation("table-2")
     let rule = rule()
     let watcher = try rule.watch()
-    watcher.expectClaimed("table-2", of: partition)
+    watcher.expectCondemned("table-2", of: partition)
     watcher.background.killHard()
     partition.flip(to: "table-2")
-    #expect(!exists(partition["table-2"]))
     let next = try rule.watch()
-    #expect(wait(seconds: 60) { exists(partition["table-2"]) }, "\(next.background.error)")
-    #expect(partition.isWhole("table-2"))
-    #expect(wait { next.audit(of: partition["table-2"], action: "restored").count == 1 })
-    // It is judged again like everything else: now the other one is dead.
-    next.expectClaimed("table", of: partition)
-    #expect(partition.isWhole("table-2"))
+    next.expectCondemned("table", of: partition)
+    #expect(partition.isWhole("table-2") && next.audit(of: partition["table-2"]).count == 1)
   }
 
-  @Test("reapd killed during quarantine: the next start puts back, judges again, begins anew")
+  @Test("A quarantine begins anew at each start; what an earlier version claimed is put back")
   func killedAndStarted() throws {
     defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let rule = rule()
     let watcher = try rule.watch()
-    watcher.expectClaimed("table-2", of: partition)
-    let first = partition.claims(of: "table-2")
+    watcher.expectCondemned("table-2", of: partition)
     watcher.background.killHard()
-    // A clock that was set since: as if it were from long ago, its quarantine over.
     let ancient = ".reapd.1000000000000000001.table-2"
-    #expect(rename(partition[first[0]], partition[ancient]) == 0)
+    #expect(rename(orphan, partition[ancient]) == 0)
     let next = try rule.watch()
-    #expect(wait(seconds: 60) { next.audit(of: orphan, action: "claimed").count == 2 })
+    next.expectCondemned("table-2", of: partition, times: 2)
     #expect(next.audit(of: orphan, action: "restored").count == 1)
     #expect(next.audit(of: orphan, action: "reaped").isEmpty)
-    let again = partition.claims(of: "table-2")
-    #expect(again.count == 1 && again != first && again != [ancient], "\(again)")
+    let ids = next.audit(of: orphan, action: "condemned").compactMap { $0["id"] as? String }
+    #expect(Set(ids).count == 2 && names(in: partition.path).count == 3)
   }
 
-  @Test("A rule that a reread configuration ends puts back what it has in quarantine")
+  @Test("A rule that a reread configuration ends reprieves what it has in quarantine")
   func ruleEnds() throws {
     defer { withExtendedLifetime(scratch) {} }
-    let orphan = partition.generation("table-2")
+    partition.generation("table-2")
     let rule = rule()
     let watcher = try rule.watch()
-    watcher.expectClaimed("table-2", of: partition)
+    watcher.expectCondemned("table-2", of: partition)
     #expect(rename(self.rule(["enabled": "false"]).path, rule.path) == 0)
     watcher.background.signal(SIGHUP)
-    #expect(wait { partition.isWhole("table-2") }, "\(watcher.background.error)")
-    #expect(partition.claims(of: "table-2").isEmpty)
-    #expect(wait { watcher.audit(of: orphan, action: "restored").count == 1 })
-    #expect(watcher.stop().status == 0)
+    #expect(
+      wait { reprieve(watcher, "table-2")?.reason == "rule-ended" }, "\(watcher.background.error)")
     #expect(partition.isWhole("table-2"))
+    #expect(watcher.stop().status == 0)
   }
 
-  @Test("A clean end puts back what rests on no lock", arguments: [SIGTERM, SIGINT])
+  @Test("A clean end reprieves what rests on no lock", arguments: [SIGTERM, SIGINT])
   func cleanEnd(signal: Int32) throws {
     defer { withExtendedLifetime(scratch) {} }
-    let orphan = partition.generation("table-2")
+    partition.generation("table-2")
     let watcher = try rule().watch()
-    watcher.expectClaimed("table-2", of: partition)
+    watcher.expectCondemned("table-2", of: partition)
     watcher.background.signal(signal)
     #expect(watcher.background.exitStatus(within: 60) == 0, "\(watcher.background.error)")
     #expect(partition.isWhole("table-2") && partition.claims(of: "table-2").isEmpty)
-    #expect(watcher.audit(of: orphan, action: "restored").count == 1)
+    #expect(reprieve(watcher, "table-2")?.reason == "exit")
+  }
+
+  @Test("explain and list tell of a quarantine, its end and its id from another process")
+  func told() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    let rule = rule()
+    #expect(rule.explain(orphan)["verdict"] as? String == "keep")
+    #expect(wait(seconds: 60) { rule.explain(orphan)["verdict"] as? String == "condemn" })
+    let watcher = try rule.watch()
+    watcher.expectCondemned("table-2", of: partition)
+    let line = try #require(watcher.audit(of: orphan, action: "condemned").first)
+    let explained = rule.explain(orphan)
+    #expect(explained["reason"] as? String == "quarantined", "\(explained)")
+    #expect(explained["id"] as? String == line["id"] as? String)
+    #expect(explained["deadline"] as? String == line["deadline"] as? String)
+    #expect(rule.list()[orphan]?["reason"] as? String == "quarantined")
+    let text = run(reapdBinary, ["explain", "--config", rule.path, partition.path]).output
+    #expect(text.contains("reapd keep \(orphan)") && text.contains(line["id"] as? String ?? "?"))
+    watcher.background.killHard()
+    #expect(rule.explain(orphan)["verdict"] as? String == "condemn")
   }
 
   @Test("Claimed names that somebody else made are finished only if judged dead")

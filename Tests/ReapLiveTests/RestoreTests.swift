@@ -43,52 +43,46 @@ struct RestoreTests {
 
   // MARK: - Beside a reapd that is at work
 
-  @Test("Restored by id, claimed path or old path, it is left alone until the next start judges")
+  @Test("Restored by id or path it is pinned, and stays, also after the next start")
   func ways() throws {
     defer { withExtendedLifetime(scratch) {} }
-    let names = ["table-2", "table-3", "table-4"]
+    let names = ["table-2", "table-3"]
     for name in names { partition.generation(name) }
     let rule = rule()
     let watcher = try rule.watch()
-    for name in names { watcher.expectClaimed(name, of: partition) }
+    for name in names { watcher.expectCondemned(name, of: partition) }
     let rows = list(rule)
     #expect(Set(rows.compactMap { $0["path"] as? String }) == Set(names.map { partition[$0] }))
-    for (name, row) in names.compactMap({ name in
-      rows.first { $0["path"] as? String == partition[name] }.map { (name, $0) }
-    }) {
+    for name in names {
+      let row = try #require(rows.first { $0["path"] as? String == partition[name] })
       let id = try #require(row["id"] as? String)
-      let claimed = watcher.audit(of: partition[name], action: "claimed").first
-      #expect(id == claimed?["id"] as? String)
-      #expect(row["name"] as? String == name && row["state"] as? String == "quarantined")
-      #expect(row["claimed_as"] as? String == partition.claims(of: name).first)
+      let condemned = watcher.audit(of: partition[name], action: "condemned").first
+      #expect(id == condemned?["id"] as? String)
+      #expect(row["name"] as? String == name && row["state"] as? String == "condemned")
       #expect((row["bytes"] as? Int ?? 0) >= 8192)
       let since = try #require((row["since"] as? String).flatMap(time))
       let deadline = try #require((row["deadline"] as? String).flatMap(time))
       #expect(abs(deadline.timeIntervalSince(since) - 3600) < 0.01)
-      let word = [
-        "table-2": id, "table-3": partition[partition.claims(of: name)[0]],
-        "table-4": partition[name] + "/",
-      ][name]!
+      let word = name == "table-2" ? id : partition[name] + "/"
       let result = restore(word, "--json", by: rule)
       #expect(result.status == 0, "\(result)")
       #expect(jsonLines(result.output).first?["path"] as? String == partition[name])
-      #expect(partition.isWhole(name) && partition.claims(of: name).isEmpty)
+      #expect(jsonLines(result.output).first?["pinned"] as? Bool == true)
       let told = audited.filter { $0["path"] as? String == partition[name] }
       #expect(told.count == 1 && told[0]["action"] as? String == "restored", "\(told)")
       #expect(told.first?["trigger"] as? String == "manual" && told.first?["id"] as? String == id)
+      let reprieved = { watcher.audit(of: partition[name], action: "reprieved").last }
+      #expect(wait { reprieved()?["reason"] as? String == "kept-by-hand" })
     }
     #expect(restore("--list", by: rule).output == "nothing is in quarantine\n")
     expectLeftAlone(names, by: watcher)
-    // A flip to it and away again is what would have it claimed; the operator's word still counts.
+    // A flip to it and away again is what would have it condemned; the operator's word still counts.
     partition.flip(to: "table-2")
     partition.flip(to: "table")
     expectLeftAlone(names, by: watcher)
     watcher.background.killHard()
     let next = try rule.watch()
-    for name in names {
-      #expect(
-        wait(seconds: 60) { partition.claims(of: name).count == 1 }, "\(next.background.error)")
-    }
+    expectLeftAlone(names, by: next)
   }
 
   @Test("Restored while reapd was stopped past the end of the quarantine: seen, and left alone")
@@ -97,9 +91,9 @@ struct RestoreTests {
     partition.generation("table-2")
     let rule = rule(["quarantine": "3s"])
     let watcher = try rule.watch()
-    watcher.expectClaimed("table-2", of: partition)
+    watcher.expectCondemned("table-2", of: partition)
     let id = try #require(
-      watcher.audit(of: partition["table-2"], action: "claimed").first?["id"] as? String)
+      watcher.audit(of: partition["table-2"], action: "condemned").first?["id"] as? String)
     watcher.background.signal(SIGSTOP)
     #expect(wait { isStopped(watcher.background.pid) })
     #expect(wait(seconds: 60) { self.restLeft(of: id, 3) < -0.2 })
@@ -120,14 +114,13 @@ struct RestoreTests {
     }
     let rule = rule(["quarantine": "2s"])
     let watcher = try rule.watch()
-    for partition in partitions { watcher.expectClaimed("table-2", of: partition) }
+    for partition in partitions { watcher.expectCondemned("table-2", of: partition) }
     // Begun around the deadline of each, from a little before to a little after.
     var script = "cd '\(scratch.path)'\n"
     for (index, partition) in partitions.enumerated() {
-      guard let claim = partition.claims(of: "table-2").first,
-        let id = claim.split(separator: ".").dropFirst().first
-      else { continue }
-      let pause = max(0, restLeft(of: String(id), 2) - 0.06 + 0.004 * Double(index))
+      let condemned = watcher.audit(of: partition["table-2"], action: "condemned").first
+      guard let id = condemned?["id"] as? String else { continue }
+      let pause = max(0, restLeft(of: id, 2) - 0.06 + 0.004 * Double(index))
       script += "(sleep \(pause); '\(reapdBinary)' restore --config '\(rule.path)'"
       script += " --audit-log '\(audit)' '\(partition["table-2"])' 2>err.\(index)"
       script += "; echo $? >status.\(index)) &\n"
@@ -150,7 +143,7 @@ struct RestoreTests {
     }
     let later = Partition(root + "/later")
     later.generation("table-2")
-    watcher.expectClaimed("table-2", of: later)
+    watcher.expectCondemned("table-2", of: later)
     for partition in partitions where exists(partition["table-2"]) {
       #expect(partition.isWhole("table-2"))
       #expect(names(in: partition["table-2/data"]).count == 301)
@@ -172,11 +165,10 @@ struct RestoreTests {
     defer { _ = shell("chattr -R -f -i '\(partition.path)'") }
     let rule = rule(["quarantine": "2s"])
     var watcher = try rule.watch()
-    watcher.expectClaimed("table-2", of: partition)
-    let claim = partition[partition.claims(of: "table-2")[0]]
     #expect(
       wait(seconds: 60) { watcher.audit(of: orphan, action: "failed").count == 1 },
       "\(watcher.background.error)")
+    let claim = partition[try #require(partition.claims(of: "table-2").first)]
     #expect(!exists(claim + "/data/rows.jsonl") && exists(claim + stuck))
     #expect(list(rule).first?["state"] as? String == "removing")
     #expect(list(rule).first?["deadline"] is NSNull)
@@ -190,7 +182,7 @@ struct RestoreTests {
       watcher = try rule.watch()
       let other = Partition(root + "/other-\(signal)")
       other.generation("table-2")
-      watcher.expectClaimed("table-2", of: other)
+      watcher.expectCondemned("table-2", of: other)
       #expect(exists(claim) && !exists(orphan), "\(names(in: partition.path))")
     }
     #expect(shell("chattr -i '\(claim + stuck)'").status == 0)
@@ -201,15 +193,13 @@ struct RestoreTests {
   @Test("Over a name that exists again nothing is restored, and both stay as they are")
   func conflict() throws {
     defer { withExtendedLifetime(scratch) {} }
+    let id = "1795216876835000001"
     let orphan = partition.generation("table-2")
+    let claim = partition[".reapd.\(id).table-2"]
+    #expect(rename(orphan, claim) == 0)
     let rule = rule()
-    let watcher = try rule.watch()
-    watcher.expectClaimed("table-2", of: partition)
-    let claim = partition[partition.claims(of: "table-2")[0]]
     partition.put("table-2/mine", "newer")
     let before = portrait(claim) + portrait(orphan)
-    let id = try #require(
-      watcher.audit(of: orphan, action: "claimed").first?["id"] as? String)
     for word in [orphan, claim, id] {
       let result = restore(word, by: rule)
       #expect(result.status == 1 && result.error.contains("something has its old name"))
@@ -229,18 +219,17 @@ struct RestoreTests {
     let orphan = partition.generation("table-2")
     let rule = rule(["quarantine": "2s"])
     let watcher = try rule.watch()
-    watcher.expectClaimed("table-2", of: partition)
-    let claim = partition[partition.claims(of: "table-2")[0]]
-    let holder = try Background("/usr/bin/flock", [claim, "sleep", "1000"], in: scratch)
-    #expect(wait { shell("flock -n '\(claim)' true").status != 0 })
+    watcher.expectCondemned("table-2", of: partition)
+    let holder = try Background("/usr/bin/flock", [orphan, "sleep", "1000"], in: scratch)
+    #expect(wait { shell("flock -n '\(orphan)' true").status != 0 })
     let result = restore(orphan, by: rule)
     #expect(result.status == 1 && result.error.contains("holds a lock"), "\(result)")
     let other = Partition(root + "/other")
     other.generation("table-2")
     #expect(wait(seconds: 60) { watcher.audit(of: other["table-2"], action: "reaped").count == 1 })
-    #expect(exists(claim + "/data/rows.jsonl"))
+    #expect(partition.isWhole("table-2"))
     #expect(shell("kill -KILL $(pgrep -P \(holder.pid)) \(holder.pid)").status == 0)
-    #expect(wait(seconds: 60) { !exists(claim) }, "\(watcher.background.error)")
+    #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
   }
 
   // MARK: - Without one
@@ -308,14 +297,16 @@ struct RestoreTests {
 
   // MARK: - What they share
 
-  /// Of what was restored nothing is claimed while something made later is.
+  /// Of what was restored nothing is condemned while something made later is.
   private func expectLeftAlone(_ names: [String], by watcher: Watcher) {
+    let before = names.map { watcher.audit(of: partition[$0], action: "condemned").count }
     waitQuiet()
     let other = Partition(root + "/other-\(UUID().uuidString)")
     other.generation("table-2")
-    watcher.expectClaimed("table-2", of: other)
-    for name in names {
-      #expect(partition.isWhole(name) && partition.claims(of: name).isEmpty, "\(name) was claimed")
+    watcher.expectCondemned("table-2", of: other)
+    for (name, count) in zip(names, before) {
+      #expect(partition.isWhole(name), "\(name) was claimed")
+      #expect(watcher.audit(of: partition[name], action: "condemned").count == count)
     }
   }
 

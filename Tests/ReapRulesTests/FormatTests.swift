@@ -82,37 +82,43 @@ struct FormatTests {
   @Test("Evidence on a generation tells of its partition, claim and owner")
   func generationEvidence() {
     var evidence = deadGeneration {
-      $0.claim = .ours(since: 0)
+      $0.claim = .unfinished
       $0.marker = second
       $0.owner = .exited(pid: 7, at: .max)
       $0.isPressed = true
-      $0.restoredByHand = true
+      $0.inside?.isPinned = true
+      $0.inside?.writer = 9
       $0.partition?.conflict = "table"
     }
-    #expect(
-      evidence.json.text
-        == #"{"type":"directory","owner":1000,"birth_time":"1970-01-01T00:00:01.000000Z","#
-        + #""claim":"by this process","live_generation":"table-1","live_state":"complete","#
-        + #""cursor_time":"1970-01-01T00:00:01.000000Z","conflict":"table","#
-        + #""marker_time":"1970-01-01T00:00:01.000000Z","restored_by_hand":true,"#
-        + #""short_of_room":true,"owner_process":"7 was seen to exit","surroundings":"clear","#
-        + #""open_files":"none","newest_change":"1970-01-01T00:00:01.000000Z"}"#)
+    let expected = [
+      #"{"type":"directory","owner":1000,"birth_time":"1970-01-01T00:00:01.000000Z","#,
+      #""claim":"removal has begun","live_generation":"table-1","live_state":"complete","#,
+      #""cursor_time":"1970-01-01T00:00:01.000000Z","conflict":"table","#,
+      #""marker_time":"1970-01-01T00:00:01.000000Z","#,
+      #""condemned_time":"1970-01-01T00:00:01.000000Z","short_of_room":true,"#,
+      #""owner_process":"7 was seen to exit","surroundings":"clear","#,
+      #""open_files":"none","newest_change":"1970-01-01T00:00:01.000000Z","#,
+      #""pinned":true,"writer":9}"#,
+    ]
+    #expect(evidence.json.text == expected.joined())
     evidence = deadGeneration {
       $0.claim = .found
       $0.partition = .init(cursor: .unknown("it is empty"), live: .unknown("no cursor"))
     }
     let text = evidence.json.text
-    #expect(text.contains(#""claim":"by another process","cursor":"unknown: it is empty","#))
+    #expect(text.contains(#""claim":"whole","cursor":"unknown: it is empty","#))
     #expect(text.contains(#""live_state":"unknown: no cursor","#))
   }
 
-  @Test("An audit line of a claim names its entry of the quarantine")
-  func claimLine() {
-    let record = AuditRecord(
-      wall: 0, action: .claimed, rule: "hypaware", kind: "generations", path: bytes("/d/table"),
+  @Test("An audit line of a quarantine that begins names it, and when it will be over")
+  func condemnedLine() {
+    var record = AuditRecord(
+      wall: 0, action: .condemned, rule: "hypaware", kind: "generations", path: bytes("/d/table"),
       reason: Reason.quiet.rawValue, trigger: .cursorChange, id: "x1")
-    #expect(record.json.text.contains(#""action":"claimed""#))
+    record.deadline = second
+    #expect(record.json.text.contains(#""action":"condemned""#))
     #expect(record.json.text.contains(#""trigger":"cursor-change","bytes":0,"files":0,"id":"x1","#))
+    #expect(record.json.text.contains(#""id":"x1","deadline":"1970-01-01T00:00:01.000000Z","#))
     #expect(
       [Trigger.ownerExit, .pressure, .age].map(\.rawValue) == ["owner-exit", "pressure", "age"])
   }
@@ -122,7 +128,8 @@ struct FormatTests {
     for reason in [Reason.live, .recentlySuperseded, .quarantined, .claimFound, .recentlyChanged] {
       #expect(!Verdict.keep(reason, recheckAfter: nil).isRefusal)
     }
-    #expect(Verdict.keep(.restoredByHand, recheckAfter: nil).isRefusal)
+    #expect(!Verdict.keep(.keptByHand, recheckAfter: nil).isRefusal)
+    #expect(!Verdict.condemn(.quiet, for: 1).isRefusal)
     #expect(Verdict.unsure(.cursorUnknown).isRefusal)
   }
 }

@@ -22,7 +22,7 @@ let ownedRule = generationRule { $0.ownerPidfile = OwnerPidfile(path: "/run/x.pi
 
 let generationTime = Now(wall: 1_000_000 * second, monotonic: 100_000 * second)
 
-/// Evidence of an old generation, claimed and past every wait; each test spoils what it is about.
+/// Evidence of an old generation, condemned and past every wait; each test spoils what it is about.
 func deadGeneration(_ spoil: (inout Evidence) -> Void = { _ in }) -> Evidence {
   var evidence = Evidence(
     entry: .init(name: entryName("table"), type: .directory, owner: 1000, isMountPoint: false),
@@ -30,6 +30,7 @@ func deadGeneration(_ spoil: (inout Evidence) -> Void = { _ in }) -> Evidence {
     inside: .init(openness: .nothingOpen, newestChange: second))
   evidence.partition = Evidence.Partition(
     cursor: .known(entryName("table-1")), live: .complete, cursorChange: second, liveSince: 0)
+  evidence.condemned = .init(since: 0, newestChange: second, id: second)
   spoil(&evidence)
   return evidence
 }
@@ -52,7 +53,9 @@ struct GenerationJudgeTests {
     }
   }
 
-  static let cases: [Case] = candidacy + partition + superseded + inside + proofs + quarantine
+  static let cases: [Case] =
+    candidacy + partition + superseded + inside + proofs + quarantine
+    + halves + owners
 
   static let candidacy: [Case] = [
     Case("a foreign name is kept", .keep(.notMatched)) { $0.entry.name = entryName("tables") },
@@ -60,13 +63,13 @@ struct GenerationJudgeTests {
     Case("a link is kept", .keep(.notADirectory)) { $0.entry.type = .symbolicLink },
     Case("a mount point is kept", .keep(.mountPoint)) { $0.entry.isMountPoint = true },
     Case("a foreign owner's is kept", .keep(.foreignOwner)) { $0.entry.owner = 0 },
-    Case("a claim that was found is kept", .keep(.claimFound)) { $0.claim = .found },
+    Case("a claim that was found is given back", .keep(.claimFound)) { $0.claim = .found },
     Case("a young one is kept", .keep(.young, recheckAfter: 20 * second)) {
       $0.clocks.birth = generationTime.wall - 10 * second
     },
-    Case("the grace is none of a claimed one's", .keep(.quarantined, recheckAfter: hour)) {
+    Case("the grace is none of a claimed half's", .verdict(.dispose(.quiet))) {
       $0.clocks.birth = generationTime.wall - 10 * second
-      $0.claim = .ours(since: generationTime.monotonic)
+      $0.claim = .unfinished
     },
   ]
 
@@ -96,7 +99,10 @@ struct GenerationJudgeTests {
     Case("an unknown live one keeps the others", .unsure(.liveUnknown)) {
       $0.partition?.live = .unknown("EACCES")
     },
-    Case("one restored by hand is kept", .keep(.restoredByHand)) { $0.restoredByHand = true },
+    Case("the live one is the live one, in two halves too", .keep(.live)) {
+      $0.entry.name = entryName("table-1")
+      $0.partition?.conflict = "table-1"
+    },
   ]
 
   static let superseded: [Case] = [
@@ -116,7 +122,7 @@ struct GenerationJudgeTests {
       $0.partition?.cursorChange = generationTime.wall
       $0.partition?.liveSince = generationTime.monotonic - 600 * second
     },
-    Case("a marker proves it too", .verdict(.dispose(.quiet))) {
+    Case("a marker proves nothing", .keep(.recentlySuperseded, recheckAfter: 600 * second)) {
       $0.partition?.cursorChange = generationTime.wall
       $0.partition?.liveSince = nil
       $0.marker = generationTime.wall - 600 * second
@@ -124,7 +130,6 @@ struct GenerationJudgeTests {
     Case("stamps in the future do not", .keep(.recentlySuperseded, recheckAfter: 600 * second)) {
       $0.partition?.cursorChange = .max
       $0.partition?.liveSince = nil
-      $0.marker = generationTime.wall + second
     },
     Case("nor do stamps that lack", .keep(.recentlySuperseded, recheckAfter: 600 * second)) {
       $0.partition?.cursorChange = nil
@@ -216,10 +221,10 @@ struct GenerationJudgeTests {
     },
     Case("a living owner is no proof", recentlyChanged, rule: ownedRule) {
       busy(&$0)
-      $0.owner = .alive(pid: 7)
+      $0.owner = .alive(pid: 7, since: 0)
     },
-    Case("but no objection", .verdict(.dispose(.quiet)), rule: ownedRule) {
-      $0.owner = .alive(pid: 7)
+    Case("and no objection after twice quiet", .verdict(.dispose(.quiet)), rule: ownedRule) {
+      $0.owner = .alive(pid: 7, since: 0)
     },
     Case("an unknown owner is neither", recentlyChanged, rule: ownedRule) {
       busy(&$0)
@@ -232,8 +237,9 @@ struct GenerationJudgeTests {
     Case("quiet to the last nanosecond", .keep(.recentlyChanged, recheckAfter: 1)) {
       $0.inside?.newestChange = generationTime.wall - hour + 1
     },
-    Case("and no longer", .verdict(.dispose(.quiet))) {
+    Case("and no longer", .verdict(.condemn(.quiet, for: hour))) {
       $0.inside?.newestChange = generationTime.wall - hour
+      $0.condemned = nil
     },
     Case("a change in the future counts from when it was seen", recentlyChanged) {
       $0.inside?.newestChange = generationTime.wall + hour + 1
@@ -241,24 +247,41 @@ struct GenerationJudgeTests {
     },
   ]
 
-  static func claimed(_ ago: Nanoseconds) -> (inout Evidence) -> Void {
-    { $0.claim = .ours(since: generationTime.monotonic - ago) }
+  static func condemned(_ ago: Nanoseconds) -> (inout Evidence) -> Void {
+    { $0.condemned?.since = generationTime.monotonic - ago }
   }
 
   static let pressed: @Sendable (inout Evidence) -> Void = {
-    $0.claim = .ours(since: generationTime.monotonic)
+    $0.condemned?.since = generationTime.monotonic
     $0.isPressed = true
   }
 
   static let quarantine: [Case] = [
-    Case("a claim is quarantined", .keep(.quarantined, recheckAfter: 1), claimed(hour - 1)),
-    Case("and no longer", .verdict(.dispose(.quiet)), claimed(hour)),
-    Case("with a free lock it is not", .verdict(.dispose(.lockReleased)), rule: lockedRule) {
-      claimed(0)(&$0)
-      $0.lock = .taken
+    Case("without a proof it is condemned first", .verdict(.condemn(.quiet, for: hour))) {
+      $0.condemned = nil
     },
-    Case("after an owner's death it is", .keep(.quarantined, recheckAfter: hour), rule: ownedRule) {
-      claimed(0)(&$0)
+    Case("short of room as well", .verdict(.condemn(.quiet, for: hour))) {
+      ($0.condemned, $0.isPressed) = (nil, true)
+    },
+    Case("then it is quarantined", .keep(.quarantined, recheckAfter: 1), condemned(hour - 1)),
+    Case("and no longer", .verdict(.dispose(.quiet)), condemned(hour)),
+    Case("a change since then reprieves it", .keep(.recentlyChanged, recheckAfter: 1)) {
+      condemned(2 * hour)(&$0)
+      $0.inside?.newestChange = 2 * second
+    },
+    Case("what another process condemned is compared by its time alone", .verdict(.dispose(.quiet)))
+    {
+      $0.condemned?.newestChange = nil
+      $0.inside?.newestChange = 2 * second
+    },
+    Case("with a free lock it is not", .verdict(.dispose(.lockReleased)), rule: lockedRule) {
+      ($0.condemned, $0.lock) = (nil, .taken)
+    },
+    Case("nor after an owner's death", .verdict(.dispose(.ownerDead)), rule: ownedRule) {
+      ($0.condemned, $0.owner) = (nil, .exited(pid: 7, at: .max))
+    },
+    Case("a proof that comes ends the wait", .verdict(.dispose(.ownerDead)), rule: ownedRule) {
+      condemned(0)(&$0)
       $0.owner = .exited(pid: 7, at: .max)
     },
     Case(
@@ -269,12 +292,12 @@ struct GenerationJudgeTests {
         $0.quarantine = 5 * second
       }
     ) {
-      claimed(0)(&$0)
+      condemned(0)(&$0)
       $0.lock = .taken
     },
     Case(
-      "none may be written", .verdict(.dispose(.quiet)), rule: generationRule { $0.quarantine = 0 },
-      claimed(0)),
+      "none may be written", .verdict(.dispose(.quiet)), rule: generationRule { $0.quarantine = 0 }
+    ) { $0.condemned = nil },
     Case("short of room, quiet stays", .keep(.quarantined, recheckAfter: hour), pressed),
     Case(
       "short of room, one whose lock is free leaves", .verdict(.dispose(.lockReleased)),
@@ -283,7 +306,13 @@ struct GenerationJudgeTests {
       pressed(&$0)
       $0.lock = .taken
     },
-    Case("short of room, the proved dead leave", .verdict(.dispose(.ownerDead)), rule: ownedRule) {
+    Case(
+      "short of room, the proved dead leave", .verdict(.dispose(.ownerDead)),
+      rule: generationRule {
+        $0.ownerPidfile = OwnerPidfile(path: "/x")
+        $0.quarantine = hour
+      }
+    ) {
       pressed(&$0)
       $0.owner = .exited(pid: 7, at: .max)
     },
@@ -292,14 +321,84 @@ struct GenerationJudgeTests {
       rule: generationRule { $0.quarantineYields = true }, pressed),
     Case(
       "but only short of room", .keep(.quarantined, recheckAfter: hour),
-      rule: generationRule { $0.quarantineYields = true }, claimed(0)),
-    Case("a claim that the cursor names again is kept", .keep(.live)) {
-      claimed(2 * hour)(&$0)
+      rule: generationRule { $0.quarantineYields = true }, condemned(0)),
+    Case("one that the cursor names again is kept", .keep(.live)) {
+      condemned(2 * hour)(&$0)
       $0.partition?.cursor = .known(entryName("table"))
     },
     Case("so is one whose lock is held again", .keep(.lockHeld), rule: lockedRule) {
-      claimed(2 * hour)(&$0)
+      condemned(2 * hour)(&$0)
       $0.lock = .held
+    },
+    Case("and one that is pinned", .keep(.keptByHand)) { $0.inside?.isPinned = true },
+    Case("a pin outdoes a proof", .keep(.keptByHand), rule: lockedRule) {
+      $0.lock = .taken
+      $0.inside?.isPinned = true
+    },
+  ]
+
+  static let halves: [Case] = [
+    Case("a half whose name the cursor says is wanted back", .keep(.live)) {
+      $0.claim = .split
+      $0.partition?.cursor = .known(entryName("table"))
+    },
+    Case(
+      "a half whose name the cursor does not say is condemned",
+      .verdict(.condemn(.quiet, for: hour))
+    ) {
+      ($0.claim, $0.condemned) = (.split, nil)
+    },
+    Case("and goes like any orphan", .verdict(.dispose(.quiet))) { $0.claim = .split },
+    Case("a removal that has begun is finished without more waits", .verdict(.dispose(.quiet))) {
+      ($0.claim, $0.condemned) = (.unfinished, nil)
+      busy(&$0)
+      $0.partition?.cursorChange = generationTime.wall
+      $0.partition?.liveSince = nil
+    },
+    Case("though its name is the live one's, where that is whole", .verdict(.dispose(.quiet))) {
+      $0.claim = .unfinished
+      $0.partition?.cursor = .known(entryName("table"))
+    },
+    Case("but not where it is not", .keep(.live)) {
+      $0.claim = .unfinished
+      $0.partition?.cursor = .known(entryName("table"))
+      $0.partition?.live = .absent
+    },
+    Case("nor while something in it is open", .keep(.fileOpen)) {
+      $0.claim = .unfinished
+      $0.inside?.openness = .open("data/1")
+    },
+  ]
+
+  static let owners: [Case] = [
+    Case(
+      "a living writer in a temporary's name keeps", .keep(.ownerAlive, recheckAfter: 300 * second)
+    ) {
+      $0.inside?.writer = 7
+    },
+    Case("but not beside a free lock", .verdict(.dispose(.lockReleased)), rule: lockedRule) {
+      $0.inside?.writer = 7
+      $0.lock = .taken
+    },
+    Case(
+      "another process's exit does not outdo it", .keep(.ownerAlive, recheckAfter: 300 * second),
+      rule: ownedRule
+    ) {
+      $0.inside?.writer = 7
+      $0.owner = .exited(pid: 8, at: .max)
+    },
+    Case(
+      "a living owner keeps for twice quiet what changed since it began",
+      .keep(.ownerAlive, recheckAfter: hour / 2), rule: ownedRule
+    ) {
+      $0.owner = .alive(pid: 7, since: generationTime.wall - 2 * hour)
+      $0.inside?.newestChange = generationTime.wall - hour - hour / 2
+    },
+    Case(
+      "but not what is older than it", .verdict(.condemn(.quiet, for: hour)), rule: ownedRule
+    ) {
+      ($0.condemned, $0.owner) = (nil, .alive(pid: 7, since: generationTime.wall - hour))
+      $0.inside?.newestChange = generationTime.wall - hour - hour / 2
     },
   ]
 
@@ -311,8 +410,7 @@ struct GenerationJudgeTests {
   @Test("Nothing inside is asked for before the grace is over and the cursor names another one")
   func nothingIsProbedEarly() {
     for example in Self.candidacy + Self.partition + Self.superseded {
-      guard case .verdict(let verdict) = example.expected, verdict.reason != .quarantined,
-        verdict != .dispose(.quiet)
+      guard case .verdict(let verdict) = example.expected, verdict != .dispose(.quiet)
       else { continue }
       var evidence = example.evidence
       (evidence.lock, evidence.surroundings, evidence.inside) = (nil, nil, nil)
@@ -326,11 +424,15 @@ struct GenerationJudgeTests {
     }
   }
 
-  @Test("A spill directory is never quarantined")
-  func spillQuarantine() {
-    for reason in Reason.allCases { #expect(spillRule().quarantine(for: reason) == 0) }
-    #expect(generationRule().quarantine(for: .quiet) == hour)
-    #expect(generationRule().quarantine(for: .ownerDead) == hour)
-    #expect(generationRule().quarantine(for: .lockReleased) == 0)
+  @Test("What is proved dead has no quarantine of its own")
+  func quarantines() {
+    var settings = GenerationSettings()
+    #expect(settings.quarantine(for: .quiet) == hour)
+    #expect(settings.quarantine(for: .ownerDead) == 0)
+    #expect(settings.quarantine(for: .lockReleased) == 0)
+    settings.quarantine = second
+    for reason in [Reason.quiet, .ownerDead, .lockReleased] {
+      #expect(settings.quarantine(for: reason) == second)
+    }
   }
 }

@@ -47,9 +47,16 @@ struct GenerationPropertyTests {
         .init(
           openness: mostly(.nothingOpen, [.open("x"), .unknown("x")]),
           newestChange: stamp(now.wall, hour)), [nil]))
-    evidence.claim = random.pick([
-      .none, .none, .ours(since: now.monotonic - random.below(3 * hour)), .found,
-    ])
+    evidence.claim = random.pick([.none, .none, .none, .split, .unfinished, .found])
+    if random.chance(60) {
+      evidence.condemned = .init(
+        since: now.monotonic - random.below(3 * hour),
+        newestChange: mostly(
+          evidence.inside?.newestChange, [nil, evidence.inside?.newestChange.map { $0 &- 1 }]),
+        id: now.wall)
+    }
+    evidence.inside?.writer = mostly(nil, [7])
+    evidence.inside?.isPinned = mostly(false, [true])
     var partition = Evidence.Partition(
       cursor: mostly(.known(entryName("table-1")), [.unknown("x"), .known(entryName("table"))]),
       live: mostly(.complete, [.incomplete, .absent, .unknown("x")]),
@@ -59,10 +66,9 @@ struct GenerationPropertyTests {
     evidence.partition = mostly(partition, [nil])
     evidence.marker = random.chance(30) ? stamp(now.wall, 600 * second) : nil
     evidence.owner = random.pick([
-      nil, .alive(pid: 1), .exited(pid: 1, at: .max),
+      nil, .alive(pid: 1, since: now.wall - random.below(3 * hour)), .exited(pid: 1, at: .max),
       .exited(pid: 1, at: stamp(now.wall, 2 * hour) ?? 0), .absent(pid: 1), .unknown("x"),
     ])
-    evidence.restoredByHand = mostly(false, [true])
     evidence.isPressed = random.chance(30)
     return evidence
   }
@@ -89,8 +95,8 @@ struct GenerationPropertyTests {
   {
     guard let partition = evidence.partition, let inside = evidence.inside else { return false }
     let superseded = max(
-      ago(partition.cursorChange, now.wall), ago(evidence.marker, now.wall),
-      ago(partition.liveSince, now.monotonic))
+      ago(partition.cursorChange, now.wall), ago(partition.liveSince, now.monotonic))
+    let isFinished = evidence.claim == .unfinished
     let isFree = evidence.lock == .taken || evidence.lock == .takenUnlinked
     let isFuture = ago(inside.newestChange, now.wall) < -Double(hour)
     let unchanged =
@@ -103,28 +109,43 @@ struct GenerationPropertyTests {
         settings.ownerPidfile != nil
           && (hasExited(evidence, since: inside.newestChange)
             || (evidence.owner == .absent(pid: 1) && settings.trustPids))
-      case .quiet: unchanged >= Double(hour)
+      case .quiet: isFinished || (unchanged >= Double(hour) && isNobodys(evidence, unchanged))
       default: false
       }
-    var waited = true
-    if case .ours(let since) = evidence.claim {
-      let span = settings.quarantine ?? (reason == .lockReleased ? 0 : hour)
+    let span = settings.quarantine ?? (reason == .quiet ? hour : 0)
+    var waited = span == 0 || isFinished
+    if let condemned = evidence.condemned {
+      let isSame =
+        condemned.newestChange == nil || condemned.newestChange == inside.newestChange
+        || inside.newestChange == nil
       waited =
-        now.monotonic - since >= span
-        || (evidence.isPressed && (reason != .quiet || settings.quarantineYields))
-    } else {
-      waited = evidence.claim == .none
+        waited
+        || (isSame
+          && (now.monotonic - condemned.since >= span
+            || (evidence.isPressed && (reason != .quiet || settings.quarantineYields))))
     }
+    let isMeant = partition.cursor.name == evidence.entry.name
     let isSound = [nil, .missing, .taken, .takenUnlinked].contains(evidence.lock)
     let name = evidence.entry.name
     return (name == entryName("table") || name == entryName("table-1"))
       && evidence.entry.type == .directory
       && evidence.entry.owner == 1000 && !evidence.entry.isMountPoint
-      && partition.cursor.name != nil && partition.cursor.name != name
+      && partition.cursor.name != nil && (!isMeant || isFinished) && evidence.claim != .found
       && partition.live == .complete
-      && partition.conflict == nil && !evidence.restoredByHand
-      && superseded >= Double(600 * second) && isSound && evidence.surroundings == .clear
+      && partition.conflict == nil && !inside.isPinned
+      && (inside.writer == nil || reason == .lockReleased)
+      && (superseded >= Double(600 * second) || isFinished) && isSound
+      && evidence.surroundings == .clear
       && inside.openness == .nothingOpen && proved && waited
+  }
+
+  /// Whether no living owner that the pid file names may be at work in it.
+  static func isNobodys(_ evidence: Evidence, _ unchanged: Double) -> Bool {
+    guard case .alive(_, let start) = evidence.owner else { return true }
+    if let change = evidence.inside?.newestChange, Double(change) < Double(start) - 2e9 {
+      return true
+    }
+    return unchanged >= 2 * Double(hour)
   }
 
   @Test("What is disposed of is beyond every objection, restated independently")
@@ -148,7 +169,13 @@ struct GenerationPropertyTests {
   }
 
   static let signsOfLife: [(String, @Sendable (inout Evidence) -> Void)] = [
-    ("the cursor names it", { $0.partition?.cursor = .known($0.entry.name) }),
+    (
+      "the cursor names it",
+      {
+        $0.partition?.cursor = .known($0.entry.name)
+        if $0.claim == .unfinished { $0.claim = .none }
+      }
+    ),
     ("the cursor cannot be read", { $0.partition?.cursor = .unknown("torn") }),
     ("its name is there twice", { $0.partition?.conflict = "table" }),
     ("the live one is gone", { $0.partition?.live = .absent }),
@@ -156,7 +183,7 @@ struct GenerationPropertyTests {
     ("its lock is held", { $0.lock = .held }),
     ("a file in it is open", { $0.inside?.openness = .open("x") }),
     ("use is unknown", { $0.inside?.openness = .unknown("x") }),
-    ("somebody restored it", { $0.restoredByHand = true }),
+    ("somebody pinned it", { $0.inside?.isPinned = true }),
     ("something is mounted in it", { $0.surroundings = .mountInside("x") }),
   ]
 
@@ -175,7 +202,10 @@ struct GenerationPropertyTests {
 
   static let moreLife: [(String, @Sendable (inout Evidence) -> Void)] = [
     ("a change", { $0.inside?.newestChange = now.wall }),
-    ("a living owner", { $0.owner = .alive(pid: 1) }),
+    ("a living owner", { $0.owner = .alive(pid: 1, since: now.wall - hour) }),
+    ("a living writer", { $0.inside?.writer = 7 }),
+    ("a condemnation that began just now", { $0.condemned?.since = now.monotonic }),
+    ("no condemnation", { $0.condemned = nil }),
     ("an owner unknown", { $0.owner = .unknown("x") }),
     ("no lock file", { if $0.lock == .taken || $0.lock == .takenUnlinked { $0.lock = .missing } }),
     ("no marker", { $0.marker = nil }),
@@ -220,7 +250,9 @@ struct GenerationPropertyTests {
       else { continue }
       // Stamps in the future prove nothing until they are past, and count from then.
       #expect(rest > 0, "seed \(seed)")
-      #expect(reason == .recentlySuperseded || reason == .recentlyChanged, "seed \(seed)")
+      // The end of a process shows in no clock: it is asked for again.
+      #expect(
+        [.recentlySuperseded, .recentlyChanged, .ownerAlive].contains(reason), "seed \(seed)")
     }
   }
 }

@@ -1,4 +1,4 @@
-// Which claim an operator means by an id or a path.
+// Which entry an operator means by an id or a path.
 
 import Testing
 
@@ -33,12 +33,13 @@ struct RestoreRequestTests {
       .id("1795216876835000001"), .path(directory + bytes("/") + claim.entry.bytes),
       .path(directory + bytes("/") + claim.original.bytes),
     ]
-    for request in meant { #expect(request.means(claim, in: directory), "\(request)") }
+    let paths = [claim.entry, claim.original].map { directory + bytes("/") + $0.bytes }
+    for request in meant { #expect(request.means(claim.id, paths), "\(request)") }
     let others: [RestoreRequest] = [
       .id("179521687683500000"), .id("1795216876835000002"), .id("01795216876835000001"),
       .path(bytes("/r/") + claim.entry.bytes), .path(bytes("/r/p/q/") + claim.entry.bytes),
       .path(directory + bytes("/a")), .path(directory), .path(claim.entry.bytes),
     ]
-    for request in others { #expect(!request.means(claim, in: directory), "\(request)") }
+    for request in others { #expect(!request.means(claim.id, paths), "\(request)") }
   }
 }

@@ -25,6 +25,9 @@ package func setPin(_ file: Descriptor) throws(SystemError) {
   }
 }
 
+/// Takes the pin of an open entry away, if it has one.
+package func removePin(_ file: Descriptor) { _ = unsafe fremovexattr(file.number, pinName) }
+
 /// An entry that is to be pinned. Neither opening nor closing it raises an event or breaks a lease.
 package struct PinnedEntry {
   private let file: Descriptor

@@ -26,7 +26,8 @@ package struct CondemnedRecords: Sendable {
   package mutating func take(_ line: ArraySlice<UInt8>) {
     // Nearly all lines are of other actions, and parsing each would take its time.
     guard Self.words.contains(where: { contains(line.prefix(Self.headLength), $0) }),
-      let json = try? JSONValue(parsing: line), let id = json["id"]?.string.flatMap(Nanoseconds.init)
+      let json = try? JSONValue(parsing: line),
+      let id = json["id"]?.string.flatMap(Nanoseconds.init)
     else { return }
     guard json["action"]?.string == AuditRecord.Action.condemned.rawValue else {
       open[id] = nil
