@@ -40,7 +40,7 @@ package struct Survey: Sendable {
   }
 
   func openLive() throws -> Descriptor {
-    let root = try openRoot(partition)
+    let root = try openRoot(FilePath(partition))
     defer { root.close() }
     return try openFile(
       Array(live.utf8), at: root, openDirectoryFlags, follow: .within)

@@ -80,7 +80,7 @@ public final class AuditTrail {
 
   /// The lines that have come since the last time.
   public func readNew() -> [AuditLine] {
-    guard let file = try? openForReading(path) else { return [] }
+    guard let file = try? openForReading(FilePath(path)) else { return [] }
     defer { file.close() }
     let bytes = readOn(file, from: position)
     position += Int64(bytes.count)

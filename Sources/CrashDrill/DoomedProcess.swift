@@ -1,6 +1,7 @@
 // A program that is started in order to be killed.
 
 package import OwnedDirectories
+import ReapRules
 import Glibc
 
 /// A process of its own whose lines are read, and that is killed at a point of the caller's choice.
@@ -180,7 +181,7 @@ public final class DoomedProcess {
 
   private func drain() {
     if let outputFile {
-      guard let file = try? openForReading(outputFile) else { return }
+      guard let file = try? openForReading(FilePath(outputFile)) else { return }
       defer { file.close() }
       take(readOn(file, from: position))
     } else if !hasEnded {
@@ -222,7 +223,7 @@ public struct DrillError: Error, Sendable, CustomStringConvertible {
 }
 
 private func createOutput(_ path: String) throws(SystemError) -> Descriptor {
-  let file = try openForAppending(path)
+  let file = try openForAppending(FilePath(path))
   guard ftruncate(file.number, 0) == 0 else { throw SystemError("truncate", path) }
   return file
 }

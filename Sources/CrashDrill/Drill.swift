@@ -29,7 +29,7 @@ package struct Drill {
     let directory: String
     do throws(SystemError) {
       // Resolved, since audit lines name what reapd has resolved.
-      let place = resolvePath(options.place) ?? options.place
+      let place = resolvePath(FilePath(options.place))?.text ?? options.place
       directory = try makeUniqueDirectory(place + "/reapd-drill.")
     } catch {
       throw DrillError("no directory can be made in \(options.place): \(errorText(error.code))")

@@ -71,7 +71,7 @@ package struct DrillWriter {
       let isOurs: () -> Bool = {
         guard let there = try? status(of: lockName, at: directory) else { return false }
         return there.identity == (try? status(of: lock))?.identity
-          && (try? status(ofPath: path))?.type == .directory
+          && (try? status(ofPath: FilePath(path)))?.type == .directory
       }
       guard isOurs() else {
         lock.close()
@@ -122,7 +122,7 @@ package struct DrillWriter {
     let lock = Descriptor(number: spill.lockDescriptor)
     let path = spill.path + "/" + SpillDirectory.lockName
     let leaves = work(in: directory, name) {
-      (try? status(ofPath: path))?.identity == (try? status(of: lock))?.identity
+      (try? status(ofPath: FilePath(path)))?.identity == (try? status(of: lock))?.identity
     }
     directory.close()
     guard let leaves else { return spill.release() }

@@ -51,7 +51,7 @@ struct WatcherUnderDrill {
       """
     do throws(SystemError) {
       try makeDirectories(root)
-      let file = try openForAppending(configuration)
+      let file = try openForAppending(FilePath(configuration))
       defer { file.close() }
       try writeAll(Array(text.utf8).span, to: file, configuration)
     } catch {

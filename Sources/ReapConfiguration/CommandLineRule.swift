@@ -11,19 +11,21 @@ extension Rule {
   ///   - kind: nil means the preset's, or `spill`.
   ///   - grace: as written, such as `30s`.
   package static func fromCommandLine(
-    root: String?, kind: String? = nil, preset: String? = nil, match: String? = nil,
-    lock: String? = nil, grace: String? = nil, user: UserContext, environment: [String: String]
+    root: FilePath?, kind: String? = nil, preset: String? = nil, match: String? = nil,
+    lock: String? = nil, grace: String? = nil, user: UserContext, environment: Environment
   ) throws(ConfigurationError) -> Rule {
     let file = "command line"
     var settings = RuleSettings(place: Place(file: file, line: nil))
     settings.fromShell = true
     let kind = kind ?? (preset == nil ? KindName.spill.rawValue : nil)
+    settings.written[.root] = root.map { Setting(key: "ROOT", untyped: $0, file: file) }
     let given: [(RuleKey, String, String?)] = [
-      (.root, "ROOT", root), (.kind, "--kind", kind), (.preset, "--preset", preset),
+      (.kind, "--kind", kind), (.preset, "--preset", preset),
       (.match, "--match", match), (.lock, "--lock", lock), (.grace, "--grace", grace),
     ]
     for case (let key, let option, let value?) in given {
-      settings.written[key] = Setting(key: option, untyped: value, file: file)
+      settings.written[key] = Setting(
+        key: option, untyped: FilePath(ArgumentText.decode(value)), file: file)
     }
     return try settings.rule(Context(environment: environment, user: user))
   }
@@ -33,8 +35,8 @@ extension Configuration {
   /// One rule per root, with names made unique by a number, and the top level from the
   /// environment. Without roots the preset's own root is taken.
   package static func fromCommandLine(
-    roots: [String], kind: String? = nil, preset: String? = nil, match: String? = nil,
-    lock: String? = nil, grace: String? = nil, user: UserContext, environment: [String: String]
+    roots: [FilePath], kind: String? = nil, preset: String? = nil, match: String? = nil,
+    lock: String? = nil, grace: String? = nil, user: UserContext, environment: Environment
   ) throws(ConfigurationError) -> Configuration {
     var configuration = Configuration(rules: [])
     for root in roots.isEmpty ? [nil] : roots.map(Optional.some) {

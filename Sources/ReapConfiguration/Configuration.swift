@@ -4,7 +4,7 @@ package import ReapRules
 package struct Configuration: Sendable, Equatable {
   package var rules: [Rule]
   /// Absolute; nil means the default place.
-  package var auditLog: String?
+  package var auditLog: FilePath?
   /// How often everything is looked at again; nil means never.
   package var backstop: Nanoseconds? = 5 * 60 * nanosecondsPerSecond
   /// One of `logLevels`.
@@ -13,7 +13,7 @@ package struct Configuration: Sendable, Equatable {
   /// Names of the environment variables that took effect, sorted.
   package var overrides: [String] = []
   /// The file it was read from.
-  package var source: String?
+  package var source: FilePath?
 
   package init(rules: [Rule]) { self.rules = rules }
 
@@ -28,7 +28,7 @@ package struct Configuration: Sendable, Equatable {
   ///
   /// - Parameter file: how errors name it.
   package static func parse(
-    text: [UInt8], file: String, environment: [String: String], user: UserContext
+    text: [UInt8], file: String, environment: Environment, user: UserContext
   ) throws(ConfigurationError) -> Configuration {
     let context = Context(environment: environment, user: user)
     var rules: [RuleSettings] = []
@@ -98,7 +98,7 @@ package struct Configuration: Sendable, Equatable {
 
   /// Two rules on one root would judge the same candidates by different measures.
   private func refuseSharedRoots(_ settings: [RuleSettings]) throws(ConfigurationError) {
-    var owners: [String: Int] = [:]
+    var owners: [FilePath: Int] = [:]
     for (index, rule) in rules.enumerated() where rule.enabled {
       if let other = owners.updateValue(index, forKey: rule.root) {
         throw settings[index].place(of: .root).error(

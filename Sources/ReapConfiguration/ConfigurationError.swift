@@ -34,6 +34,8 @@ struct Place: Sendable {
 }
 
 /// A value inside a message: control characters escaped, and cut where it would fill the screen.
+func quoted(_ path: FilePath) -> String { quoted("\(path)") }
+
 func quoted(_ text: String) -> String {
   let limit = 80
   let shown = text.count > limit ? String(text.prefix(limit)) + "…" : text

@@ -1,4 +1,5 @@
 import Glibc
+package import ReapRules
 
 // Finding and reading the file.
 
@@ -7,13 +8,13 @@ extension Configuration {
   ///
   /// - Returns: nil where no file was named and none was found.
   package static func load(
-    path: String?, environment: [String: String], user: UserContext
+    path: FilePath?, environment: Environment, user: UserContext
   ) throws(ConfigurationError) -> Configuration? {
     let candidates = path.map { [$0] } ?? searchPaths(environment: environment, user: user)
     for candidate in candidates {
       guard let text = try read(candidate, optional: path == nil) else { continue }
       var configuration = try parse(
-        text: text, file: candidate, environment: environment, user: user)
+        text: text, file: "\(candidate)", environment: environment, user: user)
       configuration.source = candidate
       return configuration
     }
@@ -22,13 +23,13 @@ extension Configuration {
 
   /// `$XDG_CONFIG_HOME/reapd/reapd.yaml` (`~/.config`), then `/etc/reapd/reapd.yaml`.
   package static func searchPaths(
-    environment: [String: String], user: UserContext
-  ) -> [String] {
-    var paths: [String] = []
-    if let directory = environment["XDG_CONFIG_HOME"], !directory.isEmpty {
-      paths.append(directory + "/reapd/reapd.yaml")
+    environment: Environment, user: UserContext
+  ) -> [FilePath] {
+    var paths: [FilePath] = []
+    if let directory = environment.path("XDG_CONFIG_HOME"), !directory.bytes.isEmpty {
+      paths.append(directory.appending("reapd/reapd.yaml"))
     } else if let home = PathExpansion(environment: environment, user: user).home {
-      paths.append(home + "/.config/reapd/reapd.yaml")
+      paths.append(home.appending(".config/reapd/reapd.yaml"))
     }
     return paths + ["/etc/reapd/reapd.yaml"]
   }
@@ -36,9 +37,11 @@ extension Configuration {
   /// Nil where it does not exist and need not; a file that is there but cannot be read is an error,
   /// so that another one does not quietly take its place.
   private static func read(
-    _ path: String, optional: Bool
+    _ path: FilePath, optional: Bool
   ) throws(ConfigurationError) -> [UInt8]? {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe (path.bytes + [0]).withUnsafeBytes {
+      unsafe open($0.assumingMemoryBound(to: CChar.self).baseAddress!, O_RDONLY | O_CLOEXEC)
+    }
     guard descriptor >= 0 else {
       let code = errno
       if optional, code == ENOENT || code == ENOTDIR { return nil }
@@ -60,9 +63,9 @@ extension Configuration {
     return text
   }
 
-  private static func unreadable(_ path: String, _ code: CInt) -> ConfigurationError {
+  private static func unreadable(_ path: FilePath, _ code: CInt) -> ConfigurationError {
     ConfigurationError(
-      file: path, what: unsafe "it cannot be read: \(String(cString: strerror(code)))",
+      file: "\(path)", what: unsafe "it cannot be read: \(String(cString: strerror(code)))",
       wanted: "check the path and its permissions")
   }
 }

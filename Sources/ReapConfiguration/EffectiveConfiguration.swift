@@ -6,7 +6,7 @@ extension Configuration {
   /// A file that gives the same rules when it is read again by the same user.
   package var effectiveYAML: String {
     var lines: [String] = []
-    if let source { lines.append("# from \(displayText(Array(source.utf8)))") }
+    if let source { lines.append("# from \(source)") }
     for variable in overrides { lines.append("# overridden by \(variable)") }
     lines.append("enabled: \(enabled)")
     lines.append("log_level: \(logLevel)")
@@ -23,10 +23,11 @@ extension Configuration {
 
   package var json: JSONValue {
     .object([
-      ("source", source.map(JSONValue.string) ?? .null), ("enabled", .bool(enabled)),
+      source.map { JSONValue.pathMember($0.bytes, named: "source") } ?? ("source", .null),
+      ("enabled", .bool(enabled)),
       ("log_level", .string(logLevel)),
       ("backstop", .string(backstop.map(formatDuration) ?? "off")),
-      ("audit_log", auditLog.map(JSONValue.string) ?? .null),
+      auditLog.map { JSONValue.pathMember($0.bytes, named: "audit_log") } ?? ("audit_log", .null),
       ("overrides", .array(overrides.map(JSONValue.string))),
       ("rules", .array(rules.map(\.configurationJSON))),
     ])
@@ -61,7 +62,8 @@ extension Rule {
 
   fileprivate var configurationJSON: JSONValue {
     var members: [(String, JSONValue)] = [
-      ("name", .string(name)), ("kind", .string(kind.name)), ("root", .string(root)),
+      ("name", .string(name)), ("kind", .string(kind.name)),
+      JSONValue.pathMember(root.bytes, named: "root"),
       ("enabled", .bool(enabled)), ("match", .string(match.pattern)),
       ("grace", .string(formatDuration(grace))), ("owner", ownersJSON),
       ("allow_shallow", .bool(allowShallow)), ("allow_remote", .bool(allowRemote)),
@@ -87,9 +89,14 @@ extension Rule {
   }
 }
 
-/// A path that expansion leaves as it is.
-func yamlPath(_ path: String) -> String {
-  yamlText(path.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$"))
+/// A path that expansion leaves as it is. YAML holds no other text than UTF-8: what is none is shown,
+/// in a remark only, lest another path be read from it.
+func yamlPath(_ path: FilePath) -> String {
+  guard let text = String(validating: path.bytes, as: UTF8.self) else {
+    return "null # \(path), which YAML cannot hold"
+  }
+  return yamlText(
+    text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$"))
 }
 
 /// Text in double quotes. What YAML does not take as it is, or folds, is escaped.

@@ -72,9 +72,9 @@ extension GenerationSettings {
     let start = file.startField.map { ", start: " + yamlText($0) } ?? ""
     return Line(
       key: "owner_pidfile",
-      yaml: "{path: \(yamlPath(file.path)), pid: \(yamlText(file.pidField))\(start)}",
+      yaml: "{pid: \(yamlText(file.pidField))\(start), path: \(yamlPath(file.path))\n      }",
       json: .object([
-        ("path", .string(file.path)), ("pid", .string(file.pidField)),
+        JSONValue.pathMember(file.path.bytes), ("pid", .string(file.pidField)),
         ("start", file.startField.map(JSONValue.string) ?? .null),
       ]))
   }

@@ -7,7 +7,7 @@ private let longestSpan: Nanoseconds = 365 * 86400 * nanosecondsPerSecond
 
 extension RuleSettings {
   func generations(
-    _ preset: Preset?, root: String, _ context: Context
+    _ preset: Preset?, root: FilePath, _ context: Context
   ) throws(ConfigurationError) -> GenerationSettings {
     var settings = GenerationSettings()
     if preset == .hypaware {

@@ -9,7 +9,7 @@ extension Configuration {
   mutating func applyTopLevelOverrides(_ context: Context) throws(ConfigurationError) {
     for key in TopLevelKey.allCases where key != .rules {
       let variable = prefix + key.rawValue.uppercased()
-      guard let value = context.environment[variable] else { continue }
+      guard let value = context.environment.path(variable) else { continue }
       try set(key, Setting(key: key.rawValue, untyped: value, file: variable), context)
       note(variable)
     }
@@ -20,7 +20,7 @@ extension Configuration {
     to settings: inout [RuleSettings], _ context: Context
   ) throws(ConfigurationError) {
     // Sorted, so that of several errors always the same one is reported.
-    for (variable, value) in context.environment.sorted(by: { $0.key < $1.key }) {
+    for (variable, value) in context.environment.sorted {
       guard let target = try target(of: variable) else { continue }
       settings[target.rule].written[target.key] = Setting(
         key: target.key.rawValue, untyped: value, file: variable)

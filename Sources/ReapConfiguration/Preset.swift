@@ -15,27 +15,28 @@ enum Preset: String, CaseIterable {
 extension RuleSettings {
   func presetRoot(
     _ preset: Preset, _ context: Context
-  ) throws(ConfigurationError) -> String {
+  ) throws(ConfigurationError) -> FilePath {
     let setting = Setting(
       key: "root of preset \(preset.rawValue)", value: .sequence([]),
       place: self.place(of: .preset))
     switch preset {
     case .ant:
       let home = PathExpansion(environment: context.environment, user: context.user).home
-      if let data = context.environment["XDG_DATA_HOME"] {
-        guard !data.isEmpty else {
+      if let data = context.environment.path("XDG_DATA_HOME") {
+        guard !data.bytes.isEmpty else {
           throw setting.error(
             "cannot be known: XDG_DATA_HOME is set, but empty", "unset it, or write 'root: '")
         }
-        return try setting.tidy(try setting.absolute(data + "/ant/spill", context))
+        return try setting.tidy(try setting.absolute(data.appending("ant/spill"), context))
       }
       guard let home else {
         throw setting.error("cannot be known: there is no home directory", "write 'root: '")
       }
-      return try setting.tidy(try setting.absolute(home + "/.local/share/ant/spill", context))
+      return try setting.tidy(
+        try setting.absolute(home.appending(".local/share/ant/spill"), context))
     case .hypaware:
       let expansion = PathExpansion(environment: context.environment, user: context.user)
-      let root: String
+      let root: FilePath
       do { root = try expansion.expand("${HYP_HOME:-~/.hyp}/hypaware/cache") } catch {
         throw setting.error("cannot be known: \(error.what)", "write 'root: '")
       }
@@ -44,8 +45,8 @@ extension RuleSettings {
   }
 
   /// hypaware keeps its pid file in `run`, beside the cache; the root may lie elsewhere than usual.
-  func hypawarePidfile(root: String) throws(ConfigurationError) -> OwnerPidfile {
-    let parent = root.utf8.lastIndex(of: UInt8(ascii: "/")).map { root[..<$0] } ?? ""
-    return OwnerPidfile(path: parent + "/run/hypaware.pid", startField: "startedAt")
+  func hypawarePidfile(root: FilePath) throws(ConfigurationError) -> OwnerPidfile {
+    let parent = root.parent ?? "/"
+    return OwnerPidfile(path: parent.appending("run/hypaware.pid"), startField: "startedAt")
   }
 }

@@ -76,8 +76,8 @@ struct RuleSettings {
     }
   }
 
-  private func root(_ preset: Preset?, _ context: Context) throws(ConfigurationError) -> String {
-    let root: String
+  private func root(_ preset: Preset?, _ context: Context) throws(ConfigurationError) -> FilePath {
+    let root: FilePath
     if let setting = written[.root] {
       root = try fromShell ? setting.shellPath(context) : setting.path(context)
     } else if let preset {
@@ -93,7 +93,7 @@ struct RuleSettings {
     return root
   }
 
-  private func name(root: String, _ preset: Preset?) throws(ConfigurationError) -> String {
+  private func name(root: FilePath, _ preset: Preset?) throws(ConfigurationError) -> String {
     let wanted = "use letters, digits, '_' and '-'"
     if let setting = written[.name] {
       let name = try setting.text(wanted)
@@ -101,9 +101,10 @@ struct RuleSettings {
       return name
     }
     if let preset { return preset.rawValue }
-    let name = String(root.split(separator: "/").last ?? "")
+    let directory = root.lastComponent
+    let name = String(decoding: directory, as: UTF8.self)
     if isRuleName(name) { return name }
-    guard !fromShell else { return ruleName(from: name) }
+    guard !fromShell else { return ruleName(from: directory) }
     throw place.error(
       "the rule has no name, and root's last component \(quoted(name)) cannot be one",
       "write 'name: '; \(wanted)")
@@ -125,7 +126,7 @@ struct RuleSettings {
   }
 
   private func kind(
-    _ kind: KindName, _ preset: Preset?, root: String, _ context: Context
+    _ kind: KindName, _ preset: Preset?, root: FilePath, _ context: Context
   ) throws(ConfigurationError) -> Rule.Kind {
     switch kind {
     case .spill:
@@ -158,6 +159,6 @@ private func isRuleName(_ name: String) -> Bool {
 }
 
 /// A directory's name with `-` for what a rule's name cannot hold.
-private func ruleName(from directory: String) -> String {
-  String(decoding: directory.utf8.map { isNameByte($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
+private func ruleName(from directory: [UInt8]) -> String {
+  String(decoding: directory.map { isNameByte($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
 }

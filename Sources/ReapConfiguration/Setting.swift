@@ -7,6 +7,8 @@ struct Setting: Sendable {
   /// As the author knows it: a key, or an option.
   var key: String
   var value: YAMLNode.Content
+  /// The bytes, where they are no UTF-8 and `value` has them mended: only a path may be that.
+  private(set) var stray: [UInt8]?
   var place: Place
 
   init(key: String, value: YAMLNode.Content, place: Place) {
@@ -20,6 +22,11 @@ struct Setting: Sendable {
     self.init(key: key, value: .scalar(text, .untyped), place: Place(file: file, line: nil))
   }
 
+  init(key: String, untyped given: FilePath, file: String) {
+    self.init(key: key, untyped: String(decoding: given.bytes, as: UTF8.self), file: file)
+    if String(validating: given.bytes, as: UTF8.self) == nil { stray = given.bytes }
+  }
+
   func error(_ what: String, _ wanted: String) -> ConfigurationError {
     place.error("\(key) \(what)", wanted)
   }
@@ -28,6 +35,14 @@ struct Setting: Sendable {
   private var written: String { YAMLNode(content: value, line: 0).summary }
 
   func scalar(
+    _ wanted: String
+  ) throws(ConfigurationError) -> (text: String, style: YAMLNode.ScalarStyle) {
+    if let stray { throw error("is \(quoted(FilePath(stray))), which is not UTF-8", wanted) }
+    return try anyScalar(wanted)
+  }
+
+  /// As `scalar`, also where the text is mended.
+  private func anyScalar(
     _ wanted: String
   ) throws(ConfigurationError) -> (text: String, style: YAMLNode.ScalarStyle) {
     guard case .scalar(let text, let style) = value else { throw error("is \(written)", wanted) }
@@ -81,51 +96,52 @@ struct Setting: Sendable {
   }
 
   /// An absolute path, `~` and variables expanded.
-  func path(_ context: Context) throws(ConfigurationError) -> String {
+  func path(_ context: Context) throws(ConfigurationError) -> FilePath {
     let wanted = "write an absolute path"
-    let (text, style) = try scalar(wanted)
+    let (text, style) = try anyScalar(wanted)
+    let given = stray.map { FilePath($0) } ?? FilePath(text)
     if style == .plain, isBoolean(text) || isNumber(text) {
       throw error("is \(quoted(text)), which is no path", wanted)
     }
-    let expanded: String
+    let expanded: FilePath
     do {
       expanded = try PathExpansion(environment: context.environment, user: context.user)
-        .expand(text)
+        .expand(given)
     } catch {
-      throw self.error("is \(quoted(text)): \(error.what)", error.wanted)
+      throw self.error("is \(quoted(given)): \(error.what)", error.wanted)
     }
-    guard expanded.hasPrefix("/") else {
-      let became = expanded == text ? "" : ", which becomes \(quoted(expanded))"
-      throw error("is \(quoted(text))\(became): it is not absolute", "begin it with '/' or '~/'")
+    guard expanded.isAbsolute else {
+      let became = expanded == given ? "" : ", which becomes \(quoted(expanded))"
+      throw error("is \(quoted(given))\(became): it is not absolute", "begin it with '/' or '~/'")
     }
     return try tidy(expanded)
   }
 
   /// As `path`, for a path that the shell has expanded already: relative ones are welcome.
-  func shellPath(_ context: Context) throws(ConfigurationError) -> String {
-    let (text, _) = try scalar("name a directory")
-    return try tidy(try absolute(text, context))
+  func shellPath(_ context: Context) throws(ConfigurationError) -> FilePath {
+    let (text, _) = try anyScalar("name a directory")
+    return try tidy(try absolute(stray.map { FilePath($0) } ?? FilePath(text), context))
   }
 
   /// Joined to the working directory where it is relative.
-  func absolute(_ path: String, _ context: Context) throws(ConfigurationError) -> String {
-    if path.hasPrefix("/") { return path }
-    guard context.user.workingDirectory.hasPrefix("/") else {
+  func absolute(_ path: FilePath, _ context: Context) throws(ConfigurationError) -> FilePath {
+    if path.isAbsolute { return path }
+    guard context.user.workingDirectory.isAbsolute else {
       throw error(
         "is \(quoted(path)), but there is no working directory to begin at",
         "write an absolute path")
     }
-    return context.user.workingDirectory + "/" + path
+    return context.user.workingDirectory.appending(path.bytes)
   }
 
-  func tidy(_ path: String) throws(ConfigurationError) -> String {
+  func tidy(_ path: FilePath) throws(ConfigurationError) -> FilePath {
     guard let tidied = tidyPath(path) else {
       throw error(
         "is \(quoted(path)), with a '..' in it",
         "write the path it leads to: where '..' leads depends on symbolic links")
     }
     // PATH_MAX of linux/limits.h, its NUL included.
-    guard tidied.utf8.count < 4096 else { throw error("is too long", "write a shorter path") }
+    guard tidied.bytes.count < 4096 else { throw error("is too long", "write a shorter path") }
     return tidied
   }
 
@@ -226,7 +242,7 @@ struct Setting: Sendable {
 
 /// What decoding depends on besides the text.
 struct Context: Sendable {
-  var environment: [String: String]
+  var environment: Environment
   var user: UserContext
 }
 

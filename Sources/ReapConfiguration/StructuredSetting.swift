@@ -14,6 +14,7 @@ extension Setting {
     guard case .scalar(let text, .untyped) = value, "[{".contains(text.first ?? " ") else {
       return value
     }
+    if stray != nil { _ = try scalar("write it in UTF-8") }
     return try YAMLDocument.parse(Array(text.utf8), file: place.file)?.content ?? value
   }
 

@@ -1,19 +1,20 @@
 import Glibc
+package import ReapRules
 
 /// Who runs reapd and from where: the part of the process that configuration depends on.
 package struct UserContext: Sendable {
   package var euid: UInt32
   /// From the user database; `$HOME` goes first where it is set. Empty where there is none.
-  package var home: String
+  package var home: FilePath
   /// Absolute; empty where it has been removed.
-  package var workingDirectory: String
+  package var workingDirectory: FilePath
   package var lookupUser: @Sendable (String) -> UInt32?
-  package var lookupHome: @Sendable (String) -> String?
+  package var lookupHome: @Sendable (String) -> FilePath?
 
   package init(
-    euid: UInt32, home: String, workingDirectory: String,
+    euid: UInt32, home: FilePath, workingDirectory: FilePath,
     lookupUser: @escaping @Sendable (String) -> UInt32?,
-    lookupHome: @escaping @Sendable (String) -> String?
+    lookupHome: @escaping @Sendable (String) -> FilePath?
   ) {
     self.euid = euid
     self.home = home
@@ -33,12 +34,16 @@ package struct UserContext: Sendable {
   }
 }
 
-private func currentDirectory() -> String {
+private func currentDirectory() -> FilePath {
   guard let path = unsafe getcwd(nil, 0) else { return "" }
   defer { unsafe free(path) }
-  let text = unsafe String(cString: path)
+  let found = unsafe filePath(path)
   // Linux answers "(unreachable)/…" for a directory outside the process's root.
-  return text.hasPrefix("/") ? text : ""
+  return found.isAbsolute ? found : ""
+}
+
+private func filePath(_ text: UnsafePointer<CChar>) -> FilePath {
+  unsafe FilePath(UnsafeRawBufferPointer(start: text, count: strlen(text)))
 }
 
 private func passwordEntry(
@@ -46,7 +51,7 @@ private func passwordEntry(
     UnsafeMutablePointer<passwd>, UnsafeMutablePointer<CChar>, Int,
     UnsafeMutablePointer<UnsafeMutablePointer<passwd>?>
   ) -> CInt
-) -> (uid: UInt32, home: String)? {
+) -> (uid: UInt32, home: FilePath)? {
   var size = 1024
   // The entry comes from the user database, not from us: grow while it says "too small".
   while size <= 1 << 20 {
@@ -60,7 +65,7 @@ private func passwordEntry(
     case 0:
       guard let found = unsafe found else { return nil }
       return unsafe (
-        found.pointee.pw_uid, found.pointee.pw_dir.map { unsafe String(cString: $0) } ?? ""
+        found.pointee.pw_uid, found.pointee.pw_dir.map { unsafe filePath($0) } ?? ""
       )
     default: return nil
     }

@@ -25,7 +25,7 @@ package struct Explanation: Sendable {
   ///   - open: what is open in it; looked for where it is nil.
   ///   - condemned: what a running reapd has condemned.
   package static func of(
-    _ candidate: CandidatePath, rule: Rule, root: OpenRoot, roots: [String], mounts: MountView,
+    _ candidate: CandidatePath, rule: Rule, root: OpenRoot, roots: [FilePath], mounts: MountView,
     memory: PartitionMemory = PartitionMemory(), open: OpenFiles? = nil,
     condemned: [CondemnedRecord] = []
   ) -> Explanation? {

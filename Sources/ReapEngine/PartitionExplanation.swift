@@ -11,7 +11,7 @@ package struct PartitionExplanation: Sendable {
   /// - Parameter directory: below the root; empty for the root itself.
   /// - Returns: nil where no such directory is, or none in which candidates are looked for.
   package static func of(
-    _ directory: [UInt8], rule: Rule, root: OpenRoot, roots: [String], mounts: MountView,
+    _ directory: [UInt8], rule: Rule, root: OpenRoot, roots: [FilePath], mounts: MountView,
     condemned: [CondemnedRecord] = []
   ) -> PartitionExplanation? {
     guard case .generations(let settings) = rule.kind, rule.reaches(directory),

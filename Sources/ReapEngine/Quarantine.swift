@@ -8,13 +8,13 @@ package import ReapRules
 ///
 /// - Parameter configured: where the audit is looked for besides; that of the reapd that holds the
 ///   root is found by itself.
-package func condemnedRecords(below root: OpenRoot, configured: [String]) -> [CondemnedRecord] {
+package func condemnedRecords(below root: OpenRoot, configured: [FilePath]) -> [CondemnedRecord] {
   // A condemnation ends with the process that made it.
   let holders = lockHolders(of: root.identity).processes
   let starts = holders.compactMap { processStart(of: $0.pid)?.wall }
   guard let start = starts.min() else { return [] }
   var files = holders.flatMap { appendedFiles(of: $0.pid) }
-  files += configured.map { Array($0.utf8) }.filter { !files.contains($0) }
+  files += configured.map(\.bytes).filter { !files.contains($0) }
   var records: [Nanoseconds: CondemnedRecord] = [:]
   for file in files {
     var found = CondemnedRecords()

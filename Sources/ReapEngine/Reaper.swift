@@ -11,12 +11,12 @@ package final class Reaper {
   package struct Options: Sendable {
     package var rules: [Rule]
     /// Every root that is known, watched here or not: none may lie in what is removed.
-    package var roots: [String]
+    package var roots: [FilePath]
     /// Nil: off.
     package var backstop: Nanoseconds?
     package var dryRun: Bool
 
-    package init(rules: [Rule], roots: [String], backstop: Nanoseconds?, dryRun: Bool) {
+    package init(rules: [Rule], roots: [FilePath], backstop: Nanoseconds?, dryRun: Bool) {
       self.rules = rules
       self.roots = roots
       self.backstop = backstop
@@ -69,7 +69,7 @@ package final class Reaper {
   let heldLimit: Int
   var shortage = Shortage()
   /// Where the watch of an absent root lies, by the root's index.
-  var watchedAncestor: [Int: String] = [:]
+  var watchedAncestor: [Int: FilePath] = [:]
   var nextBackstop: Nanoseconds?
   var isStopping = false
 
@@ -279,7 +279,7 @@ package final class Reaper {
         return ownerPlaceChanged(watched, name)
       }
       if token == watched.ancestorToken, change == .removed {
-        let isRoot = watched.path.utf8.reversed().starts(with: name.reversed())
+        let isRoot = watched.path.lastComponent == name
         if isRoot, !checkPlace(watched) { watchDirectory(watched) }
         return
       }

@@ -257,7 +257,7 @@ extension Reaper {
       watched.ownerPlace = nearestAncestor(owner.pidfile.path)
       // A pid file may be written in place: the mask for partitions tells of that too.
       inotify.watch(
-        path: watched.ownerPlace + "/", token: watched.ownerToken, .partition)
+        path: withSlash(watched.ownerPlace), token: watched.ownerToken, .partition)
     }
     owner.refresh()
   }
@@ -279,7 +279,7 @@ extension Reaper {
   /// - Parameter name: what it was; nil where anything may have changed.
   func ownerPlaceChanged(_ watched: WatchedRoot, _ name: [UInt8]? = nil) {
     guard let owner = watched.owner else { return }
-    let rest = owner.pidfile.path.utf8.dropFirst(watched.ownerPlace.utf8.count)
+    let rest = owner.pidfile.path.bytes.dropFirst(watched.ownerPlace.bytes.count)
     let awaited = rest.split(separator: UInt8(ascii: "/"), maxSplits: 1).first
     // The directory may be a busy one: /run, or whatever is nearest to one that is absent.
     guard name == nil || awaited?.elementsEqual(name ?? []) == true else { return }

@@ -40,17 +40,19 @@ extension Reaper {
     endDirectoryWatches(watched)
     watched.incarnation &+= 1
     // With the slash: libinotifytools adds one to the path of a directory, and would not find it.
-    let place = watched.root?.descriptor.procPath ?? nearestAncestor(watched.path) + "/"
+    let place =
+      watched.root.map { FilePath($0.descriptor.procPath) }
+      ?? withSlash(nearestAncestor(watched.path))
     inotify.watch(
       path: place, token: watched.directoryToken,
       watched.root != nil && watched.isPartitioned ? .partition : .directory)
     guard watched.root != nil else { return }
-    var ancestor = watched.path[...]
-    while let slash = ancestor.lastIndex(of: "/"), slash != ancestor.startIndex {
-      let isParent = ancestor.endIndex == watched.path.endIndex
-      ancestor = ancestor[..<slash]
+    var ancestor = watched.path
+    while let parent = ancestor.parent, parent != "/" {
       inotify.watch(
-        path: ancestor + "/", token: watched.ancestorToken, isParent ? .parent : .ancestor)
+        path: withSlash(parent), token: watched.ancestorToken,
+        ancestor == watched.path ? .parent : .ancestor)
+      ancestor = parent
     }
   }
 
@@ -73,10 +75,12 @@ extension Reaper {
     return false
   }
 
-  func nearestAncestor(_ path: String) -> String {
+  func withSlash(_ directory: FilePath) -> FilePath { FilePath(directory.bytes + [0x2F]) }
+
+  func nearestAncestor(_ path: FilePath) -> FilePath {
     var ancestor = path
-    while let slash = ancestor.lastIndex(of: "/"), slash != ancestor.startIndex {
-      ancestor = String(ancestor[..<slash])
+    while let parent = ancestor.parent, parent != "/" {
+      ancestor = parent
       if (try? status(ofPath: ancestor))?.type == .directory { return ancestor }
     }
     return "/"

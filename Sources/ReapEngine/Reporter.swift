@@ -17,7 +17,7 @@ package final class Reporter: Sendable {
   private struct BudgetKey: Hashable {
     let rule: String
     let kind: String
-    let root: String
+    let root: FilePath
   }
 
   package init(audit: AuditLog?, logger: Logger) {
@@ -229,7 +229,7 @@ extension Reporter {
       audit?.append(
         AuditRecord(
           wall: readClocks().wall, action: .refused, rule: key.rule, kind: key.kind,
-          path: Array(key.root.utf8), reason: "refusals-not-told", trigger: .rescan,
+          path: key.root.bytes, reason: "refusals-not-told", trigger: .rescan,
           evidence: .object([
             ("count", .integer(Int64(count))),
             ("told_per_minute", .integer(Int64(RefusalBudget.perWindow))),

@@ -29,7 +29,7 @@ package final class Sweep: Sendable {
   ///   - measuring: also add up what each candidate past its grace occupies.
   ///   - condemned: what another process has condemned, for a pass that only looks.
   package init(
-    rule: Rule, root: OpenRoot, roots: [String], mounts: MountView, reporter: Reporter,
+    rule: Rule, root: OpenRoot, roots: [FilePath], mounts: MountView, reporter: Reporter,
     claiming: Bool, measuring: Bool = false, condemned: [CondemnedRecord] = []
   ) {
     self.rule = rule

@@ -20,7 +20,7 @@ final class WatchedRoot {
   let index: Int
   let rule: Rule
   /// Resolved once.
-  let path: String
+  let path: FilePath
   var root: OpenRoot?
   var examination: Examination?
   var schedule: Schedule
@@ -42,7 +42,7 @@ final class WatchedRoot {
   /// The watch on the directory of the owner's pid file, or on the nearest one above that exists …
   var ownerWatch: WatchHandle?
   /// … and its path.
-  var ownerPlace = ""
+  var ownerPlace: FilePath = ""
   /// Monotonic; when free room is looked at next.
   var nextRoomCheck: Nanoseconds?
   /// What was looked at since, for room.
@@ -68,7 +68,7 @@ final class WatchedRoot {
   /// The first scan is done and was announced.
   var hasStarted = false
 
-  init(index: Int, rule: Rule, path: String) {
+  init(index: Int, rule: Rule, path: FilePath) {
     self.index = index
     self.rule = rule
     self.path = path

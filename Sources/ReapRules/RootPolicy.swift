@@ -22,7 +22,7 @@ package enum RootRefusal: Error, Equatable, Sendable {
   }
 }
 
-private let systemDirectories: Set<String> = [
+private let systemDirectories: Set<FilePath> = [
   "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/media", "/mnt",
   "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/run/lock",
   "/run/user", "/usr/bin", "/usr/include", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/local",
@@ -31,7 +31,7 @@ private let systemDirectories: Set<String> = [
 ]
 
 /// Pseudo file systems have no candidates, only interfaces to the kernel.
-private let pseudoTrees = ["/proc", "/sys"]
+private let pseudoTrees: [FilePath] = ["/proc", "/sys"]
 
 private let remoteTypes: Set<String> = [
   "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "coda", "gfs2", "glusterfs",
@@ -44,14 +44,14 @@ private let remoteTypes: Set<String> = [
 ///   - path: absolute, links resolved.
 ///   - homes: every home directory known on this machine, links resolved.
 package func refusal(
-  root path: String, homes: Set<String>, mounts: MountTable, allowShallow: Bool, allowRemote: Bool
+  root path: FilePath, homes: Set<FilePath>, mounts: MountTable, allowShallow: Bool,
+  allowRemote: Bool
 ) -> RootRefusal? {
-  let bytes = Array(path.utf8)
   if systemDirectories.contains(path) { return .systemDirectory }
-  if pseudoTrees.contains(where: { isBelow(bytes, Array($0.utf8)) }) { return .systemDirectory }
+  if pseudoTrees.contains(where: path.isWithin) { return .systemDirectory }
   if homes.contains(path) { return .homeDirectory }
-  if !allowShallow, path.utf8.count(where: { $0 == UInt8(ascii: "/") }) < 2 { return .tooShallow }
-  if let layer = mounts.overlayDirectory(containing: bytes) {
+  if !allowShallow, path.bytes.count(where: { $0 == UInt8(ascii: "/") }) < 2 { return .tooShallow }
+  if let layer = mounts.overlayDirectory(containing: path.bytes) {
     return .insideOverlay(layer: displayText(layer))
   }
   if !allowRemote, let type = remoteType(of: path, mounts: mounts) { return .remote(type: type) }
@@ -59,8 +59,8 @@ package func refusal(
 }
 
 /// The type of a network or FUSE file system that the path lies on; nil for a local one.
-package func remoteType(of path: String, mounts: MountTable) -> String? {
-  guard let type = mounts.mount(of: Array(path.utf8))?.type else { return nil }
+package func remoteType(of path: FilePath, mounts: MountTable) -> String? {
+  guard let type = mounts.mount(of: path.bytes)?.type else { return nil }
   return remoteTypes.contains(type) || type == "fuse" || type.hasPrefix("fuse.")
     || type == "fuseblk"
     ? type : nil

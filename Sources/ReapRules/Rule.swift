@@ -2,7 +2,7 @@
 package struct Rule: Sendable, Equatable {
   package var name: String
   /// Absolute, as it was written with `~` and variables expanded; resolved when it is opened.
-  package var root: String
+  package var root: FilePath
   package var enabled = true
   /// It alone decides which entries are candidates.
   package var match: Glob
@@ -14,7 +14,7 @@ package struct Rule: Sendable, Equatable {
   package var kind: Kind
 
   package init(
-    name: String, root: String, match: Glob, grace: Nanoseconds, owners: Owners, kind: Kind
+    name: String, root: FilePath, match: Glob, grace: Nanoseconds, owners: Owners, kind: Kind
   ) {
     self.name = name
     self.root = root

@@ -8,6 +8,7 @@
 import CInotifyTools
 import CLinuxShims
 import Glibc
+package import ReapRules
 import Synchronization
 
 /// Reads inotify events and nothing else; whoever acts on them does so elsewhere.
@@ -22,7 +23,7 @@ package final class INotifyThread: @unchecked Sendable {
   }
 
   private enum Command: Sendable {
-    case watch(path: String, token: UInt64, WatchPurpose)
+    case watch(path: FilePath, token: UInt64, WatchPurpose)
     case unwatch(WatchHandle, token: UInt64, closing: Int32?)
     case stop
   }
@@ -99,6 +100,10 @@ package final class INotifyThread: @unchecked Sendable {
 
   /// Asks for a watch; `.armed` answers, and events of it follow that answer.
   package func watch(path: String, token: UInt64, _ purpose: WatchPurpose) {
+    watch(path: FilePath(path), token: token, purpose)
+  }
+
+  package func watch(path: FilePath, token: UInt64, _ purpose: WatchPurpose) {
     post(.watch(path: path, token: token, purpose))
   }
 
@@ -203,7 +208,7 @@ package final class INotifyThread: @unchecked Sendable {
   }
 
   private func add(
-    _ path: String, _ token: UInt64, _ purpose: WatchPurpose
+    _ path: FilePath, _ token: UInt64, _ purpose: WatchPurpose
   ) -> Result<WatchHandle, WatchFailure> {
     let mask: Int32 =
       switch purpose {
@@ -222,7 +227,7 @@ package final class INotifyThread: @unchecked Sendable {
         IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF | Self.addingFlag
       }
     guard inotify >= 0 else { return .failure(WatchFailure(code: EMFILE)) }
-    let name = unusedName(path)
+    let name = unusedName(path.bytes.map { CChar(bitPattern: $0) } + [0])
     guard unsafe inotifytools_watch_file(name, mask) != 0 else {
       return .failure(WatchFailure(code: inotifytools_error()))
     }
@@ -242,14 +247,14 @@ package final class INotifyThread: @unchecked Sendable {
 
   /// The library finds a watch by its path, and a record that leaked keeps the path it had. So a
   /// path that is taken is spelled differently: `/` and `/./` before it, by the bits of a number.
-  private func unusedName(_ path: String) -> String {
+  private func unusedName(_ path: [CChar]) -> [CChar] {
     guard unsafe inotifytools_wd_from_filename(path) > 0 else { return path }
     serial += 1
     var prefix = ""
     for bit in 0..<(64 - serial.leadingZeroBitCount) {
       prefix += serial >> bit & 1 == 0 ? "/" : "/."
     }
-    return prefix + "/." + path
+    return (prefix + "/.").utf8.map { CChar(bitPattern: $0) } + path
   }
 
   private func remove(_ handle: WatchHandle, _ token: UInt64) {

@@ -18,10 +18,10 @@ struct CompactCommand: ParsableCommand {
       """)
 
   @Argument(help: "The directory that holds the cursor.")
-  var partition: String
+  var partition: FilePath
 
   @Option(help: "Configuration file (default: ~/.config/reapd/reapd.yaml, then /etc/reapd/).")
-  var config: String?
+  var config: FilePath?
 
   @Option(help: ArgumentHelp("Flush a batch at this size (32MiB) …", valueName: "size"))
   var batchBytes: String?
@@ -43,8 +43,11 @@ struct CompactCommand: ParsableCommand {
 
   func run() throws {
     let path = resolveRoot(absolute(partition))
+    guard let text = path.text else {
+      throw fail(.badData, "\(path): a partition whose path is not UTF-8 cannot be compacted")
+    }
     do {
-      let compaction = try PartitionCompaction(partition: path, settings: try settings(path))
+      let compaction = try PartitionCompaction(partition: text, settings: try settings(path))
       if dryRun || compaction.isIdle { return report(planned: compaction) }
       let bar = ProgressBar(total: compaction.survey.bytes, isSilent: json)
       let started = readClocks().monotonic
@@ -67,17 +70,16 @@ struct CompactCommand: ParsableCommand {
 
   // MARK: - Settings
 
-  private func settings(_ path: String) throws -> CompactionSettings {
+  private func settings(_ path: FilePath) throws -> CompactionSettings {
     var settings = CompactionSettings()
     do {
       let file = try Configuration.load(
-        path: config, environment: processEnvironment(), user: .current)
+        path: config, environment: Environment.current, user: .current)
       // The innermost root decides, should one lie in another.
       let rules = (file?.rules ?? []).filter { rule in
-        let root = resolveRoot(rule.root)
-        return path == root || path.hasPrefix(root + "/")
+        path.isWithin(resolveRoot(rule.root))
       }
-      for rule in rules.sorted(by: { $0.root.utf8.count < $1.root.utf8.count }) {
+      for rule in rules.sorted(by: { $0.root.bytes.count < $1.root.bytes.count }) {
         if case .generations(let generations) = rule.kind { settings = generations.compaction }
       }
     } catch {

@@ -32,7 +32,7 @@ struct DrillCommand: ParsableCommand {
   var seed: UInt32?
 
   @Option(help: ArgumentHelp("On the file system to be tested.", valueName: "dir"))
-  var root = "/var/tmp"
+  var root: FilePath = "/var/tmp"
 
   @Option(help: ArgumentHelp("The grace that reapd is given.", valueName: "duration"))
   var grace = "200ms"
@@ -89,7 +89,8 @@ struct DrillCommand: ParsableCommand {
     }
     options.writers = writers
     options.kills = kills
-    options.place = absolute(root)
+    guard let place = absolute(root).text else { throw fail(.usage, "--root \(root): not UTF-8") }
+    options.place = place
     options.grace = grace
     options.duration = duration
     options.killsWatcher = killReapd

@@ -12,18 +12,18 @@ struct ExplainCommand: ParsableCommand {
     discussion: "Changes nothing.")
 
   @Argument(help: "A directory in a root; of a partition, each generation is explained.")
-  var path: String
+  var path: FilePath
 
   @OptionGroup var rules: RuleOptions
 
   func run() throws {
-    var bytes = rawArgument(path)
+    var bytes = path.bytes
     while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
     let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
     guard let name = EntryName(slash.map { bytes[($0 + 1)...] } ?? bytes[...]) else {
       throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
     }
-    let parent = slash.map { $0 == 0 ? "/" : String(decoding: bytes[..<$0], as: UTF8.self) } ?? "."
+    let parent = slash.map { $0 == 0 ? "/" : FilePath(bytes[..<$0]) } ?? "."
     let setup = try rules.configuration(containing: parent)
     let rule = setup.configuration.rules[0]
     let mounts = MountView()
@@ -33,7 +33,7 @@ struct ExplainCommand: ParsableCommand {
     } catch {
       throw fail(error, fromFile: setup.fromFile)
     }
-    let below = Array(resolveRoot(absolute(parent)).utf8.dropFirst(root.path.utf8.count + 1))
+    let below = Array(resolveRoot(absolute(parent)).bytes.dropFirst(root.path.bytes.count + 1))
     let path = CandidatePath(directory: below, name)
     let roots = setup.roots.map(resolveRoot)
     let condemned = condemnedRecords(

@@ -27,7 +27,7 @@ struct KeepCommand: ParsableCommand {
   var list = false
 
   @Argument(help: "Candidates; with --list, roots (default: those of the configuration).")
-  var paths: [String] = []
+  var paths: [FilePath] = []
 
   @OptionGroup var rules: RuleOptions
 
@@ -39,7 +39,7 @@ struct KeepCommand: ParsableCommand {
     var status: ExitStatus?
     for path in paths {
       do {
-        try change(trimmed(rawArgument(path)))
+        try change(trimmed(path.bytes))
       } catch let error as SystemError {
         writeError("reapd: \(explained(error))\n")
         status = error.code == ENOENT ? .badData : status ?? .someFailed

@@ -11,7 +11,7 @@ struct ListCommand: ParsableCommand {
     usage: "reapd list [ROOT ...] [OPTIONS]")
 
   @Argument(help: "Roots to list (default: those of the configuration).")
-  var roots: [String] = []
+  var roots: [FilePath] = []
 
   @OptionGroup var rules: RuleOptions
 

@@ -9,7 +9,7 @@ import ReapRules
 /// Which directories, by which rules: the options that watch, sweep, list and explain share.
 struct RuleOptions: ParsableArguments {
   @Option(help: "Configuration file (default: ~/.config/reapd/reapd.yaml, then /etc/reapd/).")
-  var config: String?
+  var config: FilePath?
 
   @Option(help: "Kind of directory: spill, generations.")
   var kind: String?
@@ -40,8 +40,8 @@ struct RuleOptions: ParsableArguments {
   ///
   /// A root on the command line uses the file's rule for it, if there is one and no option asks
   /// for something else.
-  func configuration(roots: [String]) throws -> Setup {
-    let environment = processEnvironment()
+  func configuration(roots: [FilePath]) throws -> Setup {
+    let environment = Environment.current
     let user = UserContext.current
     do {
       let file = try Configuration.load(path: config, environment: environment, user: user)
@@ -77,17 +77,14 @@ struct RuleOptions: ParsableArguments {
 
   /// The same for a path in a root: the file's rule whose root holds it, the innermost one; without
   /// any, the directory of the path is taken for a root of the command line.
-  func configuration(containing directory: String) throws -> Setup {
+  func configuration(containing directory: FilePath) throws -> Setup {
     if !shapesRules {
       do {
         let file = try Configuration.load(
-          path: config, environment: processEnvironment(), user: UserContext.current)
+          path: config, environment: Environment.current, user: UserContext.current)
         let resolved = resolveRoot(directory)
-        let holding = (file?.rules ?? []).filter {
-          let root = resolveRoot($0.root)
-          return resolved == root || resolved.hasPrefix(root + "/")
-        }
-        if let file, let rule = holding.max(by: { $0.root.utf8.count < $1.root.utf8.count }) {
+        let holding = (file?.rules ?? []).filter { resolved.isWithin(resolveRoot($0.root)) }
+        if let file, let rule = holding.max(by: { $0.root.bytes.count < $1.root.bytes.count }) {
           var result = file
           result.rules = [rule]
           return Setup(configuration: result, fromFile: false, roots: file.rules.map(\.root))
@@ -116,7 +113,7 @@ struct Setup {
   /// Whether the roots were named in a file, and not on the command line.
   let fromFile: Bool
   /// Every root that file and command line name.
-  let roots: [String]
+  let roots: [FilePath]
 }
 
 /// What watch and sweep have besides.
@@ -127,18 +124,20 @@ struct ReapOptions: ParsableArguments {
   @Option(
     name: .customLong("audit-log"),
     help: ArgumentHelp("Where each decision is noted.", valueName: "file"))
-  var auditLog: String?
+  var auditLog: FilePath?
 
   /// Where the audit of a reapd with this configuration is looked for.
-  static func auditPlaces(_ configuration: Configuration) -> [String] {
+  static func auditPlaces(_ configuration: Configuration) -> [FilePath] {
     configuration.auditLog.map { [absolute($0)] } ?? defaultPlaces
   }
 
-  private static var defaultPlaces: [String] {
+  private static var defaultPlaces: [FilePath] {
     let state =
-      processEnvironment()["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
-      ?? UserContext.current.home + "/.local/state"
-    let places = ["/var/log/reapd/audit.jsonl", state + "/reapd/audit.jsonl"]
+      Environment.current.path("XDG_STATE_HOME").flatMap { $0.isAbsolute ? $0 : nil }
+      ?? UserContext.current.home.appending(".local/state")
+    let places: [FilePath] = [
+      "/var/log/reapd/audit.jsonl", state.appending("reapd/audit.jsonl"),
+    ]
     return geteuid() == 0 ? places : places.reversed()
   }
 
@@ -162,6 +161,11 @@ struct ReapOptions: ParsableArguments {
   }
 }
 
-func absolute(_ path: String) -> String {
-  path.hasPrefix("/") ? path : UserContext.current.workingDirectory + "/" + path
+func absolute(_ path: FilePath) -> FilePath {
+  path.isAbsolute ? path : UserContext.current.workingDirectory.appending(path.bytes)
+}
+
+extension FilePath: ExpressibleByArgument {
+  /// From what `commandLineArguments` made of it.
+  public init?(argument: String) { self.init(ArgumentText.decode(argument)) }
 }

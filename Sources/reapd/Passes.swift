@@ -9,7 +9,7 @@ import ReapRules
 struct Pass {
   let rule: Rule
   let root: OpenRoot
-  let otherRoots: [String]
+  let otherRoots: [FilePath]
   let mounts: MountView
 }
 

@@ -28,6 +28,6 @@ struct Reapd: ParsableCommand {
     ignoreIncidentalSignals()
     // What a drill kills by the thousand; reading its words as a command's takes most of a start.
     if var writer = DrillWriter(CommandLine.arguments) { writer.run() }
-    main(nil)
+    main(commandLineArguments())
   }
 }

@@ -29,7 +29,7 @@ struct RestoreCommand: ParsableCommand {
       The id that the list and the audit give, or the directory's path; then, or \
       with --list, roots (default: those of the configuration).
       """, valueName: "id|path|root"))
-  var words: [String] = []
+  var words: [FilePath] = []
 
   @OptionGroup var rules: RuleOptions
   @OptionGroup var reaping: ReapOptions
@@ -39,7 +39,7 @@ struct RestoreCommand: ParsableCommand {
     guard let word = words.first else {
       throw fail(.usage, "name what is to be restored: an id or a path; --list shows what there is")
     }
-    let bytes = rawArgument(word)
+    let bytes = word.bytes
     guard let request = RestoreRequest(bytes, resolve: resolved) else {
       throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
     }
@@ -154,8 +154,8 @@ struct RestoreCommand: ParsableCommand {
     guard roots.isEmpty, case .path(let path) = request,
       let slash = path.lastIndex(of: UInt8(ascii: "/"))
     else { return try rules.configuration(roots: roots) }
-    let parent = String(decoding: path[..<slash], as: UTF8.self)
-    let setup = try rules.configuration(containing: parent.isEmpty ? "/" : parent)
+    let parent = FilePath(path[..<slash])
+    let setup = try rules.configuration(containing: slash == 0 ? "/" : parent)
     guard setup.configuration.rules.contains(where: \.kind.hasQuarantine) else {
       throw fail(
         .usage,
@@ -170,9 +170,8 @@ struct RestoreCommand: ParsableCommand {
     while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
     let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
     guard let name = EntryName(slash.map { bytes[($0 + 1)...] } ?? bytes[...]) else { return nil }
-    let parent = slash.map { $0 == 0 ? "/" : String(decoding: bytes[..<$0], as: UTF8.self) } ?? "."
-    let above = resolveRoot(absolute(parent))
-    return Array((above == "/" ? "" : above).utf8) + [UInt8(ascii: "/")] + name.bytes
+    let parent = slash.map { $0 == 0 ? "/" : FilePath(bytes[..<$0]) } ?? "."
+    return resolveRoot(absolute(parent)).appending(name.bytes).bytes
   }
 }
 

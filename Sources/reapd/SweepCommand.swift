@@ -10,7 +10,7 @@ struct SweepCommand: ParsableCommand {
     usage: "reapd sweep [ROOT ...] [OPTIONS]")
 
   @Argument(help: "Directories to sweep (default: those of the configuration).")
-  var roots: [String] = []
+  var roots: [FilePath] = []
 
   @OptionGroup var rules: RuleOptions
   @OptionGroup var reaping: ReapOptions

@@ -20,7 +20,7 @@ struct TailCommand: ParsableCommand {
   }
 
   @Argument(help: "Logs to follow; one that is not there is waited for.")
-  var files: [String]
+  var files: [FilePath]
 
   @Option(
     name: [.customShort("n"), .customLong("lines")],
@@ -31,7 +31,7 @@ struct TailCommand: ParsableCommand {
   var from: Origin?
 
   @Option(help: ArgumentHelp("Keep the position here, and go on from it.", valueName: "file"))
-  var checkpoint: String?
+  var checkpoint: FilePath?
 
   @Flag(help: "One JSON object for each line.")
   var json = false
@@ -46,7 +46,7 @@ struct TailCommand: ParsableCommand {
     // Before the first thread, which inherits it.
     let signals = [SIGTERM, SIGINT]
     blockSignals(signals)
-    let paths = files.map(absoluteBytes)
+    let paths = files.map { absolute($0).bytes }
     for path in paths {
       if let type = try? fileType(path), type != .regular {
         throw fail(.badData, "\(displayText(path)): not a regular file")
@@ -54,7 +54,7 @@ struct TailCommand: ParsableCommand {
     }
     var start = TailStart.lines(lines ?? 10)
     if let from { start = from == .start ? .start : .lines(0) }
-    let settings = TailSettings(from: start, checkpoint: checkpoint.map(absoluteBytes))
+    let settings = TailSettings(from: start, checkpoint: checkpoint.map { absolute($0).bytes })
     _ = raiseDescriptorLimit()
     let loop: TailLoop
     do {
@@ -90,11 +90,5 @@ struct TailCommand: ParsableCommand {
     let file = try openToFollow(path)
     defer { file.close() }
     return try status(of: file).type
-  }
-
-  private func absoluteBytes(_ argument: String) -> [UInt8] {
-    let bytes = rawArgument(argument)
-    guard bytes.first != UInt8(ascii: "/") else { return bytes }
-    return Array(UserContext.current.workingDirectory.utf8) + [UInt8(ascii: "/")] + bytes
   }
 }

@@ -5,14 +5,14 @@ import Watching
 
 /// Writes what a tail gives out: the bytes as they are under headings, or a JSON object a line.
 struct TailPrinter {
-  private let names: [(given: String, path: [UInt8])]
+  private let names: [(given: FilePath, path: [UInt8])]
   private let json: Bool
   private var heading: Int?
   private var isWithinLine = false
   /// The errno of the write that failed.
   private(set) var failure: Int32 = 0
 
-  init(names: [(given: String, path: [UInt8])], json: Bool) {
+  init(names: [(given: FilePath, path: [UInt8])], json: Bool) {
     self.names = names
     self.json = json
   }

@@ -17,7 +17,7 @@ struct WatchCommand: ParsableCommand {
       """)
 
   @Argument(help: "Directories to watch (default: those of the configuration).")
-  var roots: [String] = []
+  var roots: [FilePath] = []
 
   @OptionGroup var rules: RuleOptions
   @OptionGroup var reaping: ReapOptions

@@ -17,7 +17,22 @@ struct CommandLineRuleTests {
       ("~/a", "/cwd/~/a"), ("$X", "/cwd/$X"), ("true", "/cwd/true"), ("7", "/cwd/7"),
     ])
   func roots(_ given: String, _ root: String) throws {
-    #expect(try Rule.fromCommandLine(root: given, user: alice, environment: [:]).root == root)
+    #expect(
+      try Rule.fromCommandLine(root: FilePath(given), user: alice, environment: [:]).root
+        == FilePath(root))
+  }
+
+  @Test("takes a root's bytes, and refuses a pattern that text cannot hold")
+  func strayBytes() throws {
+    let bytes = FilePath(Array("/data/".utf8) + [0xFF, 0x0A])
+    let rule = try Rule.fromCommandLine(root: bytes, user: alice, environment: [:])
+    #expect(rule.root == bytes)
+    #expect(rule.name == "--")
+    let pattern = ArgumentText.encode(Array("up_".utf8) + [0xFF])
+    #expect(
+      complaint {
+        try Rule.fromCommandLine(root: "/d/x", match: pattern, user: alice, environment: [:])
+      }.contains("--match is 'up_\\xff', which is not UTF-8"))
   }
 
   @Test("takes each option")
@@ -42,7 +57,7 @@ struct CommandLineRuleTests {
   @Test("is refused with the option's name")
   func refusals() {
     func tried(
-      root: String? = "/data/spill", kind: String? = nil, preset: String? = nil,
+      root: FilePath? = "/data/spill", kind: String? = nil, preset: String? = nil,
       match: String? = nil, lock: String? = nil, grace: String? = nil, user: UserContext = alice
     ) -> String {
       complaint {

@@ -30,7 +30,9 @@ struct EffectiveConfigurationTests {
 
   @Test("read again gives the same, also under the same overrides")
   func roundTrip() throws {
-    let environment = ["HOME": "/h", "REAPD_D_GRACE": "7s", "REAPD_LOG_LEVEL": "trace"]
+    let environment: Environment = [
+      "HOME": "/h", "REAPD_D_GRACE": "7s", "REAPD_LOG_LEVEL": "trace",
+    ]
     let first = try parse(text, environment: environment, user: root)
     #expect(first.overrides == ["REAPD_D_GRACE", "REAPD_LOG_LEVEL"])
     #expect(try parse(first.effectiveYAML, environment: environment, user: root) == first)

@@ -5,8 +5,8 @@ import Testing
 @Suite("Paths")
 struct ExpansionTests {
   private func expanded(
-    _ path: String, _ environment: [String: String] = [:], user: UserContext = alice
-  ) throws -> String {
+    _ path: String, _ environment: Environment = [:], user: UserContext = alice
+  ) throws -> FilePath {
     try parse(
       "rules:\n  - {name: a, kind: spill, root: '\(path)'}", environment: environment, user: user
     ).rules[0].root
@@ -22,8 +22,10 @@ struct ExpansionTests {
       ("/a//b/./c/", "/a/b/c"), ("$TILDE/x", "/~/x"),
     ])
   func expansion(_ path: String, _ result: String) throws {
-    let environment = ["HOME": "/h", "V": "/v w", "EMPTY": "", "V_": "u", "TILDE": "/~"]
-    #expect(try expanded(path, environment) == result)
+    let environment: Environment = [
+      "HOME": "/h", "V": "/v w", "EMPTY": "", "V_": "u", "TILDE": "/~",
+    ]
+    #expect(try expanded(path, environment) == FilePath(result))
   }
 
   @Test("take the home of the user database where HOME is not set or empty")
@@ -47,9 +49,38 @@ struct ExpansionTests {
       ("$UP/x", "with a '..' in it"), ("", "root has no value"),
     ])
   func refusal(_ path: String, _ reason: String) {
-    let environment = ["EMPTY": "", "V": "v", "REL": "rel", "UP": "/a/../b"]
+    let environment: Environment = ["EMPTY": "", "V": "v", "REL": "rel", "UP": "/a/../b"]
     let complaint = complaint { try expanded(path, environment) }
     #expect(complaint.hasPrefix("reapd.yaml:2: ") && complaint.contains(reason), "\(complaint)")
+  }
+
+  @Test("hold the bytes of a variable that is no UTF-8, and nothing that looks like it")
+  func strayBytes() throws {
+    let home = FilePath(Array("/h/".utf8) + [0xFF])
+    let environment = Environment(["HOME": home, "D": home])
+    #expect(try expanded("~/x", environment) == home.appending("x"))
+    #expect(try expanded("${D}", environment) == home)
+    #expect(try expanded("${NONE:-$D}/é", environment) == home.appending("é"))
+    #expect(
+      Configuration.searchPaths(environment: environment, user: alice).first
+        == home.appending(".config/reapd/reapd.yaml"))
+    let ant = try parse("rules: [{preset: ant}]", environment: environment)
+    #expect(ant.rules.first?.root == home.appending(".local/share/ant/spill"))
+    // What YAML cannot hold is not written into it as something else.
+    #expect(ant.effectiveYAML.contains("root: null # /h/\\xff/.local/share/ant/spill"))
+    #expect(complaint { try parse(ant.effectiveYAML) }.contains("root"))
+    #expect(ant.json.text.contains("\"root_b64\":\"L2gv/y8ubG9jYWwvc2hhcmUvYW50L3NwaWxs\""))
+  }
+
+  @Test("come from an override as the bytes that it has; other keys take no such value")
+  func strayOverride() throws {
+    let bytes = FilePath(Array("/srv/".utf8) + [0xFF])
+    let text = "rules: [{name: a, kind: spill, root: /srv/a}]"
+    let configuration = try parse(text, environment: Environment(["REAPD_A_ROOT": bytes]))
+    #expect(configuration.rules.first?.root == bytes)
+    #expect(
+      complaint { try parse(text, environment: Environment(["REAPD_A_MATCH": bytes])) }
+        .contains("match is '/srv/\\xff', which is not UTF-8"))
   }
 
   @Test("that are longer than the kernel takes are refused")

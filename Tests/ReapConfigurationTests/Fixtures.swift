@@ -7,7 +7,7 @@ import Testing
 let alice = context(euid: 1000)
 let root = context(euid: 0)
 
-func context(euid: UInt32, workingDirectory: String = "/cwd") -> UserContext {
+func context(euid: UInt32, workingDirectory: FilePath = "/cwd") -> UserContext {
   UserContext(
     euid: euid, home: euid == 0 ? "/root" : "/home/alice", workingDirectory: workingDirectory,
     lookupUser: { ["root": 0, "alice": 1000, "bob": 1001][$0] },
@@ -15,7 +15,7 @@ func context(euid: UInt32, workingDirectory: String = "/cwd") -> UserContext {
 }
 
 func parse(
-  _ text: String, environment: [String: String] = [:], user: UserContext = alice
+  _ text: String, environment: Environment = [:], user: UserContext = alice
 ) throws -> Configuration {
   try Configuration.parse(
     text: Array(text.utf8), file: "reapd.yaml", environment: environment, user: user)
@@ -23,7 +23,7 @@ func parse(
 
 /// The one rule of a file that has the given keys besides kind and root.
 func rule(
-  _ keys: String..., environment: [String: String] = [:], user: UserContext = alice
+  _ keys: String..., environment: Environment = [:], user: UserContext = alice
 ) throws -> Rule {
   let lines = (["kind: spill", "root: /data/spill"] + keys).joined(separator: "\n    ")
   let configuration = try parse("rules:\n  - " + lines, environment: environment, user: user)

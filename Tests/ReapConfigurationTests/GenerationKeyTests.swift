@@ -219,7 +219,7 @@ struct GenerationKeyTests {
 
 @Suite("Preset hypaware")
 struct HypawarePresetTests {
-  private func hypaware(_ environment: [String: String], _ keys: String = "") throws -> Rule {
+  private func hypaware(_ environment: Environment, _ keys: String = "") throws -> Rule {
     try parse("rules: [{preset: hypaware\(keys)}]", environment: environment).rules[0]
   }
 

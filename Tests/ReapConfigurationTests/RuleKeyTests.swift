@@ -102,7 +102,7 @@ struct RuleKeyTests {
 
 @Suite("Preset ant")
 struct AntPresetTests {
-  private func ant(_ environment: [String: String], _ keys: String = "") throws -> Rule {
+  private func ant(_ environment: Environment, _ keys: String = "") throws -> Rule {
     try parse("rules: [{preset: ant\(keys)}]", environment: environment).rules[0]
   }
 

@@ -98,7 +98,7 @@ struct RootPolicyTests {
     let mounts = try #require(table())
     func decide(shallow: Bool, remote: Bool) -> RootRefusal? {
       refusal(
-        root: path, homes: ["/home/ann"], mounts: mounts, allowShallow: shallow,
+        root: FilePath(path), homes: ["/home/ann"], mounts: mounts, allowShallow: shallow,
         allowRemote: remote)
     }
     #expect(decide(shallow: false, remote: false) == expected)

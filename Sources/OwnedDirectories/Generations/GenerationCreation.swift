@@ -47,7 +47,7 @@ package func liveGeneration(
   of partition: String, cursor: String = "cursor.json"
 ) throws(GenerationError) -> String {
   do {
-    let directory = try openRoot(partition)
+    let directory = try openRoot(FilePath(partition))
     defer { directory.close() }
     if let name = EntryName(cursor), let read = try readCursor(name, at: directory, partition) {
       return read.document.live.display
@@ -89,7 +89,7 @@ struct Made {
     var isComplete = false
     defer { if !isComplete { opened.forEach { $0.close() } } }
 
-    directory = try openRoot(partition)
+    directory = try openRoot(FilePath(partition))
     opened.append(directory)
     owner = try CreationOwner(of: directory)
     cursor = try readCursor(cursorName, at: directory, partition)

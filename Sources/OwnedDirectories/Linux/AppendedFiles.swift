@@ -16,7 +16,7 @@ package func appendedFiles(of pid: Int32) -> [[UInt8]] {
       }), flags & O_APPEND != 0, flags & O_ACCMODE != O_RDONLY
     else { return nil }
     guard let path = readLink(Array("/proc/\(pid)/fd/\(number)".utf8)), path.first == 0x2F,
-      (try? status(ofPath: path))?.type == .regular
+      (try? status(ofPath: FilePath(path)))?.type == .regular
     else { return nil }
     return path
   }

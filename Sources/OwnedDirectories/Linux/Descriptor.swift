@@ -95,9 +95,9 @@ package func openDirectoryPath(
 }
 
 /// Opens an absolute path, no component of which may be a link.
-package func openRoot(_ path: String) throws(SystemError) -> Descriptor {
+package func openRoot(_ path: FilePath) throws(SystemError) -> Descriptor {
   try openFile(
-    Array(path.utf8), at: Descriptor(number: AT_FDCWD), O_RDONLY | O_DIRECTORY, follow: .noLinks)
+    path.bytes, at: Descriptor(number: AT_FDCWD), O_RDONLY | O_DIRECTORY, follow: .noLinks)
 }
 
 /// Opens the parent of an open directory; whoever calls compares its identity.
@@ -131,12 +131,8 @@ package func status(of descriptor: Descriptor) throws(SystemError) -> FileStatus
 }
 
 /// Status of an absolute path; links are not followed at its end.
-package func status(ofPath path: String) throws(SystemError) -> FileStatus {
-  try status(ofPath: Array(path.utf8))
-}
-
-package func status(ofPath path: [UInt8]) throws(SystemError) -> FileStatus {
-  try statx(Descriptor(number: AT_FDCWD), path, AT_SYMLINK_NOFOLLOW)
+package func status(ofPath path: FilePath) throws(SystemError) -> FileStatus {
+  try statx(Descriptor(number: AT_FDCWD), path.bytes, AT_SYMLINK_NOFOLLOW)
 }
 
 /// Room on the file system of an open directory, as statvfs(3) counts it for unprivileged users.

@@ -91,7 +91,7 @@ package func forEachEntry(
 
 /// The names in a directory; no component of its path may be a link.
 package func entryNames(in path: String) throws(SystemError) -> [String] {
-  let directory = try openRoot(path)
+  let directory = try openRoot(FilePath(path))
   defer { directory.close() }
   var names: [String] = []
   try forEachEntry(of: directory) { names.append($0.name.display) }

@@ -1,46 +1,58 @@
 import Glibc
+package import ReapRules
 
 // Absolute paths: resolving them, and the files of reapd's own that are named by one.
 
+extension FilePath {
+  package init(cString text: UnsafePointer<CChar>) {
+    unsafe self.init(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+  }
+}
+
 /// The path with every link resolved; nil where it does not lead anywhere.
-package func resolvePath(_ path: String) -> String? {
-  guard let resolved = unsafe realpath(path, nil) else { return nil }
+package func resolvePath(_ path: FilePath) -> FilePath? {
+  guard let resolved = unsafe withCPath(path.bytes, { unsafe realpath($0, nil) }) else {
+    return nil
+  }
   defer { unsafe free(resolved) }
-  return unsafe String(cString: resolved)
+  return unsafe FilePath(cString: resolved)
 }
 
 /// Every home directory that the password file and the environment name, as it is written there.
-package func homeDirectories() -> [String] {
-  var homes: [String] = []
+package func homeDirectories() -> [FilePath] {
+  var homes: [FilePath] = []
   setpwent()
   while let entry = unsafe getpwent() {
-    if let home = unsafe entry.pointee.pw_dir { unsafe homes.append(String(cString: home)) }
+    if let home = unsafe entry.pointee.pw_dir { unsafe homes.append(FilePath(cString: home)) }
   }
   endpwent()
-  if let home = unsafe getenv("HOME") { unsafe homes.append(String(cString: home)) }
+  if let home = unsafe getenv("HOME") { unsafe homes.append(FilePath(cString: home)) }
   return homes
 }
 
 /// Opens a file for reading by its path, following links: for files of the system's.
-package func openForReading(_ path: String) throws(SystemError) -> Descriptor {
-  let number = retrying { unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC) }
-  guard number >= 0 else { throw SystemError("open", path) }
+package func openForReading(_ path: FilePath) throws(SystemError) -> Descriptor {
+  let number = unsafe withCPath(path.bytes) { path in
+    retrying { unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+  }
+  guard number >= 0 else { throw SystemError("open", "\(path)") }
   return Descriptor(number: number)
 }
 
 /// Opens a file for appending, made with its directories where missing. Never through a link that
 /// somebody planted, and never waiting on a FIFO.
-package func openForAppending(_ path: String) throws(SystemError) -> Descriptor {
-  var parent = ""
-  for component in path.split(separator: "/").dropLast() {
-    parent += "/" + component
-    if unsafe mkdir(parent, 0o755) != 0, errno != EEXIST, errno != EISDIR {
-      throw SystemError("mkdir", parent)
-    }
+package func openForAppending(_ path: FilePath) throws(SystemError) -> Descriptor {
+  var parent: FilePath = "/"
+  for component in path.bytes.split(separator: 0x2F).dropLast() {
+    parent = parent.appending(component)
+    let result = unsafe withCPath(parent.bytes) { unsafe mkdir($0, 0o755) }
+    if result != 0, errno != EEXIST, errno != EISDIR { throw SystemError("mkdir", "\(parent)") }
   }
   let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
-  let number = retrying { unsafe Glibc.open(path, flags, 0o640) }
-  guard number >= 0 else { throw SystemError("open", path) }
+  let number = unsafe withCPath(path.bytes) { path in
+    retrying { unsafe Glibc.open(path, flags, 0o640) }
+  }
+  guard number >= 0 else { throw SystemError("open", "\(path)") }
   return Descriptor(number: number)
 }
 

@@ -49,7 +49,7 @@ package struct PinnedEntry {
   /// Whether the path still leads to it: whoever claims something looks for a pin once more after
   /// the name is gone, so that one of both comes first for sure.
   package var isInPlace: Bool {
-    guard let there = try? OwnedDirectories.status(ofPath: path) else { return false }
+    guard let there = try? OwnedDirectories.status(ofPath: FilePath(path)) else { return false }
     return there.identity == (try? status())?.identity
   }
 

@@ -1,5 +1,6 @@
 import CLinuxShims
 import Glibc
+package import ReapRules
 
 /// The two clocks of one instant, nanoseconds.
 package func readClocks() -> (wall: Int64, monotonic: Int64) {
@@ -67,7 +68,7 @@ private func signalSet(_ numbers: [Int32]) -> sigset_t {
 
 /// The whole of a small file, such as those below /proc.
 package func readWhole(_ path: String) throws(SystemError) -> [UInt8] {
-  let file = try openForReading(path)
+  let file = try openForReading(FilePath(path))
   defer { file.close() }
   return try readToEnd(file, path)
 }
@@ -91,29 +92,38 @@ package func readToEnd(
   }
 }
 
-/// The environment; a variable whose bytes are no UTF-8 is mended.
-package func processEnvironment() -> [String: String] {
-  var result: [String: String] = [:]
-  var entry = unsafe environ
-  while let variable = unsafe entry.pointee {
-    let text = unsafe String(cString: variable)
-    if let equals = text.firstIndex(of: "=") {
-      result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+extension Environment {
+  /// That of this process. A variable whose name is no UTF-8 is none that anybody asks for.
+  package static var current: Environment {
+    var values: [String: FilePath] = [:]
+    var entry = unsafe environ
+    while let variable = unsafe entry.pointee {
+      let bytes = unsafe FilePath(cString: variable).bytes
+      if let equals = bytes.firstIndex(of: UInt8(ascii: "=")),
+        let name = String(validating: bytes[..<equals], as: UTF8.self)
+      {
+        values[name] = FilePath(bytes[(equals + 1)...])
+      }
+      unsafe entry += 1
     }
-    unsafe entry += 1
+    return Environment(values)
   }
-  return result
 }
 
-/// The bytes of an argument as they were given: `String` has mended what is not UTF-8.
-package func rawArgument(_ argument: String) -> [UInt8] {
-  for index in 1..<max(1, Int(CommandLine.argc)) {
-    guard let pointer = unsafe CommandLine.unsafeArgv[index] else { continue }
-    let bytes = unsafe UnsafeBufferPointer(start: pointer, count: strlen(pointer)).map(
-      UInt8.init(bitPattern:))
-    if String(decoding: bytes, as: UTF8.self) == argument { return bytes }
+/// The environment as text; a value whose bytes are no UTF-8 is mended.
+package func processEnvironment() -> [String: String] {
+  let environment = Environment.current
+  return environment.sorted.reduce(into: [:]) { $0[$1.name] = environment[$1.name] }
+}
+
+/// The arguments after the program's name, none of them mended: what `String` cannot hold stands in
+/// it as `ArgumentText` has it.
+package func commandLineArguments() -> [String] {
+  (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+    unsafe CommandLine.unsafeArgv[index].map {
+      unsafe ArgumentText.encode(FilePath(cString: $0).bytes)
+    }
   }
-  return Array(argument.utf8)
 }
 
 /// Waits; for retries only, never where an event could tell.

@@ -15,7 +15,7 @@ package final class AuditLog: Sendable {
     var complained = false
   }
 
-  package let path: String
+  package let path: FilePath
   private let state: Mutex<State>
   private let complain: @Sendable (String) -> Void
 
@@ -23,7 +23,7 @@ package final class AuditLog: Sendable {
   ///
   /// - Parameter complain: told in words what is wrong, each thing once.
   package init(
-    trying paths: [String], complain: @escaping @Sendable (String) -> Void
+    trying paths: [FilePath], complain: @escaping @Sendable (String) -> Void
   ) throws(SystemError) {
     self.complain = complain
     var first: SystemError?
@@ -95,7 +95,7 @@ package final class AuditLog: Sendable {
       if size > 0 { state.waiting[written].removeFirst(size) }  // the rest follows when it can
       if !state.complained {
         state.complained = true
-        complain("audit: \(SystemError("write", path)); lines wait in memory")
+        complain("audit: \(SystemError("write", "\(path)")); lines wait in memory")
       }
       if state.waiting.count - written > Self.waitingLimit {
         state.waiting.remove(at: written + 1)

@@ -362,9 +362,9 @@ package struct SurroundingsView: Sendable {
   /// Resolved paths of every root of this configuration.
   let roots: [[UInt8]]
 
-  package init(mounts: MountView, roots: [String]) {
+  package init(mounts: MountView, roots: [FilePath]) {
     self.mounts = mounts
-    self.roots = roots.map { Array($0.utf8) }
+    self.roots = roots.map(\.bytes)
   }
 
   func look(below path: [UInt8]) -> Evidence.Surroundings {

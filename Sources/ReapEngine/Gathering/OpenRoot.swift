@@ -28,7 +28,7 @@ package struct OpenRoot: Sendable {
     if use.count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { descriptor.close() }
   }
 
-  package var path: String { String(decoding: pathBytes, as: UTF8.self) }
+  package var path: FilePath { FilePath(pathBytes) }
 
   package func path(of name: EntryName) -> [UInt8] {
     pathBytes + [UInt8(ascii: "/")] + name.bytes
@@ -59,7 +59,7 @@ package struct OpenRoot: Sendable {
 
   /// Whether the path still leads to the directory that is open.
   package var isInPlace: Bool {
-    guard let there = try? status(ofPath: pathBytes) else { return false }
+    guard let there = try? status(ofPath: path) else { return false }
     return there.identity.inode == identity.inode && there.identity.device == identity.device
       && there.owner == owner
   }
@@ -73,12 +73,12 @@ private final class RootUse: Sendable {
 
 /// Why a root cannot be used now.
 package enum RootFailure: Error, Sendable, CustomStringConvertible {
-  case refused(path: String, RootRefusal)
+  case refused(path: FilePath, RootRefusal)
   /// It is not there (yet).
-  case absent(path: String)
-  case notADirectory(path: String)
-  case ownerChanged(path: String, from: UInt32, to: UInt32)
-  case held(path: String, by: String)
+  case absent(path: FilePath)
+  case notADirectory(path: FilePath)
+  case ownerChanged(path: FilePath, from: UInt32, to: UInt32)
+  case held(path: FilePath, by: String)
   case mountsUnknown
   case system(SystemError)
 
@@ -97,18 +97,17 @@ package enum RootFailure: Error, Sendable, CustomStringConvertible {
 }
 
 /// Resolves links of a root's path, as far as it exists: the rest is appended as it is.
-package func resolveRoot(_ path: String) -> String {
+package func resolveRoot(_ path: FilePath) -> FilePath {
   if let resolved = resolvePath(path) { return resolved }
-  guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return path }
-  let parent = resolveRoot(String(path[..<slash]))
-  return (parent == "/" ? "" : parent) + path[slash...]
+  guard let parent = path.parent, parent != "/" else { return path }
+  return resolveRoot(parent).appending(path.lastComponent)
 }
 
 /// Opens a resolved root after checking it against the policy.
 ///
 /// - Parameter exclusive: take the lock that makes this process its only reaper.
 package func openRoot(
-  _ path: String, rule: Rule, mounts: MountView, exclusive: Bool, pinnedOwner: UInt32? = nil
+  _ path: FilePath, rule: Rule, mounts: MountView, exclusive: Bool, pinnedOwner: UInt32? = nil
 ) throws(RootFailure) -> OpenRoot {
   guard let table = mounts.current() else { throw .mountsUnknown }
   if let refusal = refusal(
@@ -137,11 +136,11 @@ package func openRoot(
       case .taken: break
       case .held: throw RootFailure.held(path: path, by: lockHolders(of: facts.identity).text)
       case .failed(let reason):
-        throw RootFailure.system(SystemError("lock (\(reason))", path, EIO))
+        throw RootFailure.system(SystemError("lock (\(reason))", "\(path)", EIO))
       }
     }
     return OpenRoot(
-      path: Array(path.utf8), descriptor: descriptor, identity: facts.identity, owner: facts.owner)
+      path: path.bytes, descriptor: descriptor, identity: facts.identity, owner: facts.owner)
   } catch let failure as RootFailure {
     descriptor.close()
     throw failure
@@ -152,6 +151,6 @@ package func openRoot(
 }
 
 /// Home directories, links resolved; what stands in the password file for "none" is left out.
-private func resolvedHomes() -> Set<String> {
-  Set(homeDirectories().filter { $0.hasPrefix("/") && $0 != "/" }.map(resolveRoot))
+private func resolvedHomes() -> Set<FilePath> {
+  Set(homeDirectories().filter { $0.isAbsolute && $0 != "/" }.map(resolveRoot))
 }

@@ -112,7 +112,7 @@ final class OwnerWatch: Sendable {
       }
       written = facts.modification
       let json = try JSONValue(
-        parsing: try readToEnd(file, pidfile.path, limit: Self.sizeLimit))
+        parsing: try readToEnd(file, "\(pidfile.path)", limit: Self.sizeLimit))
       guard let number = json[pidfile.pidField]?.integer, let short = Int32(exactly: number),
         short > 1
       else { return .nobody(.unknown("\(pidfile.path) holds no pid in \(pidfile.pidField)")) }

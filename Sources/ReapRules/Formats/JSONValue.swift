@@ -62,9 +62,11 @@ package enum JSONValue: Sendable, Equatable {
   }
 
   /// `path` for bytes that are UTF-8, `path_b64` for others: file names are bytes.
-  package static func pathMember(_ bytes: [UInt8]) -> (String, JSONValue) {
-    if let text = String(validating: bytes, as: UTF8.self) { return ("path", .string(text)) }
-    return ("path_b64", .string(base64(bytes)))
+  package static func pathMember(
+    _ bytes: [UInt8], named name: String = "path"
+  ) -> (String, JSONValue) {
+    if let text = String(validating: bytes, as: UTF8.self) { return (name, .string(text)) }
+    return (name + "_b64", .string(base64(bytes)))
   }
 }
 

@@ -77,13 +77,13 @@ package struct CursorPattern: Hashable, Sendable {
 /// The JSON file in which a writer names its process.
 package struct OwnerPidfile: Hashable, Sendable {
   /// Absolute.
-  package var path: String
+  package var path: FilePath
   /// The member that holds the pid.
   package var pidField: String
   /// The member that holds when the process started; nil where the file tells none.
   package var startField: String?
 
-  package init(path: String, pidField: String = "pid", startField: String? = nil) {
+  package init(path: FilePath, pidField: String = "pid", startField: String? = nil) {
     self.path = path
     self.pidField = pidField
     self.startField = startField
