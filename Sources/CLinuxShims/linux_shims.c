@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <linux/kcmp.h>
 #include "linux_shims.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -68,6 +69,13 @@ int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out) {
 
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name) {
   return renameat2(dirfd, old_name, dirfd, new_name, RENAME_NOREPLACE);
+}
+
+int shim_shares_files(pid_t first, pid_t second) {
+  long files = syscall(SYS_kcmp, first, second, KCMP_FILES, 0, 0);
+  if (files != 0) return files < 0 ? -1 : 0;
+  long directories = syscall(SYS_kcmp, first, second, KCMP_FS, 0, 0);
+  return directories < 0 ? -1 : directories == 0;
 }
 
 int shim_move_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name) {

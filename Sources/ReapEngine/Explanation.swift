@@ -139,6 +139,7 @@ package struct Explanation: Sendable {
     }
     if let surroundings = evidence.surroundings { line("mounts", surroundings.text) }
     if let inside = evidence.inside { line("open files", inside.openness.text) }
+    if let life = evidence.life { line("processes", life.text) }
     for opener in openers { line("open in", "pid \(opener.pid) (\(opener.command))") }
     if let foreign = evidence.inside?.foreignEntry { line("foreign entry", foreign) }
     return lines.joined(separator: "\n")

@@ -14,6 +14,8 @@ package final class Reporter: Sendable {
   /// By rule and root: what tells of no deletion is told at a bounded rate.
   private let budgets = Mutex<[BudgetKey: RefusalBudget]>([:])
 
+  private let missingRights = Mutex<Set<String>>([])
+
   private struct BudgetKey: Hashable {
     let rule: String
     let kind: String
@@ -154,6 +156,7 @@ package final class Reporter: Sendable {
       }
       return
     }
+    warnOfMissingRights(evidence)
     var record = record(.refused, verdict.reason, evidence, place)
     let concernsAll = verdict.reason.concernsPartition
     if concernsAll, let partition { record.path = partition }
@@ -169,6 +172,17 @@ package final class Reporter: Sendable {
     var record = record(.failed, reason, evidence, place)
     record.evidence = .object([("error", .string("\(error)"))])
     if once(record, "\(error)", .warning, within: place.rule) { counts.withLock { $0.failed += 1 } }
+  }
+
+  /// A capability that is missing stands in the way of all that needs it: told once, by its name.
+  private func warnOfMissingRights(_ evidence: Evidence) {
+    var reasons: [String] = []
+    if case .unknown(let why)? = evidence.inside?.openness { reasons.append(why) }
+    if case .unknown(let why)? = evidence.life { reasons.append(why) }
+    for why in reasons where why.contains("CAP_") {
+      guard missingRights.withLock({ $0.insert(why).inserted }) else { continue }
+      logger.warning("\(why); what depends on it is kept")
+    }
   }
 
   package func forget(_ path: [UInt8]) {

@@ -8,6 +8,8 @@ package struct Evidence: Sendable, Equatable {
   package var lock: Lock?
   package var surroundings: Surroundings?
   package var inside: Inside?
+  /// What the processes that can be seen do in it; asked for where no lock proves anything.
+  package var life: Life?
   /// Who made the claimed name it has, if it has one.
   package var claim = Claim.none
   /// Gathered for kind `generations` only, as are those below.
@@ -113,6 +115,11 @@ package struct Evidence: Sendable, Equatable {
     package var newestChange: Nanoseconds?
     /// The first entry that the rule's `contents` does not match.
     package var foreignEntry: String?
+    /// Somebody holds a lock on the directory itself.
+    package var isLocked = false
+    /// A living process whose number stands in the free lock file, and that began before that file
+    /// was last written.
+    package var namedProcess: Int32?
     /// An operator pinned it (`reapd keep`).
     package var isPinned = false
     /// A living process that the name of a temporary file in it names, and that began before that
@@ -125,6 +132,23 @@ package struct Evidence: Sendable, Equatable {
       self.newestChange = newestChange
       self.foreignEntry = foreignEntry
     }
+  }
+
+  /// What no lease and no lock tells: how a process that can be seen uses a directory.
+  package enum Life: Sendable, Equatable {
+    package enum Use: String, Sendable {
+      case workingDirectory = "working directory"
+      case rootDirectory = "root directory"
+      case openDirectory = "open directory"
+      case openFIFO = "open FIFO"
+      case boundSocket = "bound socket"
+      /// In its own mount namespace.
+      case mount = "mount"
+    }
+    case nobody
+    case used(Use, pid: Int32, command: String)
+    /// Processes that may use it cannot be looked at.
+    case unknown(String)
   }
 
   /// The claimed name that a directory may have.

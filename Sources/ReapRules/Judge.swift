@@ -6,7 +6,46 @@ package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
   }
 }
 
+extension Evidence {
+  /// What keeps a directory whatever its lock file says.
+  func objectionOfDirectory(_ inside: Inside, now: Now) -> Verdict? {
+    if inside.isLocked { return .keep(.directoryLocked, recheckAfter: clocks.backOff(now: now)) }
+    if inside.namedProcess != nil { return .unsure(.lockNamesProcess) }
+    return inside.isPinned ? .keep(.keptByHand, recheckAfter: nil) : nil
+  }
+
+  /// What keeps a directory that no lock proves dead: somebody who can be seen uses it. No event
+  /// tells of its end, so it is looked at again, less and less often.
+  func objectionOfProcesses(now: Now) -> Judgement? {
+    switch life {
+    case nil: .gather(.life)
+    case .nobody: nil
+    case .unknown: .unsure(.processesUnknown)
+    case .used(let use, _, _): .keep(use.reason, recheckAfter: clocks.backOff(now: now))
+    }
+  }
+}
+
+extension Evidence.Life.Use {
+  var reason: Reason {
+    switch self {
+    case .workingDirectory, .rootDirectory: .workingDirectory
+    case .openDirectory: .directoryOpen
+    case .openFIFO: .fifoOpen
+    case .boundSocket: .socketBound
+    case .mount: .mountInside
+    }
+  }
+}
+
 extension Evidence.Clocks {
+  /// When to look again at something that no event tells of: soon at first, then ever more seldom,
+  /// at most as seldom as the usual backstop.
+  package func backOff(now: Now) -> Nanoseconds {
+    let known = saturatingDifference(now.monotonic, firstSeen)
+    return max(nanosecondsPerSecond, min(known / 4, 300 * nanosecondsPerSecond))
+  }
+
   /// How much of the grace is left; zero or less when it is over by every clock that counts.
   ///
   /// A stamp more than a grace in the future is contradictory, and a candidate without any stamp

@@ -31,7 +31,7 @@ package enum Judgement: Sendable, Equatable {
   case verdict(Verdict)
 
   package enum Stage: Sendable, Equatable {
-    case lock, surroundings, inside, partition, owner
+    case lock, surroundings, inside, partition, owner, life
   }
 }
 
@@ -53,6 +53,11 @@ package enum Reason: String, Sendable, CaseIterable {
   case claimFound = "claim-found"
   case live
   case keptByHand = "kept-by-hand"
+  case directoryLocked = "directory-locked"
+  case workingDirectory = "working-directory"
+  case directoryOpen = "directory-open"
+  case fifoOpen = "fifo-open"
+  case socketBound = "socket-bound"
   case ownerAlive = "owner-alive"
   case recentlySuperseded = "recently-superseded"
   case quarantined
@@ -68,7 +73,9 @@ package enum Reason: String, Sendable, CaseIterable {
   case lockNotAFile = "lock-not-a-file"
   case lockUnreadable = "lock-unreadable"
   case lockUnknown = "lock-unknown"
+  case lockNamesProcess = "lock-names-process"
   case useUnknown = "use-unknown"
+  case processesUnknown = "processes-unknown"
   case surroundingsUnknown = "surroundings-unknown"
   case unreadable
   case replaced
@@ -101,6 +108,14 @@ package enum Reason: String, Sendable, CaseIterable {
     case .claimFound: "it was claimed by a reapd that has ended; its own name is given back"
     case .live: "the cursor names it: it is the live generation"
     case .keptByHand: "it was pinned by hand; `reapd keep --undo` ends that"
+    case .directoryLocked: "a process holds a lock on the directory itself"
+    case .workingDirectory: "a process has its working or root directory in it"
+    case .directoryOpen: "a process has a directory in it open"
+    case .fifoOpen: "a process has a FIFO in it open"
+    case .socketBound: "a process has a socket in it bound"
+    case .lockNamesProcess:
+      "its lock file is free, and holds the number of a living process: its owner may not lock"
+    case .processesUnknown: "there are processes that cannot be looked at, and may be in it"
     case .ownerAlive: "a process that may be at work in it is alive"
     case .recentlySuperseded: "the cursor moved on a short time ago: readers may still be in it"
     case .quarantined:
@@ -153,6 +168,7 @@ extension Reason {
   package var outlastsCursor: Bool {
     switch self {
     case .young, .lockHeld, .recentlyChanged, .fileOpen, .keptByHand, .ownerAlive,
+      .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound,
       .recentlySuperseded, .quarantined, .foreignOwner, .notADirectory, .mountPoint:
       true
     default: false

@@ -30,6 +30,8 @@ int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out);
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
 // The same from one directory into another.
 int shim_move_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name);
+// kcmp(2): 1 where two threads share descriptors and directories, 0 where not, or -1 with errno.
+int shim_shares_files(pid_t first, pid_t second);
 // pidfd_open(2): a descriptor, or -1 with errno.
 int shim_pidfd_open(pid_t pid);
 // sync_file_range(2) with SYNC_FILE_RANGE_WRITE; 0, or -1 with errno.

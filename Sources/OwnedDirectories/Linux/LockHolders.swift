@@ -17,23 +17,54 @@ package struct LockHolders: Sendable {
   }
 }
 
+/// Those that hold a lock on the file now: whoever has a descriptor that the lock belongs to. Where it
+/// lives on in nothing but a mapping or a socket's queue, nobody shows it.
 package func lockHolders(of file: FileIdentity) -> LockHolders {
   guard let text = try? readWhole("/proc/locks") else { return LockHolders(processes: []) }
   var pids: Set<Int32> = []
+  var isLocked = false
   for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
     // `1: FLOCK  ADVISORY  WRITE 719 fe:00:1234 0 EOF`; a waiter has `->` after the number.
     let fields = line.split(separator: " ")
-    guard fields.count >= 6, fields[1] != "->", let pid = Int32(fields[4]) else { continue }
-    let place = fields[5].split(separator: ":")
-    guard place.count == 3, let major = UInt64(place[0], radix: 16),
-      let minor = UInt64(place[1], radix: 16), UInt64(place[2]) == file.inode
+    guard fields.count >= 6, fields[1] != "->", let pid = Int32(fields[4]),
+      isPlace(fields[5], of: file)
     else { continue }
-    // makedev(3): what statx gives in two parts is packed the same way there.
-    let device = (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12
+    isLocked = true
     // The one that took it may be dead, and a child that inherited the descriptor hold it now.
-    if device == file.device, pid > 0, kill(pid, 0) == 0 || errno == EPERM { pids.insert(pid) }
+    if pid > 0, kill(pid, 0) == 0 || errno == EPERM { pids.insert(pid) }
   }
-  return LockHolders(processes: pids.sorted().map { .init(pid: $0, command: command(of: $0)) })
+  if isLocked, pids.isEmpty { pids = inheritors(of: file) }
+  return LockHolders(processes: pids.sorted().map { .init(pid: $0, command: commandLine(of: $0)) })
+}
+
+/// `fe:00:1234` of /proc/locks and fdinfo: major, minor and inode, the first two in hexadecimal.
+private func isPlace(_ field: Substring, of file: FileIdentity) -> Bool {
+  let place = field.split(separator: ":")
+  guard place.count == 3, let major = UInt64(place[0], radix: 16),
+    let minor = UInt64(place[1], radix: 16), UInt64(place[2]) == file.inode
+  else { return false }
+  // makedev(3): what statx gives in two parts is packed the same way there.
+  return (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 == file.device
+}
+
+/// Processes with a descriptor that a lock on the file belongs to (`lock:` of proc_pid_fdinfo(5)).
+private func inheritors(of file: FileIdentity) -> Set<Int32> {
+  var found: Set<Int32> = []
+  for process in (try? entryNames(in: "/proc")) ?? [] {
+    guard let pid = Int32(process) else { continue }
+    for table in descriptorTables(of: pid) {
+      for number in (try? entryNames(in: table + "/fdinfo")) ?? [] {
+        guard let info = try? readWhole("\(table)/fdinfo/\(number)") else { continue }
+        let isHolder = String(decoding: info, as: UTF8.self).split(separator: "\n").contains {
+          // `lock:   1: FLOCK  ADVISORY  WRITE 719 fe:00:1234 0 EOF`
+          let fields = $0.split(whereSeparator: { $0 == " " || $0 == "\t" })
+          return fields.count >= 7 && fields[0] == "lock:" && isPlace(fields[6], of: file)
+        }
+        if isHolder { found.insert(pid) }
+      }
+    }
+  }
+  return found
 }
 
 /// What other processes have open below a directory, as far as /proc shows it to us.
@@ -52,7 +83,7 @@ package struct OpenFiles: Sendable {
   /// Those who have something open below one directory of these.
   package func processes(below directory: [UInt8]) -> [LockHolders.Process] {
     let pids = Set(files.lazy.filter { isBelow($0.path, directory) }.map(\.pid))
-    return pids.sorted().map { .init(pid: $0, command: command(of: $0)) }
+    return pids.sorted().map { .init(pid: $0, command: commandLine(of: $0)) }
   }
 }
 
@@ -70,18 +101,25 @@ package func openUnlinkedFiles(below directory: String) -> [(pid: Int32, path: S
   return found
 }
 
-/// What every process has open, as /proc shows it (proc_pid_fd(5)).
+/// What every process has open or mapped, as /proc shows it (proc_pid_fd(5), proc_pid_map_files(5)).
 private func forEachOpenFile(_ body: (_ pid: Int32, _ path: [UInt8]) -> Void) {
   for process in (try? entryNames(in: "/proc")) ?? [] {
     guard let pid = Int32(process) else { continue }
-    let directory = "/proc/\(pid)/fd"
-    for descriptor in (try? entryNames(in: directory)) ?? [] {
-      if let path = readLink(Array("\(directory)/\(descriptor)".utf8)) { body(pid, path) }
+    for table in descriptorTables(of: pid) {
+      for place in ["fd", "map_files"] {
+        for name in (try? entryNames(in: "\(table)/\(place)")) ?? [] {
+          if let path = readLink(Array("\(table)/\(place)/\(name)".utf8)) { body(pid, path) }
+        }
+      }
+      for link in ["cwd", "root"] {
+        if let path = readLink(Array("\(table)/\(link)".utf8)) { body(pid, path) }
+      }
     }
   }
 }
 
-private func command(of pid: Int32) -> String {
+/// What a process was started as, for people.
+package func commandLine(of pid: Int32) -> String {
   guard let raw = try? readWhole("/proc/\(pid)/cmdline"), !raw.isEmpty else {
     let name = (try? readWhole("/proc/\(pid)/comm")) ?? Array("?".utf8)
     return displayText(Array(name.prefix { $0 != 10 }))

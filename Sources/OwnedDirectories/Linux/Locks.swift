@@ -41,6 +41,17 @@ package func tryLock(_ file: Descriptor, _ type: LockType) -> LockAttempt {
   return .taken
 }
 
+/// Tries to take the BSD lock on a directory itself, without waiting. Where a file system knows no such
+/// lock (NFS makes it a lock of a byte range, for which a directory cannot be opened), nobody has it.
+package func tryLockDirectory(_ directory: Descriptor) -> LockAttempt {
+  if retrying({ flock(directory.number, LOCK_EX | LOCK_NB) }) == 0 { return .taken }
+  return switch errno {
+  case EWOULDBLOCK: .held
+  case EBADF, EINVAL, ENOTSUP: .taken
+  default: .failed("flock: \(errorText(errno))")
+  }
+}
+
 /// Gives back what `tryLock` took.
 package func releaseLock(_ file: Descriptor, _ type: LockType) {
   if type != .fcntl { _ = flock(file.number, LOCK_UN) }
@@ -64,7 +75,26 @@ package func probeOpen(_ file: Descriptor) -> OpenProbe {
     _ = shim_fcntl(file.number, lease, Int32(F_UNLCK))
     return .notOpen
   }
-  return errno == EAGAIN || errno == EBUSY ? .open : .unknown("lease: \(errorText(errno))")
+  switch errno {
+  case EAGAIN, EBUSY: return .open
+  case EACCES:
+    return .unknown(
+      "lease: CAP_LEASE is missing, which another user's files need; give reapd that capability "
+        + "(AmbientCapabilities= of a unit, --cap-add of a container), or run it as that user")
+  default: return .unknown("lease: \(errorText(errno))")
+  }
+}
+
+/// Numbers that stand at the beginning of an open file, in decimal digits: a few, and no more read than
+/// that takes.
+package func numbers(in file: Descriptor) -> [Int32] {
+  var bytes = [UInt8](repeating: 0, count: 256)
+  let size = retrying { unsafe pread(file.number, &bytes, bytes.count, 0) }
+  guard size > 0 else { return [] }
+  let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+  return bytes[..<size].split { !digits.contains($0) }.prefix(8).compactMap {
+    Int32(String(decoding: $0, as: UTF8.self))
+  }
 }
 
 /// Whether anybody has a file open for writing, by a read lease that is given back at once: the

@@ -132,3 +132,15 @@ package func pause(milliseconds: UInt32) { _ = usleep(milliseconds * 1000) }
 /// Gives standard output room for so many bytes, where it is a pipe and the system allows that: a
 /// pipe of the usual 64 KiB makes writer and reader wait for each other at every turn.
 package func widenStandardOutput(to size: Int32) { _ = shim_widen_pipe(STDOUT_FILENO, size) }
+
+/// Whether this process is root without CAP_SYS_PTRACE (capability 19, capabilities(7)): blind where
+/// it expects to see every process.
+package let isBlindRoot: Bool = {
+  guard geteuid() == 0, let status = try? readWhole("/proc/self/status"),
+    let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first(where: {
+      $0.hasPrefix("CapEff:")
+    }), let mask = line.split(whereSeparator: { $0 == "\t" || $0 == " " }).last,
+    let effective = UInt64(mask, radix: 16)
+  else { return false }
+  return effective >> 19 & 1 == 0
+}()

@@ -279,6 +279,9 @@ package final class Examination: Sendable {
         let partition = partitionGathering(settings)
         evidence.partition = partition.gather()
         evidence.marker = partition.marker(in: gathering.name)
+      case .gather(.life):
+        evidence.life = try gathering.gatherLife(
+          LifeView.shared.current(), mounts: surroundings.mounts.current())
       case .gather(.owner): evidence.owner = owner?.current ?? .unknown("no pid file is watched")
       }
     }
@@ -348,9 +351,11 @@ extension Reason {
   func staysClaimed(_ claim: Evidence.Claim) -> Bool {
     switch self {
     case .mountInside, .surroundingsUnknown, .quarantined, .recentlySuperseded: true
+    case .processesUnknown: true
     case .recentlyChanged: claim == .none || claim == .split
     // Two halves are joined where the cursor names them or a writer lives; else each goes by itself.
     case .live, .ownerAlive, .lockHeld, .lockOpen, .fileOpen: false
+    case .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound: false
     default: claim == .split
     }
   }

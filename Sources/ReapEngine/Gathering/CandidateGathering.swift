@@ -53,6 +53,10 @@ struct CandidateGathering {
   /// Whether we hold the lock on `held`.
   var isLocked: Bool
   private var lockIsBeside = false
+  /// Of the lock file at its path, once that was looked at.
+  private var lockFacts: FileStatus?
+  /// What the walk came by.
+  private var places = TreePlaces()
 
   init(
     rule: Rule, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
@@ -86,7 +90,9 @@ struct CandidateGathering {
       switch lockFileStatus() {
       case .failure(let error) where error.code == ENOENT: return .takenUnlinked
       case .failure(let error): return refuse(error)
-      case .success(let there) where there.identity == held.identity: return .taken
+      case .success(let there) where there.identity == held.identity:
+        lockFacts = there
+        return .taken
       case .success: break  // another lock file stands there now; the old one is free
       }
     }
@@ -127,6 +133,7 @@ struct CandidateGathering {
         file.close()
         return .notAFile(notAFile)
       }
+      lockFacts = facts
       let opened = HeldFile(
         descriptor: file, directory: identity, identity: facts.identity, isLock: true,
         isBeside: lockIsBeside)
@@ -180,6 +187,11 @@ struct CandidateGathering {
         name.bytes, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
     }
     guard let directory, try status(of: directory).identity == identity else { return nil }
+    // Taken before anything else: held from here to the end, it keeps others from coming in.
+    let directoryLock = tryLockDirectory(directory)
+    if case .failed(let reason) = directoryLock {
+      return Evidence.Inside(openness: .unknown(reason))
+    }
     var inside = Evidence.Inside(openness: .nothingOpen)
     if lock == .missing || searchesAlways {
       inside = try walk(directory, probing: true)
@@ -192,16 +204,95 @@ struct CandidateGathering {
       if let held, held.isLock {
         switch probeOpen(held.descriptor) {
         case .notOpen: break
+        case .open where isOurs(held.identity): break
         case .open: inside.openness = .open(self.lock?.display ?? "a lock file")
         case .unknown(let reason): inside.openness = .unknown(reason)
         }
+        inside.namedProcess = processNamed(in: held)
       }
     }
+    inside.isLocked = directoryLock == .held
     inside.isPinned = try isPinned(directory)
     // Where nothing was walked the lock file was compared only now, and the claim does so again.
     let isFresh = lock == .taken && contents == nil && !searchesAlways
     guard isFresh || lockIsStill(lock, in: directory) else { return nil }
     return inside
+  }
+
+  /// Whether nobody but reapd has a file open that has several names: one of its other names may be
+  /// another candidate's lock file, kept open by us.
+  private func isOurs(_ file: FileIdentity) -> Bool {
+    guard let lockFacts, lockFacts.identity == file, lockFacts.links > 1 else { return false }
+    return users(of: file)?.isEmpty == true
+  }
+
+  /// A living process whose number the free lock file holds. Some programs write it and lock nothing.
+  private func processNamed(in held: HeldFile) -> Int32? {
+    guard let facts = lockFacts ?? (try? status(of: held.descriptor)), facts.size > 0 else {
+      return nil
+    }
+    return numbers(in: held.descriptor).first {
+      guard let start = processStart(of: $0), !start.hasEnded else { return false }
+      return saturatingDifference(start.wall, facts.modification) <= Self.startTolerance
+    }
+  }
+
+  /// Who uses the directory in a way that no lock and no lease tells of.
+  mutating func gatherLife(_ view: ProcessView, mounts: MountTable?) throws(SystemError)
+    -> Evidence.Life
+  {
+    guard let directory else { return .unknown("it was not opened") }
+    if !places.isWhole, let hold = try searchTree(directory, view) { return life(hold) }
+    if places.isWhole, let hold = places.holder(in: view) { return life(hold) }
+    if let place = mounts?.place(of: root.path(of: name)), let pid = view.mounter(at: place) {
+      return .used(.mount, pid: pid, command: commandLine(of: pid))
+    }
+    // A user sees the own processes, and expects no more. What a security module hides from root with
+    // all rights is as invisible as what runs in another PID namespace.
+    guard !view.isPartial || !isBlindRoot else {
+      return .unknown(
+        "CAP_SYS_PTRACE is missing, which other users' processes need; give reapd that capability "
+          + "(AmbientCapabilities= of a unit, --cap-add of a container)")
+    }
+    return .nobody
+  }
+
+  private func life(_ hold: ProcessHold) -> Evidence.Life {
+    .used(hold.use, pid: hold.pid, command: commandLine(of: hold.pid))
+  }
+
+  /// Looks through a tree with more directories than were noted.
+  private func searchTree(
+    _ directory: Descriptor, _ view: ProcessView
+  ) throws(SystemError) -> ProcessHold? {
+    guard !view.holdsNothing else { return nil }
+    var descent = try TreeDescent(from: directory)
+    defer { descent.abandon() }
+    if let hold = view.holder(of: identity) { return hold }
+    while true {
+      if let next = descent.nextSubdirectory() {
+        do { try descent.enter(next) } catch { if error.code != ENOENT { throw error } }
+        continue
+      }
+      let batch = try descent.nextBatch()
+      guard !batch.isEmpty else {
+        guard descent.depth > 0 else { return nil }
+        try descent.leave()
+        continue
+      }
+      var subdirectories: [DirectoryEntry] = []
+      for entry in batch where entry.kind != .regular {
+        guard let facts = try? status(of: entry.name, at: descent.current) else { continue }
+        if facts.type == .directory { subdirectories.append(entry) }
+        if let hold = view.holder(of: facts.identity) { return hold }
+        if facts.type == .other("a socket"),
+          let hold = view.binder(of: entry.name, identity: facts.identity)
+        {
+          return hold
+        }
+      }
+      descent.add(subdirectories)
+    }
   }
 
   /// The lock file must be, at the end as at the beginning, the inode that we hold, or missing.
@@ -225,6 +316,8 @@ struct CandidateGathering {
     defer { descent.abandon() }
     if probing {
       let facts = try status(of: directory)
+      places = TreePlaces()
+      places.note(nil, facts)
       inside.newestChange = isClaimed && searchesAlways ? facts.modification : facts.change
     }
     while true {
@@ -265,6 +358,7 @@ struct CandidateGathering {
       }
       if facts.type == .directory { subdirectories.append(entry) }
       guard probing else { continue }
+      places.note(entry.name, facts)
       inside.newestChange = max(inside.newestChange ?? facts.change, facts.change)
       guard facts.type == .regular else { continue }
       if searchesAlways, inside.writer == nil {

@@ -27,10 +27,23 @@ extension Evidence {
         members.append(("newest_change", .string(formatTime(change))))
       }
       if let foreign = inside.foreignEntry { members.append(("foreign_entry", .string(foreign))) }
+      if inside.isLocked { members.append(("directory_lock", .string("held"))) }
+      if let pid = inside.namedProcess { members.append(("lock_names", .integer(Int64(pid)))) }
       if inside.isPinned { members.append(("pinned", .bool(true))) }
       if let writer = inside.writer { members.append(("writer", .integer(Int64(writer)))) }
     }
+    if let life { members.append(("processes", .string(life.text))) }
     return .object(members)
+  }
+}
+
+extension Evidence.Life {
+  package var text: String {
+    switch self {
+    case .nobody: "none"
+    case .used(let use, let pid, let command): "\(use.rawValue) of pid \(pid) (\(command))"
+    case .unknown(let why): "unknown: \(why)"
+    }
   }
 }
 
@@ -124,7 +137,8 @@ extension Verdict {
       switch reason {
       case .young, .lockHeld, .lockOpen, .recentlyChanged, .fileOpen, .notMatched: false
       case .live, .recentlySuperseded, .quarantined, .claimFound: false
-      case .keptByHand, .ownerAlive: false
+      case .keptByHand, .ownerAlive, .directoryLocked, .workingDirectory, .directoryOpen: false
+      case .fifoOpen, .socketBound: false
       default: true
       }
     }

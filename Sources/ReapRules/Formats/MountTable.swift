@@ -2,6 +2,8 @@
 package struct MountTable: Sendable, Equatable {
   package struct Mount: Sendable, Equatable {
     package let id: UInt64
+    /// The mount that this one covers a directory of.
+    package let parent: UInt64
     /// `major:minor` of the file system.
     package let device: String
     /// The directory of that file system which is mounted.
@@ -19,11 +21,12 @@ package struct MountTable: Sendable, Equatable {
     for line in text.split(separator: UInt8(ascii: "\n")) {
       let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
       guard let dash = fields.firstIndex(where: { $0.elementsEqual("-".utf8) }), dash >= 6,
-        fields.count >= dash + 4, let id = UInt64(String(decoding: fields[0], as: UTF8.self))
+        fields.count >= dash + 4, let id = UInt64(String(decoding: fields[0], as: UTF8.self)),
+        let parent = UInt64(String(decoding: fields[1], as: UTF8.self))
       else { return nil }
       mounts.append(
         Mount(
-          id: id, device: String(decoding: fields[2], as: UTF8.self),
+          id: id, parent: parent, device: String(decoding: fields[2], as: UTF8.self),
           rootInFileSystem: Self.unescape(fields[3]), point: Self.unescape(fields[4]),
           type: String(decoding: fields[dash + 1], as: UTF8.self),
           options: Array(fields[dash + 3])))
@@ -66,13 +69,34 @@ package struct MountTable: Sendable, Equatable {
     return best
   }
 
-  /// Where a path lies on its file system, whatever mount leads there.
-  private func place(of path: [UInt8]) -> (device: String, path: [UInt8])? {
-    guard let mount = mount(of: path) else { return nil }
+  /// A directory of a file system, whatever mount leads there.
+  package struct Place: Sendable, Hashable {
+    package let device: String
+    package let path: [UInt8]
+
+    package func isAtOrBelow(_ other: Place) -> Bool {
+      device == other.device && (path == other.path || isBelow(path, other.path))
+    }
+  }
+
+  /// Where each mount lies on the file system that it covers a directory of.
+  package var covered: [Place] {
+    let byID = Dictionary(mounts.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+    return mounts.compactMap { mount in
+      byID[mount.parent].map { Self.place(of: mount.point, through: $0) }
+    }
+  }
+
+  /// Where a path lies on its file system.
+  package func place(of path: [UInt8]) -> Place? {
+    mount(of: path).map { Self.place(of: path, through: $0) }
+  }
+
+  private static func place(of path: [UInt8], through mount: Mount) -> Place {
     let inner = path.dropFirst(mount.point == [UInt8(ascii: "/")] ? 0 : mount.point.count)
     let base = mount.rootInFileSystem == [UInt8(ascii: "/")] ? [] : mount.rootInFileSystem
     let whole = base + (inner.elementsEqual("/".utf8) ? [] : Array(inner))
-    return (mount.device, whole.isEmpty ? [UInt8(ascii: "/")] : whole)
+    return Place(device: mount.device, path: whole.isEmpty ? [UInt8(ascii: "/")] : whole)
   }
 
   /// The overlay directory (upper, lower or work) that the path lies in, if any. Locks taken

@@ -49,7 +49,9 @@ extension GenerationSettings {
     }
 
     guard let inside = evidence.inside else { return .gather(.inside) }
-    guard !inside.isPinned else { return .keep(.keptByHand) }
+    if let objection = evidence.objectionOfDirectory(inside, now: now) {
+      return .verdict(objection)
+    }
     switch inside.openness {
     case .nothingOpen: break
     case .open: return .keep(.fileOpen)
@@ -61,6 +63,11 @@ extension GenerationSettings {
     if known != .lockReleased, inside.writer != nil {
       return .keep(.ownerAlive, recheckAfter: writerRecheck)
     }
+    if known != .lockReleased, evidence.claim == .unfinished,
+      let objection = evidence.objectionOfProcesses(now: now)
+    {
+      return objection
+    }
     // Its removal was decided upon once, and has begun: nobody is served by half of it.
     if evidence.claim == .unfinished { return .verdict(.dispose(known ?? .quiet)) }
     if known == nil {
@@ -68,6 +75,9 @@ extension GenerationSettings {
       guard wait <= 0 else { return .keep(.recentlyChanged, recheckAfter: wait) }
       let longer = ownersTime(evidence, newestChange: inside.newestChange, now: now)
       guard longer <= 0 else { return .keep(.ownerAlive, recheckAfter: longer) }
+    }
+    if known != .lockReleased, let objection = evidence.objectionOfProcesses(now: now) {
+      return objection
     }
     return .verdict(afterQuarantine(evidence, known ?? .quiet, inside, now: now))
   }

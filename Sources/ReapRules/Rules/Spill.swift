@@ -43,7 +43,12 @@ extension SpillSettings {
     case .unknown: return .unsure(.useUnknown)
     }
     guard inside.foreignEntry == nil else { return .keep(.foreignContents) }
-    guard !inside.isPinned else { return .keep(.keptByHand) }
+    if let objection = evidence.objectionOfDirectory(inside, now: now) {
+      return .verdict(objection)
+    }
+    if lock == .missing, let objection = evidence.objectionOfProcesses(now: now) {
+      return objection
+    }
 
     return .verdict(.dispose(lock == .missing ? .lockMissing : .lockReleased))
   }

@@ -249,7 +249,16 @@ package struct Schedule: Sendable {
     // Somebody swaps things there: looked at again, but no more often than once in a grace, nor than
     // once a second.
     if reason == .replaced { deadline = now + max(grace, nanosecondsPerSecond) }
-    let mayBeEnding = reason == .lockHeld || reason == .lockOpen || reason == .fileOpen
+    // The process that its lock file names ends without an event.
+    if reason == .lockNamesProcess {
+      deadline =
+        now
+        + Evidence.Clocks(firstSeen: before.firstSeen).backOff(
+          now: Now(wall: 0, monotonic: now))
+    }
+    let mayBeEnding =
+      reason == .lockHeld || reason == .lockOpen || reason == .fileOpen
+      || reason == .directoryLocked
     if mayBeEnding, Int(before.rung) < Self.ladder.count {
       deadline = min(deadline, now + Self.ladder[Int(before.rung)])
       slots[Int(id.slot)]!.rung += 1

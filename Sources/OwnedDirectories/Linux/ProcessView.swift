@@ -1,0 +1,215 @@
+// What the processes that can be seen hold of directories, FIFOs and sockets, and where they have
+// something mounted: one walk through /proc, which answers for any number of candidates.
+
+import CLinuxShims
+import Glibc
+package import ReapRules
+
+/// A process, and how it holds something.
+package struct ProcessHold: Sendable, Hashable {
+  package let pid: Int32
+  package let use: Evidence.Life.Use
+
+  /// What it was started as, for people.
+  package var command: String { commandLine(of: pid) }
+}
+
+/// A snapshot of one walk. Processes of reapd are left out: what they look at is not in use by that.
+///
+/// Things are told apart by device and inode, which are the same in every namespace.
+package struct ProcessView: Sendable {
+  package struct Key: Hashable, Sendable {
+    package let device: UInt64
+    package let inode: UInt64
+
+    package init(_ identity: FileIdentity) {
+      device = identity.device
+      inode = identity.inode
+    }
+  }
+
+  /// Monotonic, ns; before the first process was looked at.
+  package let begun: Nanoseconds
+  /// Some process could not be looked at for want of rights: what is not found proves nothing.
+  package private(set) var isPartial = false
+  private var holds: [Key: ProcessHold] = [:]
+  /// Paths that sockets are bound to, by the last component; and the inode of the socket itself.
+  private var sockets: [[UInt8]: [(path: [UInt8], inode: UInt64)]] = [:]
+  private var socketOwners: [UInt64: Int32] = [:]
+  /// Mounts of other mount namespaces than ours: where they lie on the file system they cover.
+  private var mounts: [(place: MountTable.Place, pid: Int32)] = []
+
+  /// Looks at every process now.
+  package init() {
+    begun = monotonicNow()
+    let own = ownProgram()
+    var network: Set<[UInt8]> = []
+    var mounting: Set<[UInt8]> = []
+    if let ours = readLink(Array("/proc/self/ns/mnt".utf8)) { mounting.insert(ours) }
+    for process in (try? entryNames(in: "/proc")) ?? [] {
+      guard let pid = Int32(process), !isReapd(pid, own) else { continue }
+      for table in descriptorTables(of: pid) { look(at: table, of: pid) }
+      if let space = readLink(Array("/proc/\(pid)/ns/net".utf8)), network.insert(space).inserted {
+        addSockets(of: pid)
+      }
+      if let space = readLink(Array("/proc/\(pid)/ns/mnt".utf8)), mounting.insert(space).inserted {
+        addMounts(of: pid)
+      }
+    }
+  }
+
+  /// Who holds a directory, a FIFO or the like.
+  package func holder(of identity: FileIdentity) -> ProcessHold? { holds[Key(identity)] }
+
+  package var holdsNothing: Bool { holds.isEmpty && sockets.isEmpty }
+
+  /// Who may have a socket file bound. One that was bound by a relative path, or in a mount
+  /// namespace where its path leads elsewhere, cannot be told from another of the same name.
+  package func binder(of name: EntryName, identity: FileIdentity) -> ProcessHold? {
+    for socket in sockets[name.bytes] ?? [] {
+      if socket.path.first == UInt8(ascii: "/"), let there = try? status(ofPath: socket.path),
+        there.identity != identity
+      {
+        continue
+      }
+      return ProcessHold(pid: socketOwners[socket.inode] ?? 0, use: .boundSocket)
+    }
+    return nil
+  }
+
+  /// A process in whose mount namespace something is mounted at the place or below it.
+  package func mounter(at place: MountTable.Place) -> Int32? {
+    mounts.first { $0.place.isAtOrBelow(place) }?.pid
+  }
+
+  // MARK: - The walk
+
+  private mutating func look(at table: String, of pid: Int32) {
+    add(table + "/cwd", pid, .workingDirectory)
+    add(table + "/root", pid, .rootDirectory)
+    let numbers: [String]
+    do {
+      numbers = try entryNames(in: table + "/fd")
+    } catch {
+      return note(error.code)
+    }
+    for number in numbers { add("\(table)/fd/\(number)", pid, nil) }
+  }
+
+  /// - Parameter use: nil for an open descriptor, whose type tells.
+  private mutating func add(_ path: String, _ pid: Int32, _ use: Evidence.Life.Use?) {
+    var facts = stat()
+    guard unsafe stat(path, &facts) == 0 else { return note(errno) }
+    let found: Evidence.Life.Use
+    switch facts.st_mode & S_IFMT {
+    case S_IFDIR: found = use ?? .openDirectory
+    case S_IFIFO: found = .openFIFO
+    case S_IFSOCK:
+      socketOwners[UInt64(facts.st_ino)] = pid
+      return
+    default: return
+    }
+    let identity = FileIdentity(
+      device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), birth: nil)
+    if holds[Key(identity)] == nil { holds[Key(identity)] = ProcessHold(pid: pid, use: found) }
+  }
+
+  /// A process that ended meanwhile holds nothing; one that must not be seen may hold anything.
+  private mutating func note(_ code: Int32) {
+    if code == EACCES || code == EPERM { isPartial = true }
+  }
+
+  /// `Num RefCount Protocol Flags Type St Inode Path` (proc_net(5)); the path may hold spaces.
+  private mutating func addSockets(of pid: Int32) {
+    guard let text = try? readWhole("/proc/\(pid)/net/unix") else { return }
+    for line in text.split(separator: 0x0A).dropFirst() {
+      let fields = line.split(separator: 0x20, maxSplits: 7, omittingEmptySubsequences: true)
+      guard fields.count == 8, let path = fields.last, path.first != UInt8(ascii: "@"),
+        let inode = UInt64(String(decoding: fields[6], as: UTF8.self)),
+        let name = path.split(separator: UInt8(ascii: "/")).last
+      else { continue }
+      sockets[Array(name), default: []].append((Array(path), inode))
+    }
+  }
+
+  private mutating func addMounts(of pid: Int32) {
+    do {
+      let text = try readWhole("/proc/\(pid)/mountinfo")
+      // An empty one is that of a process that ended.
+      mounts += (MountTable(parsing: text)?.covered ?? []).map { ($0, pid) }
+    } catch {
+      note(error.code)
+    }
+  }
+}
+
+/// Directories of /proc that show a process's working directory, root and descriptors: its own, and
+/// those of threads that share none of it or outlive the first thread, which shows none then.
+func descriptorTables(of pid: Int32) -> [String] {
+  let own = "/proc/\(pid)"
+  guard let threads = try? entryNames(in: own + "/task"), threads.count > 1 else { return [own] }
+  let hasEnded = processStart(of: pid)?.hasEnded == true
+  return [own]
+    + threads.compactMap { thread -> String? in
+      guard let number = Int32(thread), number != pid else { return nil }
+      // What cannot be compared is looked at.
+      let isShared = !hasEnded && shim_shares_files(pid, number) == 1
+      return isShared ? nil : "\(own)/task/\(number)"
+    }
+}
+
+/// The program that this process runs.
+private func ownProgram() -> ProcessView.Key? {
+  var facts = stat()
+  guard unsafe stat("/proc/self/exe", &facts) == 0 else { return nil }
+  return ProcessView.Key(
+    FileIdentity(device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), birth: nil))
+}
+
+/// Whether a process is a reapd: it runs our own program, or another build of it by its name.
+private func isReapd(_ pid: Int32, _ own: ProcessView.Key?) -> Bool {
+  if pid == processID { return true }
+  var facts = stat()
+  guard unsafe stat("/proc/\(pid)/exe", &facts) == 0 else { return false }
+  let identity = FileIdentity(
+    device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), birth: nil)
+  if let own, ProcessView.Key(identity) == own { return true }
+  return readLink(Array("/proc/\(pid)/exe".utf8))?.split(separator: UInt8(ascii: "/")).last?
+    .elementsEqual("reapd".utf8) == true
+}
+
+/// Processes other than reapds that have a file open or mapped, as far as they can be seen; nil where
+/// some cannot.
+package func users(of file: FileIdentity) -> [Int32]? {
+  let own = ownProgram()
+  let key = ProcessView.Key(file)
+  var found: [Int32] = []
+  for process in (try? entryNames(in: "/proc")) ?? [] {
+    guard let pid = Int32(process), !isReapd(pid, own) else { continue }
+    for table in descriptorTables(of: pid) {
+      for place in ["fd", "map_files"] {
+        let names: [String]
+        do {
+          names = try entryNames(in: "\(table)/\(place)")
+        } catch {
+          if place == "fd", error.code == EACCES || error.code == EPERM { return nil }
+          continue
+        }
+        for name in names {
+          var facts = stat()
+          guard unsafe stat("\(table)/\(place)/\(name)", &facts) == 0 else { continue }
+          let identity = FileIdentity(
+            device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), birth: nil)
+          if ProcessView.Key(identity) == key, found.last != pid { found.append(pid) }
+        }
+      }
+    }
+  }
+  return found
+}
+
+private func monotonicNow() -> Nanoseconds {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
