@@ -17,7 +17,7 @@ package struct DrillWriter {
   private var random: SeededRandom
 
   /// The first word of the hidden command.
-  static let word = "drill-writer"
+  static let word = drillWriterWord
 
   /// What starts such a writer, after the program's name.
   static func words(

@@ -164,7 +164,7 @@ extension Reaper {
     }
     let result = examination.run(
       examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation, held: held,
-      isLocked: isLocked, mayWalk: false)
+      isLocked: isLocked, mayWalk: false, wokenAt: examine.wokenAt)
     guard case .needsWalk(let held) = result else {
       return settle(watched, id, examine, result, given: held)
     }
@@ -198,7 +198,7 @@ extension Reaper {
       Waiting(owner: owner, root: examination.root, held: given) {
         let result = examination.run(
           examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation,
-          held: given, isLocked: keeps && isLocked, mayWalk: true)
+          held: given, isLocked: keeps && isLocked, mayWalk: true, wokenAt: examine.wokenAt)
         mailbox.post(.examined(owner, id, examine, result, examination.root))
       })
     submitExaminations()

@@ -79,7 +79,10 @@ final class Background {
     errorPath = base + ".err"
     process = try DoomedProcess(
       program, arguments,
-      environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
+      // Its standard input is a socket, by which bash takes itself for a remote one and reads ~/.bashrc,
+      // unless it is no outermost shell.
+      environment: ProcessInfo.processInfo.environment.merging(["SHLVL": "2"]) { $1 }
+        .merging(environment) { $1 },
       output: .file(outputPath), errors: errorPath)
   }
 

@@ -72,7 +72,7 @@ struct FormatTests {
   @Test("Evidence that was not gathered is left out of its JSON")
   func evidence() {
     var evidence = deadEvidence()
-    (evidence.lock, evidence.surroundings, evidence.inside) = (nil, nil, nil)
+    (evidence.lock, evidence.surroundings, evidence.inside, evidence.life) = (nil, nil, nil, nil)
     evidence.clocks.name = nil
     #expect(
       evidence.json.text
@@ -98,7 +98,7 @@ struct FormatTests {
       #""condemned_time":"1970-01-01T00:00:01.000000Z","short_of_room":true,"#,
       #""owner_process":"7 was seen to exit","surroundings":"clear","#,
       #""open_files":"none","newest_change":"1970-01-01T00:00:01.000000Z","#,
-      #""pinned":true,"writer":9}"#,
+      #""pinned":true,"writer":9,"processes":"none"}"#,
     ]
     #expect(evidence.json.text == expected.joined())
     evidence = deadGeneration {

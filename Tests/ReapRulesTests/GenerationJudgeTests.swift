@@ -31,6 +31,7 @@ func deadGeneration(_ spoil: (inout Evidence) -> Void = { _ in }) -> Evidence {
   evidence.partition = Evidence.Partition(
     cursor: .known(entryName("table-1")), live: .complete, cursorChange: second, liveSince: 0)
   evidence.condemned = .init(since: 0, newestChange: second, id: second)
+  evidence.life = .nobody
   spoil(&evidence)
   return evidence
 }
@@ -55,7 +56,7 @@ struct GenerationJudgeTests {
 
   static let cases: [Case] =
     candidacy + partition + superseded + inside + proofs + quarantine
-    + halves + owners
+    + halves + owners + life
 
   static let candidacy: [Case] = [
     Case("a foreign name is kept", .keep(.notMatched)) { $0.entry.name = entryName("tables") },
@@ -334,6 +335,30 @@ struct GenerationJudgeTests {
     Case("a pin outdoes a proof", .keep(.keptByHand), rule: lockedRule) {
       $0.lock = .taken
       $0.inside?.isPinned = true
+    },
+  ]
+
+  static let life: [Case] = [
+    Case("processes are asked for before it is condemned", .gather(.life)) {
+      ($0.life, $0.condemned) = (nil, nil)
+    },
+    Case("and again at the end of its quarantine", .gather(.life)) { $0.life = nil },
+    Case("not beside a free lock", .verdict(.dispose(.lockReleased)), rule: lockedRule) {
+      ($0.life, $0.lock) = (nil, .taken)
+    },
+    Case("a working directory keeps", .keep(.workingDirectory, recheckAfter: 300 * second)) {
+      $0.life = .used(.workingDirectory, pid: 7, command: "sh")
+    },
+    Case("also what is half removed", .keep(.workingDirectory, recheckAfter: 300 * second)) {
+      $0.claim = .unfinished
+      $0.life = .used(.workingDirectory, pid: 7, command: "sh")
+    },
+    Case(
+      "a lock on the directory outdoes a free lock file",
+      .keep(.directoryLocked, recheckAfter: 300 * second), rule: lockedRule
+    ) {
+      $0.lock = .taken
+      $0.inside?.isLocked = true
     },
   ]
 

@@ -55,6 +55,8 @@ struct GenerationPropertyTests {
           evidence.inside?.newestChange, [nil, evidence.inside?.newestChange.map { $0 &- 1 }]),
         id: now.wall)
     }
+    evidence.life = mostly(.nobody, [nil, .used(.mount, pid: 7, command: "x"), .unknown("x")])
+    evidence.inside?.isLocked = mostly(false, [true])
     evidence.inside?.writer = mostly(nil, [7])
     evidence.inside?.isPinned = mostly(false, [true])
     var partition = Evidence.Partition(
@@ -132,7 +134,8 @@ struct GenerationPropertyTests {
       && evidence.entry.owner == 1000 && !evidence.entry.isMountPoint
       && partition.cursor.name != nil && (!isMeant || isFinished) && evidence.claim != .found
       && partition.live == .complete
-      && partition.conflict == nil && !inside.isPinned
+      && partition.conflict == nil && !inside.isPinned && !inside.isLocked
+      && (evidence.life == .nobody || reason == .lockReleased)
       && (inside.writer == nil || reason == .lockReleased)
       && (superseded >= Double(600 * second) || isFinished) && isSound
       && evidence.surroundings == .clear
@@ -184,6 +187,7 @@ struct GenerationPropertyTests {
     ("a file in it is open", { $0.inside?.openness = .open("x") }),
     ("use is unknown", { $0.inside?.openness = .unknown("x") }),
     ("somebody pinned it", { $0.inside?.isPinned = true }),
+    ("its directory is locked", { $0.inside?.isLocked = true }),
     ("something is mounted in it", { $0.surroundings = .mountInside("x") }),
   ]
 
@@ -203,6 +207,7 @@ struct GenerationPropertyTests {
   static let moreLife: [(String, @Sendable (inout Evidence) -> Void)] = [
     ("a change", { $0.inside?.newestChange = now.wall }),
     ("a living owner", { $0.owner = .alive(pid: 1, since: now.wall - hour) }),
+    ("a process in it", { $0.life = .used(.workingDirectory, pid: 7, command: "x") }),
     ("a living writer", { $0.inside?.writer = 7 }),
     ("a condemnation that began just now", { $0.condemned?.since = now.monotonic }),
     ("no condemnation", { $0.condemned = nil }),
@@ -252,7 +257,9 @@ struct GenerationPropertyTests {
       #expect(rest > 0, "seed \(seed)")
       // The end of a process shows in no clock: it is asked for again.
       #expect(
-        [.recentlySuperseded, .recentlyChanged, .ownerAlive].contains(reason), "seed \(seed)")
+        [
+          .recentlySuperseded, .recentlyChanged, .ownerAlive, .directoryLocked, .mountInside,
+        ].contains(reason), "seed \(seed)")
     }
   }
 }

@@ -46,16 +46,22 @@ struct JudgePropertyTests {
     let inside = Evidence.Inside(
       openness: mostly(.nothingOpen, [.open("x"), .unknown("x")]),
       newestChange: stamp(judgingTime.wall), foreignEntry: mostly(nil, ["x"]))
-    return Evidence(
+    var evidence = Evidence(
       entry: entry, clocks: clocks, lock: mostly(lock, [nil]),
       surroundings: mostly(.clear, [nil, .mountInside("x"), .rootInside("x"), .unknown("x")]),
       inside: mostly(inside, [nil]))
+    evidence.life = mostly(
+      .nobody, [nil, .used(.openFIFO, pid: 7, command: "x"), .unknown("x")])
+    evidence.inside?.isLocked = mostly(false, [true])
+    evidence.inside?.namedProcess = mostly(nil, [7])
+    evidence.inside?.isPinned = mostly(false, [true])
+    return evidence
   }
 
   @Test("What is disposed of is beyond every objection, restated independently")
   func disposalIsSafe() {
     var disposed = 0
-    for seed in UInt64(1)...20_000 {
+    for seed in UInt64(1)...40_000 {
       var random = SeededRandom(seed: seed)
       let evidence = Self.randomEvidence(&random)
       let missingLock: MissingLock = random.chance(80) ? .reap : .keep
@@ -76,11 +82,39 @@ struct JudgePropertyTests {
         && Self.isOld(evidence.clocks, judgingTime)
         && (isFree || (evidence.lock == .missing && isQuiet && missingLock == .reap))
         && evidence.surroundings == .clear && evidence.inside?.openness == .nothingOpen
-        && evidence.inside?.foreignEntry == nil
+        && evidence.inside?.foreignEntry == nil && (isFree || evidence.life == .nobody)
+        && evidence.inside?.isLocked == false && evidence.inside?.isPinned == false
+        && evidence.inside?.namedProcess == nil
         && reason == (isFree ? .lockReleased : .lockMissing)
       if !isSafe { Issue.record("seed \(seed): disposed of \(evidence)") }
     }
     #expect(disposed > 100, "random evidence must reach the disposal often")
+  }
+
+  @Test("More evidence of life never makes it go")
+  func monotone() {
+    let more: [(inout Evidence) -> Void] = [
+      { $0.life = .used(.workingDirectory, pid: 7, command: "x") }, { $0.life = .unknown("x") },
+      { $0.inside?.isLocked = true }, { $0.inside?.namedProcess = 7 },
+      { $0.inside?.isPinned = true }, { $0.inside?.openness = .open("x") },
+      { $0.lock = .held }, { $0.clocks.sawCreation = judgingTime.monotonic },
+    ]
+    let rule = spillRule(grace: Self.grace)
+    for seed in UInt64(1)...5000 {
+      var random = SeededRandom(seed: seed)
+      let evidence = Self.randomEvidence(&random)
+      guard case .verdict(let verdict) = judge(evidence, rule: rule, now: judgingTime) else {
+        continue
+      }
+      if case .dispose = verdict { continue }
+      for change in more {
+        var livelier = evidence
+        change(&livelier)
+        if case .verdict(.dispose) = judge(livelier, rule: rule, now: judgingTime) {
+          Issue.record("seed \(seed): \(verdict) became dispose")
+        }
+      }
+    }
   }
 
   @Test("What is kept for its age goes, or is kept for another reason, after that time")

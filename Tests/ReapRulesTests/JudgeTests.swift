@@ -10,6 +10,7 @@ func deadEvidence(_ spoil: (inout Evidence) -> Void = { _ in }) -> Evidence {
     entry: .init(name: entryName("spill_1_2"), type: .directory, owner: 1000, isMountPoint: false),
     clocks: .init(name: second, birth: second, firstSeen: 0), lock: .taken, surroundings: .clear,
     inside: .init(openness: .nothingOpen))
+  evidence.life = .nobody
   spoil(&evidence)
   return evidence
 }
@@ -96,7 +97,65 @@ struct JudgeTests {
       ($0.surroundings, $0.inside) = (nil, nil)
     },
     Case("then the inside", .gather(.inside)) { $0.inside = nil },
+    Case("without lock, processes are asked for last", .gather(.life)) {
+      unlocked(&$0)
+      $0.life = nil
+    },
+    Case("with a free lock they are not", .verdict(.dispose(.lockReleased))) { $0.life = nil },
+    Case("nor do they count then", .verdict(.dispose(.lockReleased))) {
+      $0.life = .used(.workingDirectory, pid: 7, command: "sh")
+    },
+    Case("without lock, a working directory keeps", used(.workingDirectory)) {
+      unlocked(&$0)
+      $0.life = .used(.rootDirectory, pid: 7, command: "sh")
+    },
+    Case("so does an open directory", used(.directoryOpen)) {
+      unlocked(&$0)
+      $0.life = .used(.openDirectory, pid: 7, command: "sh")
+    },
+    Case("an open FIFO", used(.fifoOpen)) {
+      unlocked(&$0)
+      $0.life = .used(.openFIFO, pid: 7, command: "sh")
+    },
+    Case("a bound socket", used(.socketBound)) {
+      unlocked(&$0)
+      $0.life = .used(.boundSocket, pid: 7, command: "sh")
+    },
+    Case("a mount that another one sees", used(.mountInside)) {
+      unlocked(&$0)
+      $0.life = .used(.mount, pid: 7, command: "sh")
+    },
+    Case("without lock, processes that cannot be looked at", .unsure(.processesUnknown)) {
+      unlocked(&$0)
+      $0.life = .unknown("CAP_SYS_PTRACE")
+    },
+    Case("a lock on the directory keeps, whatever the lock file says", used(.directoryLocked)) {
+      $0.inside?.isLocked = true
+    },
+    Case("so does a living process that the free lock file names", .unsure(.lockNamesProcess)) {
+      $0.inside?.namedProcess = 7
+    },
+    Case("and a pin", .keep(.keptByHand)) { $0.inside?.isPinned = true },
   ]
+
+  /// It is known for 1,000 s: looked at again after a quarter of that.
+  static func used(_ reason: Reason) -> Judgement { .keep(reason, recheckAfter: 250 * second) }
+
+  @Test("What no event tells the end of is looked at less and less often, and never not at all")
+  func backOff() {
+    func wait(_ known: Nanoseconds) -> Nanoseconds {
+      Evidence.Clocks(firstSeen: 0).backOff(now: Now(wall: 0, monotonic: known))
+    }
+    #expect(wait(0) == second && wait(-5 * second) == second && wait(4 * second) == second)
+    #expect(wait(40 * second) == 10 * second && wait(.max) == 300 * second)
+    // From one look to the next: so many in the first day.
+    var (known, looks): (Nanoseconds, Int) = (0, 0)
+    while known < 24 * 3600 * second {
+      known += wait(known)
+      looks += 1
+    }
+    #expect(looks < 330, "\(looks)")
+  }
 
   @Test("Evidence leads to one judgement", arguments: cases)
   func table(example: Case) {

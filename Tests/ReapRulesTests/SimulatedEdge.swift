@@ -151,6 +151,7 @@ extension Simulation {
         if lockWriters.contains(directory.inode) { evidence.inside?.openness = .nothingOpen }
         evidence.inside?.newestChange = directory.changed + wallOffset
       }
+    case .life: evidence.life = .nobody
     case .partition, .owner: Issue.record("a spill directory has no \(stage)")
     }
   }

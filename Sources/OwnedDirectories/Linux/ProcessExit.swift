@@ -35,7 +35,7 @@ package struct ProcessStart: Sendable {
   package let ticks: Int64
   /// Wall clock, nanoseconds; as exact as a tick, and as btime of /proc/stat, a second.
   package let wall: Int64
-  /// Dead, and not yet waited for by its parent.
+  /// Dead, with every thread, and not yet waited for by its parent.
   package let hasEnded: Bool
 }
 
@@ -56,5 +56,5 @@ package func processStart(of pid: Int32) -> ProcessStart? {
   let rate = Int64(sysconf(Int32(_SC_CLK_TCK)))
   return ProcessStart(
     ticks: ticks, wall: seconds * 1_000_000_000 + ticks * (1_000_000_000 / max(1, rate)),
-    hasEnded: ["Z", "X"].contains(fields[1]))
+    hasEnded: ["Z", "X"].contains(fields[0]) && Int(fields[17]) ?? 1 <= 1)
 }

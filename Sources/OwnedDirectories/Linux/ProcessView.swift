@@ -67,7 +67,7 @@ package struct ProcessView: Sendable {
   /// namespace where its path leads elsewhere, cannot be told from another of the same name.
   package func binder(of name: EntryName, identity: FileIdentity) -> ProcessHold? {
     for socket in sockets[name.bytes] ?? [] {
-      if socket.path.first == UInt8(ascii: "/"), let there = try? status(ofPath: socket.path),
+      if socket.path.first == UInt8(ascii: "/"), let there = try? status(ofPath: FilePath(socket.path)),
         there.identity != identity
       {
         continue
@@ -148,13 +148,11 @@ package struct ProcessView: Sendable {
 func descriptorTables(of pid: Int32) -> [String] {
   let own = "/proc/\(pid)"
   guard let threads = try? entryNames(in: own + "/task"), threads.count > 1 else { return [own] }
-  let hasEnded = processStart(of: pid)?.hasEnded == true
   return [own]
     + threads.compactMap { thread -> String? in
       guard let number = Int32(thread), number != pid else { return nil }
-      // What cannot be compared is looked at.
-      let isShared = !hasEnded && shim_shares_files(pid, number) == 1
-      return isShared ? nil : "\(own)/task/\(number)"
+      // What cannot be compared is looked at, and a first thread that has ended shares nothing.
+      return shim_shares_files(pid, number) == 1 ? nil : "\(own)/task/\(number)"
     }
 }
 
@@ -173,10 +171,17 @@ private func isReapd(_ pid: Int32, _ own: ProcessView.Key?) -> Bool {
   guard unsafe stat("/proc/\(pid)/exe", &facts) == 0 else { return false }
   let identity = FileIdentity(
     device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), birth: nil)
-  if let own, ProcessView.Key(identity) == own { return true }
-  return readLink(Array("/proc/\(pid)/exe".utf8))?.split(separator: UInt8(ascii: "/")).last?
-    .elementsEqual("reapd".utf8) == true
+  if ProcessView.Key(identity) != own {
+    let name = readLink(Array("/proc/\(pid)/exe".utf8))?.split(separator: UInt8(ascii: "/")).last
+    guard name?.elementsEqual("reapd".utf8) == true else { return false }
+  }
+  // What a drill starts to be killed runs the same program, and owns what it has open.
+  let words = (try? readWhole("/proc/\(pid)/cmdline"))?.split(separator: 0) ?? []
+  return words.count < 2 || !words[1].elementsEqual(drillWriterWord.utf8)
 }
+
+/// The first word to a reapd that is a writer of a drill.
+package let drillWriterWord = "drill-writer"
 
 /// Processes other than reapds that have a file open or mapped, as far as they can be seen; nil where
 /// some cannot.

@@ -69,12 +69,13 @@ package final class Examination: Sendable {
   ///   - held: what the last examination of it left open; handed over.
   ///   - isLocked: whether the owner's lock on it was taken already.
   ///   - mayWalk: whether a walk through the whole tree may be done here.
+  ///   - wokenAt: arrival of the event that this answers; whoever lets go is not searched for at once.
   package func run(
     _ path: CandidatePath, firstSeen: Nanoseconds, sawCreation: Nanoseconds?,
-    held: HeldFile? = nil, isLocked: Bool = false, mayWalk: Bool
+    held: HeldFile? = nil, isLocked: Bool = false, mayWalk: Bool, wokenAt: Nanoseconds? = nil
   ) -> Result {
     guard case .generations(let settings) = rule.kind else {
-      return look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk)
+      return look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk, wokenAt)
     }
     guard rule.reaches(path.directory) else {
       held?.descriptor.close()
@@ -94,7 +95,7 @@ package final class Examination: Sendable {
       held?.descriptor.close()
       return partition.temporary(path.name, firstSeen, sawCreation, settings)
     }
-    return partition.look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk)
+    return partition.look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk, wokenAt)
   }
 
   /// What a partition's cursor names; nil where it does not tell.
@@ -126,9 +127,12 @@ package final class Examination: Sendable {
       memory: memory)
   }
 
+  /// What lets go of a lock file is through with it long before; the last try of the ladder is later.
+  private static let releaseTime: Nanoseconds = 100_000_000
+
   private func look(
     at name: EntryName, _ firstSeen: Nanoseconds, _ sawCreation: Nanoseconds?, _ held: HeldFile?,
-    _ isLocked: Bool, _ mayWalk: Bool
+    _ isLocked: Bool, _ mayWalk: Bool, _ wokenAt: Nanoseconds?
   ) -> Result {
     let claimName = ClaimName(name)
     let original = claimName?.original ?? name
@@ -156,6 +160,7 @@ package final class Examination: Sendable {
       rule: rule, contents: contents, root: root, name: name, identity: facts.identity,
       held: held, isLocked: isLocked)
     defer { gathering.finish() }
+    gathering.isSettled = wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     let verdict: Verdict
     do {
       guard let reached = try decide(&evidence, &gathering, mayWalk: mayWalk) else {
@@ -297,6 +302,7 @@ package final class Examination: Sendable {
       !verdict.reason.staysClaimed(evidence.claim)
     {
       // A claim on something that is not dead: its own name is given back if that is free.
+      if let directory = gathering.directory { releaseLock(directory, .flock) }
       switch giveBack(name, claimName.original) {
       case .joined:
         gathering.drop()

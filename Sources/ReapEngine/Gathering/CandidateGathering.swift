@@ -53,6 +53,8 @@ struct CandidateGathering {
   /// Whether we hold the lock on `held`.
   var isLocked: Bool
   private var lockIsBeside = false
+  /// Whether whoever was letting go of the lock file must be through with that.
+  var isSettled = true
   /// Of the lock file at its path, once that was looked at.
   private var lockFacts: FileStatus?
   /// What the walk came by.
@@ -204,7 +206,7 @@ struct CandidateGathering {
       if let held, held.isLock {
         switch probeOpen(held.descriptor) {
         case .notOpen: break
-        case .open where isOurs(held.identity): break
+        case .open where isOurs(held): break
         case .open: inside.openness = .open(self.lock?.display ?? "a lock file")
         case .unknown(let reason): inside.openness = .unknown(reason)
         }
@@ -219,11 +221,14 @@ struct CandidateGathering {
     return inside
   }
 
-  /// Whether nobody but reapd has a file open that has several names: one of its other names may be
-  /// another candidate's lock file, kept open by us.
-  private func isOurs(_ file: FileIdentity) -> Bool {
-    guard let lockFacts, lockFacts.identity == file, lockFacts.links > 1 else { return false }
-    return users(of: file)?.isEmpty == true
+  /// Whether nobody but reapds has a file open: another one looks at the same root, or the file is the
+  /// lock file of another candidate as well. Finding out takes milliseconds.
+  ///
+  /// The lock is given back meanwhile: one who has the file open may be about to take it.
+  private mutating func isOurs(_ held: HeldFile) -> Bool {
+    guard isSettled else { return false }
+    unlock()
+    return users(of: held.identity)?.isEmpty == true && attempt(held) == .taken
   }
 
   /// A living process whose number the free lock file holds. Some programs write it and lock nothing.
