@@ -141,6 +141,7 @@ package struct Explanation: Sendable {
     if let inside = evidence.inside { line("open files", inside.openness.text) }
     for opener in openers { line("open in", "pid \(opener.pid) (\(opener.command))") }
     if let foreign = evidence.inside?.foreignEntry { line("foreign entry", foreign) }
+    if let foreign = evidence.inside?.foreignDirectory { line("not its own", foreign) }
     return lines.joined(separator: "\n")
   }
 }

@@ -96,6 +96,13 @@ struct JudgeTests {
       ($0.surroundings, $0.inside) = (nil, nil)
     },
     Case("then the inside", .gather(.inside)) { $0.inside = nil },
+    Case("another user's directory in it keeps", .keep(.foreignInside)) {
+      $0.inside?.foreignDirectory = "cache/private"
+    },
+    Case("a name too long for a claimed one, and no lock", .keep(.cannotClaim)) {
+      unlocked(&$0)
+      $0.entry.name = entryName("spill_1_" + String(repeating: "7", count: 221))
+    },
   ]
 
   @Test("Evidence leads to one judgement", arguments: cases)

@@ -29,6 +29,9 @@ extension Evidence {
       if let foreign = inside.foreignEntry { members.append(("foreign_entry", .string(foreign))) }
       if inside.isPinned { members.append(("pinned", .bool(true))) }
       if let writer = inside.writer { members.append(("writer", .integer(Int64(writer)))) }
+      if let foreign = inside.foreignDirectory {
+        members.append(("foreign_directory", .string(foreign)))
+      }
     }
     return .object(members)
   }
