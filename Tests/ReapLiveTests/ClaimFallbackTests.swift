@@ -27,6 +27,7 @@ struct ClaimFallbackTests {
     let script = """
       for n in dead live; do
         mkdir -p spill_$n/part/deep; touch spill_$n/.lock spill_$n/part/{a,deep/b}
+        mkdir -p spill_$n/$(printf '%s/' {1..40})x; touch spill_$n/$(printf '%s/' {1..40})file
       done
       """
     guard let root = overlay(script, in: scratch) else { return skip("no overlay here") }

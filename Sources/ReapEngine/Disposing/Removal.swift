@@ -30,6 +30,7 @@ package final class Removal: Sendable {
   private static let sharedBatch = 64
   /// How often a directory that is not empty after all is emptied again: somebody writes into it.
   private static let attempts = 3
+  private static let returns = 64
 
   private struct State {
     var result = RemovalResult()
@@ -296,7 +297,24 @@ package final class Removal: Sendable {
     removeEmptied(name, in: parent)
   }
 
+  /// In an overlay's lower layer the first change in a directory gives it and all above it another
+  /// birth time, so that the way back up is not known again: from the top then, as long as that
+  /// gets further. Within a bound: somebody who moves directories about has the same effect.
   private func removeContents(of name: EntryName, in parent: Descriptor) throws(SystemError) {
+    var (done, tries): (Int64, Int) = (-1, 0)
+    while true {
+      tries += 1
+      do {
+        return try descend(into: name, in: parent)
+      } catch {
+        let files = state.withLock { $0.result.files }
+        guard error.code == ESTALE, files > done, tries < Self.returns else { throw error }
+        done = files
+      }
+    }
+  }
+
+  private func descend(into name: EntryName, in parent: Descriptor) throws(SystemError) {
     var descent = try TreeDescent(from: parent)
     defer { descent.abandon() }
     try enter(name, &descent)
