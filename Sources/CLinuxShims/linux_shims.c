@@ -3,13 +3,17 @@
 #include "linux_shims.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -81,6 +85,26 @@ int shim_shares_files(pid_t first, pid_t second) {
 int shim_move_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name) {
   return renameat2(old_dir, old_name, new_dir, new_name, RENAME_NOREPLACE);
 }
+
+int shim_subvolume_flags(int fd, uint64_t *flags) {
+  __u64 raw = 0;
+  int result = ioctl(fd, BTRFS_IOC_SUBVOL_GETFLAGS, &raw);
+  *flags = raw;
+  return result;
+}
+
+int shim_set_subvolume_flags(int fd, uint64_t flags) {
+  __u64 raw = flags;
+  return ioctl(fd, BTRFS_IOC_SUBVOL_SETFLAGS, &raw);
+}
+
+int64_t shim_file_system_type(int fd) {
+  struct statfs raw;
+  return fstatfs(fd, &raw) == 0 ? (int64_t)raw.f_type : -1;
+}
+
+uid_t shim_setfsuid(uid_t user) { return (uid_t)setfsuid(user); }
+gid_t shim_setfsgid(gid_t group) { return (gid_t)setfsgid(group); }
 
 const char *shim_error_text(int code) {
   const char *text = strerrordesc_np(code);

@@ -6,6 +6,8 @@ package struct CompactionError: Error, Sendable, CustomStringConvertible {
     /// Somebody else has changed the partition meanwhile, or holds it.
     case contended
     case noPermission
+    /// The result would take much more room than what it is made of.
+    case grows
     /// Anything else the system refused.
     case system
   }

@@ -8,26 +8,54 @@ import ReapRules
 
 /// Compresses one batch after another into a file.
 protocol Deflater: AnyObject {
-  func write(_ bytes: Span<UInt8>, to file: GenerationFile) throws
+  func write(_ bytes: Span<UInt8>, to file: any PackedOutput) throws
   /// Ends the batch: all of it is in the file then.
-  func finish(to file: GenerationFile) throws
+  func finish(to file: any PackedOutput) throws
   func free()
+}
+
+/// Where packed bytes go.
+protocol PackedOutput: AnyObject {
+  /// Bytes so far.
+  var size: Int64 { get }
+  func write(_ bytes: Span<UInt8>) throws
+  func close() throws
+}
+
+extension GenerationFile: PackedOutput {}
+
+/// Keeps none of it: for plans.
+final class CountedOutput: PackedOutput {
+  private(set) var size: Int64 = 0
+  func write(_ bytes: Span<UInt8>) { size += Int64(bytes.count) }
+  func close() {}
+}
+
+/// How much time is spent on getting it small.
+enum Effort {
+  /// As the tools do with `-1`.
+  case fast
+  /// As the tools do unless told otherwise (gzip(1), zstd(1)), and most writers with them: what was
+  /// packed so and is packed anew with less grows by a fifth.
+  case usual
 }
 
 /// What one call of a compressor may put out before it is written.
 private let outputSize = 256 << 10
 
-func makeDeflater(_ encoding: Encoding) throws(EncodingProblem) -> any Deflater {
+func makeDeflater(
+  _ encoding: Encoding, _ effort: Effort
+) throws(EncodingProblem) -> any Deflater {
   switch encoding {
   case .none: PlainDeflater()
-  case .gzip: try GzipDeflater()
-  case .zstd: try ZstdDeflater()
+  case .gzip: try GzipDeflater(level: effort == .fast ? 1 : 6)
+  case .zstd: try ZstdDeflater(level: effort == .fast ? 1 : 3)
   }
 }
 
 private final class PlainDeflater: Deflater {
-  func write(_ bytes: Span<UInt8>, to file: GenerationFile) throws { try file.write(bytes) }
-  func finish(to file: GenerationFile) {}
+  func write(_ bytes: Span<UInt8>, to file: any PackedOutput) throws { try file.write(bytes) }
+  func finish(to file: any PackedOutput) {}
   func free() {}
 }
 
@@ -35,12 +63,12 @@ private final class PlainDeflater: Deflater {
   private let stream: UnsafeMutablePointer<z_stream>
   private let output = ByteBuffer(capacity: outputSize)
 
-  init() throws(EncodingProblem) {
+  init(level: Int32) throws(EncodingProblem) {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
-    // Level 1, as `gzip -1`; 15 bits of window, + 16: a gzip header; 8: zlib's default memory.
+    // 15 bits of window, + 16: a gzip header; 8: zlib's default memory.
     let code = unsafe deflateInit2_(
-      stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+      stream, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
       Int32(MemoryLayout<z_stream>.size))
     guard code == Z_OK else { throw EncodingProblem(what: "zlib cannot be set up") }
   }
@@ -50,7 +78,7 @@ private final class PlainDeflater: Deflater {
     unsafe stream.deallocate()
   }
 
-  func write(_ bytes: Span<UInt8>, to file: GenerationFile) throws {
+  func write(_ bytes: Span<UInt8>, to file: any PackedOutput) throws {
     try unsafe bytes.withUnsafeBufferPointer { input in
       unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
       unsafe stream.pointee.avail_in = UInt32(input.count)
@@ -58,13 +86,13 @@ private final class PlainDeflater: Deflater {
     }
   }
 
-  func finish(to file: GenerationFile) throws {
+  func finish(to file: any PackedOutput) throws {
     unsafe stream.pointee.avail_in = 0
     while try step(Z_FINISH, file) != Z_STREAM_END {}
     unsafe deflateReset(stream)
   }
 
-  private func step(_ flush: Int32, _ file: GenerationFile) throws -> Int32 {
+  private func step(_ flush: Int32, _ file: any PackedOutput) throws -> Int32 {
     var code = Z_OK
     output.clear()
     _ = unsafe output.fill(atMost: outputSize) { room in
@@ -85,32 +113,32 @@ private final class PlainDeflater: Deflater {
   private let context: OpaquePointer
   private let output = ByteBuffer(capacity: outputSize)
 
-  init() throws(EncodingProblem) {
+  init(level: Int32) throws(EncodingProblem) {
     guard let context = unsafe ZSTD_createCCtx() else {
       throw EncodingProblem(what: "libzstd cannot be set up")
     }
     unsafe self.context = context
-    // As `zstd -1`, which adds a checksum as well.
-    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1)
+    // zstd(1) adds a checksum as well.
+    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
     unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
   }
 
   func free() { unsafe ZSTD_freeCCtx(context) }
 
-  func write(_ bytes: Span<UInt8>, to file: GenerationFile) throws {
+  func write(_ bytes: Span<UInt8>, to file: any PackedOutput) throws {
     try unsafe bytes.withUnsafeBytes { input in
       var from = unsafe ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
       while unsafe from.pos < from.size { _ = try unsafe step(&from, ZSTD_e_continue, file) }
     }
   }
 
-  func finish(to file: GenerationFile) throws {
+  func finish(to file: any PackedOutput) throws {
     var nothing = unsafe ZSTD_inBuffer(src: nil, size: 0, pos: 0)
     while try unsafe step(&nothing, ZSTD_e_end, file) != 0 {}
   }
 
   private func step(
-    _ input: inout ZSTD_inBuffer, _ end: ZSTD_EndDirective, _ file: GenerationFile
+    _ input: inout ZSTD_inBuffer, _ end: ZSTD_EndDirective, _ file: any PackedOutput
   ) throws -> Int {
     var left = 0
     output.clear()

@@ -8,6 +8,8 @@ package struct PartitionCompaction: Sendable {
   package let survey: Survey
   package let settings: CompactionSettings
   package let encoding: Encoding
+  private let effort: Effort
+  private let limit: GrowthLimit?
 
   /// Pieces between the two threads: enough that neither waits for the other's every step.
   private static let pieces = 4
@@ -15,9 +17,10 @@ package struct PartitionCompaction: Sendable {
 
   /// Looks at the live generation; changes nothing.
   ///
+  /// - Parameter allowGrowth: the result may be larger than 1.2 times its input.
   /// - Throws: `CompactionError`.
   package init(
-    partition: String, settings: CompactionSettings
+    partition: String, settings: CompactionSettings, allowGrowth: Bool = false
   ) throws(CompactionError) {
     do {
       survey = try Survey(partition: partition)
@@ -25,12 +28,42 @@ package struct PartitionCompaction: Sendable {
       throw translated(error, partition)
     }
     self.settings = settings
-    encoding = Encoding(rawValue: settings.compression.rawValue) ?? survey.encoding
+    let wanted = Encoding(rawValue: settings.compression.rawValue)
+    encoding = wanted ?? survey.encoding
+    effort = wanted == nil ? .usual : .fast
+    limit = allowGrowth ? nil : GrowthLimit(survey)
   }
 
   /// Whether there is nothing to merge and nothing to compress anew.
   package var isIdle: Bool {
     survey.files.count <= 1 && survey.files.allSatisfy { $0.encoding == encoding || $0.size == 0 }
+  }
+
+  /// What a compaction would come to.
+  package struct Plan: Sendable {
+    package let counts: LineCounts
+    package let files: Int
+    package let bytes: Int64
+    /// Whether that is more than it may be.
+    package let isRefused: Bool
+  }
+
+  /// Reads and packs all of it, and keeps nothing: what size comes out no header tells.
+  package func plan(progress: (Int64) -> Void = { _ in }) throws(CompactionError) -> Plan {
+    do {
+      let generation = try survey.openLive()
+      defer { generation.close() }
+      var packing = try Packing(encoding, effort, settings, limit: nil) { _ in CountedOutput() }
+      defer { packing.free() }
+      let counts = try merge(generation, into: &packing, progress)
+      try packing.closeFile()
+      let bytes = packing.bytes
+      return Plan(
+        counts: counts, files: packing.files.count, bytes: bytes,
+        isRefused: limit.map { bytes > $0.bytes } ?? false)
+    } catch {
+      throw translated(error, survey.partition)
+    }
   }
 
   /// What a compaction came to.
@@ -68,7 +101,9 @@ package struct PartitionCompaction: Sendable {
     guard writer.superseded == survey.live else { throw changed("the cursor names another") }
     let generation = try survey.openLive()
     defer { generation.close() }
-    var packing = try Packing(writer, encoding, settings)
+    var packing = try Packing(encoding, effort, settings, limit: limit) {
+      try writer.makeFile($0)
+    }
     defer { packing.free() }
     let counts = try merge(generation, into: &packing, progress)
     try packing.closeFile()
@@ -84,7 +119,7 @@ package struct PartitionCompaction: Sendable {
     do { try writer.retireOld() } catch { warning = "\(error)" }
     return Outcome(
       generation: writer.name, counts: counts, files: files.count,
-      bytes: files.reduce(0) { $0 + $1.bytes }, warning: warning)
+      bytes: packing.bytes, warning: warning)
   }
 
   private func changed(_ what: String) -> CompactionError {

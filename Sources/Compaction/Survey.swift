@@ -48,11 +48,12 @@ package struct Survey: Sendable {
 
   package var bytes: Int64 { files.reduce(0) { $0 + $1.size } }
 
-  /// What most of the files are; of two the better compressed.
+  /// What most of the bytes are in, and not most of the files: one large file that loses its
+  /// compression outweighs any number of small ones. Of two the better compressed.
   package var encoding: Encoding {
-    var counts: [Encoding: Int] = [:]
-    for file in files where file.size > 0 { counts[file.encoding, default: 0] += 1 }
-    return [.zstd, .gzip, .none].max { counts[$0, default: 0] < counts[$1, default: 0] } ?? .none
+    var sizes: [Encoding: Int64] = [:]
+    for file in files { sizes[file.encoding, default: 0] += file.size }
+    return [.zstd, .gzip, .none].max { sizes[$0, default: 0] < sizes[$1, default: 0] } ?? .none
   }
 
   private func refuse(_ path: [UInt8], _ what: String) -> CompactionError {
@@ -138,7 +139,7 @@ package struct Survey: Sendable {
           throw refuse(
             prefix + [UInt8(ascii: "/")] + entry.name.bytes,
             "it belongs to a table format whose metadata names data files; rewriting that is not reapd's"
-          )
+              + (entry.name.bytes.suffix(5).elementsEqual(".avro".utf8) ? ownCommand : ""))
         }
         if number >= newest?.number ?? 0 { newest = (number, entry.name) }
       }
@@ -159,10 +160,15 @@ package struct Survey: Sendable {
     if let reference = JSONValue.object(metadata).firstReference(to: names) {
       throw refuse(
         path,
-        "it names data files ('\(reference)'); rewriting another program's metadata is not reapd's")
+        "it names data files ('\(reference)'); rewriting another program's metadata is not reapd's"
+          + (reference.hasPrefix("file:") ? ownCommand : ""))
     }
   }
 }
+
+/// Beside such a cursor, metadata in the manner of Iceberg (manifests in Avro, files by URL) is
+/// hypaware's, which compacts its tables itself.
+private let ownCommand = "; if hypaware made it: hyp query maintain"
 
 /// The member of the metadata that compaction writes.
 let ownMember = "reapd"

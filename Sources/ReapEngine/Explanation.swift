@@ -142,6 +142,7 @@ package struct Explanation: Sendable {
     if let life = evidence.life { line("processes", life.text) }
     for opener in openers { line("open in", "pid \(opener.pid) (\(opener.command))") }
     if let foreign = evidence.inside?.foreignEntry { line("foreign entry", foreign) }
+    if let foreign = evidence.inside?.foreignDirectory { line("not its own", foreign) }
     return lines.joined(separator: "\n")
   }
 }

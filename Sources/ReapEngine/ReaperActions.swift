@@ -371,6 +371,12 @@ extension Reaper {
     }
     watched.claims.remove(claimed.path)
     defer { if occasion.trigger == .pressure { makeRoom(watched, readMonotonic()) } }
+    guard result.foreignDirectory == nil || result.failure != nil else {
+      // It is in place again, and an event tells. When what is not its own goes, it is looked at.
+      let own = claimed.path.renamed(claimed.original)
+      if let obstacle = result.obstacle { wait(at: obstacle.renewed(), watched, own) }
+      return
+    }
     guard result.failure != nil else {
       watched.claims.forgetUnfinished(claimed.path)
       return endObstacles {

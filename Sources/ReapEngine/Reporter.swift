@@ -34,6 +34,9 @@ package final class Reporter: Sendable {
   }
 
   package func reaped(_ claimed: Claimed, _ result: RemovalResult, _ occasion: Occasion) {
+    if result.foreignDirectory != nil, result.failure == nil {
+      return leftAlone(claimed, result, occasion)
+    }
     let path = claimed.root.path(of: claimed.original)
     let micros = occasion.wokenAt.map { max(0, claimed.claimedAt - $0) / 1000 }
     var record = AuditRecord(
@@ -61,6 +64,20 @@ package final class Reporter: Sendable {
       ("error", .string("\(failure)")), ("claimed_as", .string(claimed.name.display)),
     ])
     if once(record, "cannot remove: \(failure)", .warning) { counts.withLock { $0.failed += 1 } }
+  }
+
+  /// It holds what its owner could not have removed, and has its own name again.
+  private func leftAlone(_ claimed: Claimed, _ result: RemovalResult, _ occasion: Occasion) {
+    var evidence = claimed.evidence
+    evidence.inside?.foreignDirectory = result.foreignDirectory
+    let place = Place(
+      rule: claimed.rule, root: claimed.root,
+      path: CandidatePath(directory: [], claimed.original), occasion: occasion)
+    let verdict = Verdict.keep(.foreignInside, recheckAfter: nil)
+    if claimed.name != claimed.original {
+      putBack(verdict, evidence, place, id: ClaimName(claimed.name)?.id)
+    }
+    kept(verdict, evidence, place)
   }
 
   func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {

@@ -93,8 +93,21 @@ package final class Sweep: Sendable {
       Removal.start(claimed, on: pool) { claimed, result in
         result.obstacle?.directory.close()
         self.reporter.reaped(claimed, result, occasion)
+        if result.foreignDirectory != nil { self.leftAlone(path, result) }
       }
       add(path, claimed.verdict, claimed.evidence)
+    }
+  }
+
+  /// Corrects what was found of a claim that came to nothing.
+  private func leftAlone(_ path: CandidatePath, _ result: RemovalResult) {
+    findings.withLock { findings in
+      guard let index = findings.firstIndex(where: { $0.path == path }) else { return }
+      var finding = findings[index]
+      finding = Finding(
+        path: path, verdict: .keep(.foreignInside, recheckAfter: nil), evidence: finding.evidence,
+        failure: result.failure)
+      findings[index] = finding
     }
   }
 

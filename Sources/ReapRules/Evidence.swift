@@ -125,6 +125,9 @@ package struct Evidence: Sendable, Equatable {
     /// A living process that the name of a temporary file in it names, and that began before that
     /// file was last changed.
     package var writer: Int32?
+    /// The first directory in it that its owner could not have emptied, by its path in it; looked
+    /// for where whoever removes it could.
+    package var foreignDirectory: String?
 
     package init(openness: Openness, newestChange: Nanoseconds? = nil, foreignEntry: String? = nil)
     {
@@ -150,6 +153,9 @@ package struct Evidence: Sendable, Equatable {
     /// Processes that may use it cannot be looked at.
     case unknown(String)
   }
+
+  /// Whether we hold the lock that its owner would hold: nobody comes back to it.
+  package var isProvedByLock: Bool { lock == .taken || lock == .takenUnlinked }
 
   /// The claimed name that a directory may have.
   package enum Claim: Sendable, Equatable {

@@ -1,9 +1,17 @@
 /// The only thing that decides about a deletion: pure, the same for every command.
 package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
-  switch rule.kind {
-  case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
-  case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
-  }
+  let judgement =
+    switch rule.kind {
+    case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
+    case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
+    }
+  guard case .verdict(.dispose) = judgement else { return judgement }
+  // Whatever its kind says of its owner's end:
+  guard evidence.inside?.foreignDirectory == nil else { return .keep(.foreignInside) }
+  // Without a claimed name it would go under the eyes of an owner that may come back.
+  let isTooLong = evidence.entry.name.bytes.count > ClaimName.longestOriginal
+  guard !isTooLong || evidence.isProvedByLock else { return .keep(.cannotClaim) }
+  return judgement
 }
 
 extension Evidence {

@@ -50,6 +50,8 @@ package enum Reason: String, Sendable, CaseIterable {
   case recentlyChanged = "recently-changed"
   case fileOpen = "file-open"
   case foreignContents = "foreign-contents"
+  case foreignInside = "foreign-inside"
+  case cannotClaim = "cannot-claim"
   case claimFound = "claim-found"
   case live
   case keptByHand = "kept-by-hand"
@@ -103,6 +105,10 @@ package enum Reason: String, Sendable, CaseIterable {
       "something in it changed a short time ago, and no free lock proves it dead"
     case .fileOpen: "a process has a file in it open"
     case .foreignContents: "it holds an entry that the rule's contents does not allow"
+    case .foreignInside:
+      "it holds a directory of another user's that its own user could not have emptied"
+    case .cannotClaim:
+      "it cannot be renamed (a name over 228 bytes, or an overlay's lower layer), and no lock proves it dead"
     case .needsQuarantine:
       "it is dead, but goes by way of a quarantine, for which a reapd must stay: use watch"
     case .claimFound: "it was claimed by a reapd that has ended; its own name is given back"

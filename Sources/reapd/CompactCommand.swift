@@ -35,7 +35,12 @@ struct CompactCommand: ParsableCommand {
   @Option(help: ArgumentHelp("none, gzip, zstd, or same (as the input).", valueName: "word"))
   var compression: String?
 
-  @Flag(name: [.customShort("n"), .customLong("dry-run")], help: "Print the plan, change nothing.")
+  @Flag(help: "Also if the result is larger than 1.2 times its input.")
+  var allowGrowth = false
+
+  @Flag(
+    name: [.customShort("n"), .customLong("dry-run")],
+    help: "Read all of it, print the plan and both sizes, change nothing.")
   var dryRun = false
 
   @Flag(help: "Machine-readable output.")
@@ -47,11 +52,17 @@ struct CompactCommand: ParsableCommand {
       throw fail(.badData, "\(path): a partition whose path is not UTF-8 cannot be compacted")
     }
     do {
-      let compaction = try PartitionCompaction(partition: text, settings: try settings(path))
-      if dryRun || compaction.isIdle { return report(planned: compaction) }
+      let compaction = try PartitionCompaction(
+        partition: text, settings: try settings(path), allowGrowth: allowGrowth)
+      if compaction.isIdle { return report(planned: compaction, nil) }
       let bar = ProgressBar(total: compaction.survey.bytes, isSilent: json)
       let started = readClocks().monotonic
       defer { bar.end() }
+      if dryRun {
+        let plan = try compaction.plan(progress: bar.show)
+        bar.end()
+        return report(planned: compaction, plan)
+      }
       let outcome = try compaction.run(progress: bar.show)
       bar.end()
       let seconds = Double(readClocks().monotonic - started) / 1e9
@@ -62,7 +73,7 @@ struct CompactCommand: ParsableCommand {
         case .badData: .badData
         case .contended: .rootHeld
         case .noPermission: .noPermission
-        case .system: .someFailed
+        case .system, .grows: .someFailed
         }
       throw fail(status, "\(error)")
     }
@@ -113,22 +124,31 @@ struct CompactCommand: ParsableCommand {
 
   // MARK: - Reports
 
-  private func report(planned compaction: PartitionCompaction) {
+  private func report(planned compaction: PartitionCompaction, _ plan: PartitionCompaction.Plan?) {
     let survey = compaction.survey
     let settings = compaction.settings
     if json {
+      let outcome: [(String, JSONValue)] =
+        plan.map {
+          [
+            ("files_after", .integer(Int64($0.files))), ("bytes_after", .integer($0.bytes)),
+            ("rows", .integer($0.counts.rows)), ("refused", .bool($0.isRefused)),
+          ]
+        } ?? []
       printLine(
-        JSONValue.object([
-          JSONValue.pathMember(Array(survey.partition.utf8)), ("from", .string(survey.live)),
-          ("to", .null), ("dry_run", .bool(dryRun)), ("idle", .bool(compaction.isIdle)),
-          ("files_before", .integer(Int64(survey.files.count))),
-          ("bytes_before", .integer(survey.bytes)),
-          ("temporaries", .integer(Int64(survey.temporaries))),
-          ("compression", .string(compaction.encoding.rawValue)),
-          ("batch_bytes", .integer(settings.batchBytes)),
-          ("batch_rows", .integer(settings.batchRows)),
-          ("target_bytes", .integer(settings.targetBytes)),
-        ]).text)
+        JSONValue.object(
+          [
+            JSONValue.pathMember(Array(survey.partition.utf8)), ("from", .string(survey.live)),
+            ("to", .null), ("dry_run", .bool(dryRun)), ("idle", .bool(compaction.isIdle)),
+            ("files_before", .integer(Int64(survey.files.count))),
+            ("bytes_before", .integer(survey.bytes)),
+            ("temporaries", .integer(Int64(survey.temporaries))),
+            ("compression", .string(compaction.encoding.rawValue)),
+            ("batch_bytes", .integer(settings.batchBytes)),
+            ("batch_rows", .integer(settings.batchRows)),
+            ("target_bytes", .integer(settings.targetBytes)),
+          ] + outcome
+        ).text)
       return
     }
     let path = displayText(Array("\(survey.partition)/\(survey.live)".utf8))
@@ -144,9 +164,15 @@ struct CompactCommand: ParsableCommand {
     if survey.temporaries > 0 {
       printLine("  \(survey.temporaries) temporary files of writers would be left behind")
     }
-    printLine("into files of \(formatBytes(settings.targetBytes)), \(compaction.encoding.rawValue)")
+    let after = plan.map { "\($0.files) files, \(formatBytes($0.bytes))" } ?? "files"
+    printLine(
+      "into \(after), of up to \(formatBytes(settings.targetBytes)) each, "
+        + compaction.encoding.rawValue)
     printLine(
       "  in batches of \(formatBytes(settings.batchBytes)) or \(settings.batchRows) rows")
+    guard plan?.isRefused != true else {
+      return printLine("that is more than 1.2 times its input: refused without --allow-growth")
+    }
     printLine("then the cursor would name the new generation; \(survey.live) would be retired")
   }
 

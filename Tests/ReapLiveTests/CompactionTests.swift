@@ -68,7 +68,9 @@ extension TestPartition {
       .joined() + "{\"h\":1}\n{\"i\":1}\n{\"j\"\n{\"k\":1}\n" + big
 
     let result = compact(
-      partition, ["--compression", compression, "--batch-bytes", "64KiB", "--batch-rows", "3"])
+      partition,
+      ["--compression", compression, "--batch-bytes", "64KiB", "--batch-rows", "3"]
+        + ["--allow-growth"])
     #expect(result.status == 0, "\(result.error)")
     #expect(partition.live == result.said["to"] as? String)
     #expect(partition.content == expected)
@@ -103,13 +105,13 @@ extension TestPartition {
       ("cut-zstd", "table/data/x.zst", frame.dropLast(5), "truncated"),
       (
         "url", "table/metadata/v3.metadata.json", Data("{\"f\":[\"file:///x/y\"]}".utf8),
-        "another program"
+        "another program's metadata is not reapd's; if hypaware made it: hyp query maintain"
       ),
       (
         "named", "table/metadata/v3.metadata.json", Data("{\"f\":\"data/rows.jsonl\"}".utf8),
         "another program"
       ),
-      ("avro", "table/metadata/snap-1.avro", Data("x".utf8), "table format"),
+      ("avro", "table/metadata/snap-1.avro", Data("x".utf8), "hyp query maintain"),
       ("index", "table/index/a", Data("x".utf8), "carry this over"),
       ("torn", "cursor.json", Data(TestPartition.tableCursor.utf8.dropLast(3)), "no cursor"),
       ("outside", "cursor.json", Data("{\"epoch\":0,\"tableDir\":\"../x\"}".utf8), "no cursor"),
@@ -149,6 +151,78 @@ extension TestPartition {
     // What was made can be compacted again: the metadata's own member names files, but is ours.
     #expect(compact(partition, ["--compression", "zstd"]).status == 0)
     #expect(partition.content == before)
+  }
+
+  @Test("Same is what most bytes are in; what grows is refused unless asked for, in the plan too")
+  func growth() throws {
+    let scratch = Scratch()
+    let partition = TestPartition(in: scratch)
+    let long = "{\"zeros\":\"\(String(repeating: "0", count: 4 << 20))\"}\n"
+    partition.put("table/data/zeros.jsonl.gz", compress(long, with: "gzip", in: scratch))
+    for number in 0..<5 { partition.put("table/data/\(number).jsonl", "{\"n\":\(number)}\n") }
+    unlink(partition.path + "/table/data/rows.jsonl")
+    let before = portrait(partition.path)
+    let content = partition.content
+
+    let plan = compact(partition, ["--dry-run"])
+    #expect(plan.status == 0 && plan.said["refused"] as? Bool == false, "\(plan)")
+    #expect(plan.said["compression"] as? String == "gzip")
+    let growing = compact(partition, ["--dry-run", "--compression", "none"])
+    #expect(growing.status == 0 && growing.said["refused"] as? Bool == true, "\(growing)")
+    #expect(growing.said["bytes_after"] as? Int ?? 0 > 4 << 20)
+    let refused = compact(partition, ["--compression", "none"])
+    #expect(refused.status == 1)
+    #expect(refused.error.contains("1.2 times") && refused.error.contains("--allow-growth"))
+    #expect(portrait(partition.path).dropFirst() == before.dropFirst(), "something is left over")
+    #expect(partition.live == "table")
+
+    let done = compact(partition)
+    #expect(done.status == 0, "\(done.error)")
+    let sizes = ["bytes_before", "bytes_after"].compactMap { done.said[$0] as? Int }
+    #expect(sizes.count == 2 && sizes[1] <= sizes[0] * 6 / 5 + 4096, "\(sizes)")
+    #expect(done.said["bytes_after"] as? Int == plan.said["bytes_after"] as? Int)
+    #expect(partition.content == content)
+    let asked = compact(partition, ["--compression", "none", "--allow-growth"])
+    #expect(asked.status == 0, "\(asked.error)")
+    #expect(partition.content == content)
+  }
+
+  @Test("What root makes for another user is that user's, and no directory swapped in becomes it")
+  func swapped() throws {
+    guard isRoot else { return skip("chown needs root") }
+    let scratch = Scratch()
+    defer { withExtendedLifetime(scratch) {} }
+    chmod(scratch.path, 0o755)
+    let partition = TestPartition(in: scratch)
+    partition.put("table/data/more.jsonl", TestPartition.rows)
+    #expect(shell("chown -R 65534:65534 \(partition.path)").status == 0)
+    #expect(compact(partition).status == 0)
+    let live = try #require(partition.live)
+    let owners = shell("find \(partition.path)/\(live) -printf '%U:%G\\n' | sort -u").output
+    #expect(owners == "65534:65534\n")
+
+    // Between the making of the next generation and its opening, for half a second: its owner puts
+    // in its place what only root could have written into.
+    for mode in ["0700", "0755"] {
+      let secret = partition.path + "/roots-\(mode)"
+      partition.put("roots-\(mode)/secret", "s")
+      #expect(shell("chmod \(mode) \(secret)").status == 0)
+      let known = partition.generations
+      let work = try Background(
+        "/usr/bin/strace",
+        ["-f", "-qq", "-o", "/dev/null", "-e", "trace=mkdirat"]
+          + ["-e", "inject=mkdirat:delay_exit=500000:when=1", reapdBinary, "compact"]
+          + [partition.path, "--compression", "zstd"], in: scratch)
+      #expect(wait { partition.generations.count > known.count })
+      let made = try #require(partition.generations.first { !known.contains($0) })
+      #expect(rename("\(partition.path)/\(made)", "\(partition.path)/aside-\(mode)") == 0)
+      #expect(rename(secret, "\(partition.path)/\(made)") == 0)
+      #expect(work.exitStatus(within: 60) != 0)
+      #expect(shell("stat -c %u \(partition.path)/\(made)").output == "0\n")
+      #expect(names(in: "\(partition.path)/\(made)") == ["secret"])
+      #expect(partition.live == live)
+      #expect(rename("\(partition.path)/\(made)", secret) == 0)
+    }
   }
 
   @Test("The rule that holds the partition gives the settings, options win, a dry run only looks")
@@ -250,7 +324,7 @@ extension TestPartition {
         "/usr/bin/python3",
         [
           "-c", measure, reapdBinary, "compact", partition.path, "--batch-bytes", "8MiB",
-          "--compression", kind,
+          "--compression", kind, "--allow-growth",
         ])
       let numbers = result.output.split(separator: "\n").joined().split(separator: " ")
       #expect(numbers.first == "0", "\(result)")

@@ -136,6 +136,13 @@ struct JudgeTests {
       $0.inside?.namedProcess = 7
     },
     Case("and a pin", .keep(.keptByHand)) { $0.inside?.isPinned = true },
+    Case("another user's directory in it keeps", .keep(.foreignInside)) {
+      $0.inside?.foreignDirectory = "cache/private"
+    },
+    Case("a name too long for a claimed one, and no lock", .keep(.cannotClaim)) {
+      unlocked(&$0)
+      $0.entry.name = entryName("spill_1_" + String(repeating: "7", count: 221))
+    },
   ]
 
   /// It is known for 1,000 s: looked at again after a quarter of that.

@@ -32,6 +32,14 @@ int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name)
 int shim_move_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name);
 // kcmp(2): 1 where two threads share descriptors and directories, 0 where not, or -1 with errno.
 int shim_shares_files(pid_t first, pid_t second);
+// BTRFS_IOC_SUBVOL_GETFLAGS and _SETFLAGS; 0, or -1 with errno.
+int shim_subvolume_flags(int fd, uint64_t *flags);
+int shim_set_subvolume_flags(int fd, uint64_t flags);
+// f_type of statfs(2), or -1 with errno.
+int64_t shim_file_system_type(int fd);
+// setfsuid(2), setfsgid(2), of the calling thread: the ID before.
+uid_t shim_setfsuid(uid_t user);
+gid_t shim_setfsgid(gid_t group);
 // pidfd_open(2): a descriptor, or -1 with errno.
 int shim_pidfd_open(pid_t pid);
 // sync_file_range(2) with SYNC_FILE_RANGE_WRITE; 0, or -1 with errno.
@@ -54,6 +62,7 @@ const void *shim_memrchr(const void *bytes, int byte, size_t size);
 enum {
   shim_AT_EMPTY_PATH = 0x1000,
   shim_AT_NO_AUTOMOUNT = 0x800,
+  shim_AT_STATX_FORCE_SYNC = 0x2000,
   shim_O_PATH = 0x200000,
   shim_F_SETLEASE = 1024,
   shim_F_SETSIG = 10,
@@ -61,4 +70,10 @@ enum {
   shim_RESOLVE_NO_MAGICLINKS = 0x02,
   shim_RESOLVE_NO_SYMLINKS = 0x04,
   shim_RESOLVE_BENEATH = 0x08,
+  // statfs(2)
+  shim_FUSE_SUPER_MAGIC = 0x65735546,
+  shim_NFS_SUPER_MAGIC = 0x6969,
+  // btrfs(5): the inode of every subvolume's top, and the flag that makes one read-only.
+  shim_BTRFS_FIRST_FREE_OBJECTID = 256,
+  shim_BTRFS_SUBVOL_RDONLY = 2,
 };

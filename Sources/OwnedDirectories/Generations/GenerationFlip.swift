@@ -167,7 +167,11 @@ extension GenerationWriter {
       let retired = try openFile(old.bytes, at: directory, openDirectoryFlags, follow: .within)
       defer { retired.close() }
       // One that is there says that it was retired before: this is the time that counts.
-      do { try unlink(marker, at: retired, isDirectory: false) } catch  where error.code == absent {
+      do {
+        try acting(for: owner) { () throws(SystemError) in
+          try unlink(marker, at: retired, isDirectory: false)
+        }
+      } catch  where error.code == absent {
       }
       let file = try createFile(marker.bytes, at: retired, owner: owner)
       defer { file.close() }

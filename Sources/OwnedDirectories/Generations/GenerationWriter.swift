@@ -253,12 +253,12 @@ public final class GenerationWriter {
     let slash = relative.lastIndex(of: "/")
     let last = slash.map { relative[relative.index(after: $0)...] } ?? relative[...]
     guard let name = EntryName(last.utf8) else { return }
-    guard let slash else {
-      return (try? unlink(name, at: generation, isDirectory: isDirectory)) ?? ()
+    try? acting(for: owner) { () throws(SystemError) in
+      guard let slash else { return try unlink(name, at: generation, isDirectory: isDirectory) }
+      let parent = try open(String(relative[..<slash]))
+      defer { parent.close() }
+      try unlink(name, at: parent, isDirectory: isDirectory)
     }
-    guard let parent = try? open(String(relative[..<slash])) else { return }
-    try? unlink(name, at: parent, isDirectory: isDirectory)
-    parent.close()
   }
 
   /// Gives the lock back and closes everything. Calling it again does nothing.

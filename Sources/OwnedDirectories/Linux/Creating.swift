@@ -10,62 +10,42 @@ package func createFile(
 ) throws(SystemError) -> Descriptor {
   let creation = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY
   let resolve = shim_RESOLVE_BENEATH | shim_RESOLVE_NO_XDEV | shim_RESOLVE_NO_SYMLINKS
-  let number = unsafe withCPath(path) { pointer in
-    retrying {
-      unsafe shim_openat2(
-        directory.number, pointer, UInt64(creation), 0o666, UInt64(resolve))
+  return try acting(for: owner) { () throws(SystemError) in
+    let number = unsafe withCPath(path) { pointer in
+      retrying {
+        unsafe shim_openat2(
+          directory.number, pointer, UInt64(creation), 0o666, UInt64(resolve))
+      }
     }
+    guard number >= 0 else { throw SystemError("create", displayText(path)) }
+    return Descriptor(number: number)
   }
-  guard number >= 0 else { throw SystemError("create", displayText(path)) }
-  let file = Descriptor(number: number)
-  do throws(SystemError) { try owner?.adopt(file) } catch {
-    file.close()
-    throw error
-  }
-  return file
 }
 
 /// Makes a new directory and opens it.
+///
+/// - Throws: `SystemError`; ESTALE where another user's directory has its name by then.
 package func createDirectory(
   _ name: EntryName, at directory: Descriptor, owner: CreationOwner? = nil
 ) throws(SystemError) -> Descriptor {
-  let result = unsafe withCPath(name.bytes) { unsafe mkdirat(directory.number, $0, 0o777) }
-  guard result == 0 else { throw SystemError("mkdir", name.display) }
-  let made = try openFile(
-    name.bytes, at: directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
-  do throws(SystemError) { try owner?.adopt(made) } catch {
-    made.close()
-    throw error
-  }
-  return made
-}
-
-/// To whom that which root makes in another user's directory belongs: to that user, who must be
-/// able to write and remove it.
-package struct CreationOwner: Sendable {
-  private let user: uid_t
-  private let group: gid_t
-
-  /// The owner of a directory; nil where this process is not root, or the owner is root as well.
-  package init?(of directory: Descriptor) throws(SystemError) {
-    guard geteuid() == 0 else { return nil }
-    var facts = stat()
-    guard unsafe fstat(directory.number, &facts) == 0 else {
-      throw SystemError("stat", "(an open directory)")
+  try acting(for: owner) { () throws(SystemError) in
+    let result = unsafe withCPath(name.bytes) { unsafe mkdirat(directory.number, $0, 0o777) }
+    guard result == 0 else { throw SystemError("mkdir", name.display) }
+    let made = try openFile(
+      name.bytes, at: directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+    // Unlike a file made with O_EXCL this was opened by its name. Root's groups are left to us, and
+    // so is what everybody may read: only the owner will tell.
+    guard let owner else { return made }
+    do throws(SystemError) {
+      guard try status(of: made).owner == owner.user else {
+        throw SystemError("open", name.display, ESTALE)
+      }
+    } catch {
+      made.close()
+      throw error
     }
-    (user, group) = (facts.st_uid, facts.st_gid)
-    if user == 0, group == 0 { return nil }
+    return made
   }
-
-  fileprivate func adopt(_ file: Descriptor) throws(SystemError) {
-    guard fchown(file.number, user, group) == 0 else {
-      throw SystemError("chown", "(a new file)")
-    }
-  }
-}
-
-package func setPermissions(_ permissions: UInt32, of file: Descriptor) throws(SystemError) {
-  guard fchmod(file.number, permissions) == 0 else { throw SystemError("chmod", "(an open file)") }
 }
 
 /// Renames within one directory; what has the new name is replaced in the same instant.

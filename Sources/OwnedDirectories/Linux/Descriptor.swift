@@ -155,7 +155,7 @@ package func freeRoom(at directory: Descriptor) throws(SystemError) -> FreeRoom 
     totalInodes: Int64(clamping: raw.f_files))
 }
 
-private func statx(
+func statx(
   _ directory: Descriptor, _ path: [UInt8], _ atFlags: Int32
 ) throws(SystemError) -> FileStatus {
   var raw = shim_statx()
@@ -190,6 +190,37 @@ package func rename(
   let result = unsafe withCPath(old.bytes) { old in
     unsafe withCPath(new.bytes) { new in
       unsafe shim_rename_noreplace(directory.number, old, new)
+    }
+  }
+  guard result == 0 else { throw SystemError("rename", old.display) }
+}
+
+/// The same for a directory, also where the file system knows no rename without replacing and
+/// answers EINVAL (FUSE servers do, where the name is free): then once the name is seen absent.
+///
+/// Between that look and the rename somebody may take the name. Nothing that holds anything is
+/// replaced even so: the kernel lets a directory take the place of nothing but an empty directory,
+/// and the slash behind the name has it refuse to move anything else. A claimed name is made up
+/// with the time of its claim, so that nobody has a reason to make it; an own name is given back
+/// moments after, or long after, its owner was seen dead.
+package func renameDirectory(
+  _ old: EntryName, to new: EntryName, at directory: Descriptor
+) throws(SystemError) {
+  do {
+    return try rename(old, to: new, at: directory)
+  } catch {
+    guard error.code == EINVAL else { throw error }
+  }
+  do throws(SystemError) {
+    _ = try status(of: new, at: directory)
+    throw SystemError("rename", old.display, EEXIST)
+  } catch {
+    guard error.code == ENOENT else { throw error }
+  }
+  let slash = [UInt8(ascii: "/")]
+  let result = unsafe withCPath(old.bytes + slash) { old in
+    unsafe withCPath(new.bytes + slash) { new in
+      unsafe renameat(directory.number, old, directory.number, new)
     }
   }
   guard result == 0 else { throw SystemError("rename", old.display) }

@@ -39,7 +39,12 @@ package struct DirectoryEntry: Sendable {
   package func finish() { unsafe buffer.deallocate() }
 
   /// The next entries; empty at the end.
-  package mutating func nextBatch() throws(SystemError) -> [DirectoryEntry] {
+  ///
+  /// - Parameter onlyDirectories: leaves out what the file system says is none, before anything is
+  ///   allocated for it.
+  package mutating func nextBatch(
+    onlyDirectories: Bool = false
+  ) throws(SystemError) -> [DirectoryEntry] {
     var entries: [DirectoryEntry] = []
     // A batch of nothing but "." and ".." is not the end.
     while entries.isEmpty {
@@ -53,11 +58,14 @@ package struct DirectoryEntry: Sendable {
       while offset < size {
         let record = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset...])
         let length = unsafe Int(record.loadUnaligned(fromByteOffset: 16, as: UInt16.self))
+        offset += length
+        let type = unsafe Int(record[18])
+        if onlyDirectories, type != DT_DIR, type != DT_UNKNOWN { continue }
         let size = unsafe strnlen(record.baseAddress! + 19, length - 19)
         let bytes = unsafe Array(UnsafeRawBufferPointer(rebasing: record[19..<(19 + size)]))
         if let name = EntryName(bytes) {
           let kind: EntryKind =
-            switch unsafe Int(record[18]) {
+            switch type {
             case DT_DIR: .directory
             case DT_REG: .regular
             case DT_UNKNOWN: .unknown
@@ -68,7 +76,6 @@ package struct DirectoryEntry: Sendable {
               name: name, kind: kind, inode: record.loadUnaligned(as: UInt64.self),
               next: record.loadUnaligned(fromByteOffset: 8, as: Int64.self)))
         }
-        offset += length
       }
     }
     return entries

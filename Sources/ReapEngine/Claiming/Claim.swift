@@ -21,6 +21,8 @@ package struct Claimed: Sendable {
   package let original: EntryName
   package let directory: Descriptor
   package let identity: FileIdentity
+  /// Where it is entered until it is gone.
+  let claims: OwnClaims
   /// Kept open, and locked, until the last file is gone.
   package let held: HeldFile?
   package let verdict: Verdict
@@ -63,14 +65,14 @@ extension Examination {
       claimedName = new.entry
       claims.insert(path(claimedName))
       do {
-        try rename(name, to: claimedName, at: root.descriptor)
+        try renameDirectory(name, to: claimedName, at: root.descriptor)
       } catch {
         claims.remove(path(claimedName))
-        guard error.code == ENOSPC || error.code == EDQUOT else {
-          gathering.drop()
-          return error.code == ENOENT ? .gone : .failed(error, evidence, held: nil)
+        switch error.code {
+        case ENOSPC, EDQUOT: break  // the longer name needed a block for the root: in place then
+        case EXDEV where evidence.isProvedByLock: break  // it lies in an overlay's lower layer
+        default: return unclaimed(error, evidence, &gathering)
         }
-        // The longer name needed a block for the root, and there is none: in place then.
         claimedName = name
         claims.insert(path(name))
       }
@@ -79,7 +81,7 @@ extension Examination {
       guard (try? status(of: claimedName, at: root.descriptor))?.identity == gathering.identity,
         gathering.lockIsStill(evidence.lock ?? .missing, in: directory), !isPinnedNow(directory)
       else {
-        try? rename(claimedName, to: name, at: root.descriptor)
+        try? renameDirectory(claimedName, to: name, at: root.descriptor)
         claims.remove(path(claimedName))
         gathering.unlock()
         gathering.drop()
@@ -139,11 +141,13 @@ extension Examination {
     let claimed = path(claim.entry)
     claims.insert(claimed)
     do {
-      try rename(name, to: claim.entry, at: root.descriptor)
+      try renameDirectory(name, to: claim.entry, at: root.descriptor)
     } catch {
       claims.remove(claimed)
-      gathering.drop()
-      return error.code == ENOENT ? .gone : .failed(error, evidence, held: nil)
+      guard error.code == EXDEV, evidence.isProvedByLock, claims.insert(path(name)) else {
+        return unclaimed(error, evidence, &gathering)
+      }
+      return .claimed(handOver(name, original, verdict, evidence, &gathering))
     }
     // A writer that locks nothing may have flipped to it, or made its directories anew; somebody may
     // have swapped another directory in, or pinned it.
@@ -165,19 +169,30 @@ extension Examination {
   /// What cannot be made out counts as pinned.
   private func isPinnedNow(_ directory: Descriptor) -> Bool { (try? isPinned(directory)) != false }
 
+  /// What could not be renamed, and must not go under the name that its owner may come back to.
+  private func unclaimed(
+    _ error: SystemError, _ evidence: Evidence, _ gathering: inout CandidateGathering
+  ) -> Result {
+    gathering.unlock()
+    gathering.drop()
+    switch error.code {
+    case ENOENT: return .gone
+    case EXDEV: return .kept(.keep(.cannotClaim, recheckAfter: nil), evidence, held: nil)
+    default: return .failed(error, evidence, held: nil)
+    }
+  }
+
   private func handOver(
     _ name: EntryName, _ original: EntryName, _ verdict: Verdict, _ evidence: Evidence,
     _ gathering: inout CandidateGathering
   ) -> Claimed {
     defer { gathering.directory = nil }
     let condemned = claims.reprieve(path(original)) ?? claims.reprieve(path(name))
-    // Where modes cannot be changed, the lock alone tells of the removal, while it lasts.
-    if rule.kind.hasQuarantine { try? setPermissions(removalMark, of: gathering.directory!) }
     root.retain()
     return Claimed(
       root: root, rule: rule, place: place, name: name, original: original,
-      directory: gathering.directory!, identity: gathering.identity, held: gathering.held,
-      verdict: verdict, evidence: evidence,
+      directory: gathering.directory!, identity: gathering.identity, claims: claims,
+      held: gathering.held, verdict: verdict, evidence: evidence,
       id: condemned.map { "\($0.id)" } ?? ClaimName(name)?.id, claimedAt: readMonotonic())
   }
 

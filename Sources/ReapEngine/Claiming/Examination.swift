@@ -273,10 +273,19 @@ package final class Examination: Sendable {
         evidence.surroundings = surroundings.look(below: root.path(of: gathering.name))
       case .gather(.inside):
         let lock = evidence.lock ?? (gathering.lock == nil ? .missing : .unknown("not gathered"))
-        let isShallow = lock != .missing && contents == nil && !gathering.searchesAlways
+        // Before a claim only where one came to nothing for that; the removal looks in any case.
+        let reach = OwnersReach(owner: evidence.entry.owner)
+        let looksForForeign =
+          reach.isBound && (!claiming || claims.isForeign(path(gathering.name)))
+        let isShallow =
+          lock != .missing && contents == nil && !gathering.searchesAlways && !looksForForeign
         guard mayWalk || isShallow else { return nil }
-        guard let inside = try gathering.gatherInside(lock: lock) else {
+        guard var inside = try gathering.gatherInside(lock: lock) else {
           return .unsure(.replaced)
+        }
+        if looksForForeign, let directory = gathering.directory {
+          inside.foreignDirectory = reach.foreignDirectory(in: directory)
+          if inside.foreignDirectory == nil { claims.forgetForeign(path(gathering.name)) }
         }
         evidence.inside = inside
       case .gather(.partition):
@@ -326,7 +335,7 @@ package final class Examination: Sendable {
   /// the two halves.
   func giveBack(_ claimed: EntryName, _ original: EntryName) -> Joining {
     do {
-      try rename(claimed, to: original, at: root.descriptor)
+      try renameDirectory(claimed, to: original, at: root.descriptor)
       return .joined
     } catch {
       guard case .generations = rule.kind, error.code == EEXIST else { return .failed(error) }

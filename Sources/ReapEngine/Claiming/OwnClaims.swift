@@ -10,6 +10,8 @@ package final class OwnClaims: Sendable {
     /// Removals that could not be finished, for file systems on which no mode tells of that.
     var unfinished: Set<CandidatePath> = []
     var condemned: [CandidatePath: Evidence.Condemnation] = [:]
+    /// Found to hold what is beyond their owner's reach, after a claim that was undone.
+    var foreign: Set<CandidatePath> = []
   }
 
   private let state = Mutex(State())
@@ -61,5 +63,25 @@ package final class OwnClaims: Sendable {
   /// Everything condemned, the oldest first.
   var condemned: [CandidatePath] {
     state.withLock { $0.condemned.sorted { $0.value.since < $1.value.since }.map(\.key) }
+  }
+
+  // MARK: - Beyond its owner's reach
+
+  /// Whoever makes more such names than this has some of them claimed and put back once more.
+  private static let rememberedForeign = 10_000
+
+  func noteForeign(_ path: CandidatePath) {
+    state.withLock { state in
+      if state.foreign.count >= Self.rememberedForeign { state.foreign.removeAll() }
+      state.foreign.insert(path)
+    }
+  }
+
+  func forgetForeign(_ path: CandidatePath) {
+    state.withLock { if !$0.foreign.isEmpty { $0.foreign.remove(path) } }
+  }
+
+  func isForeign(_ path: CandidatePath) -> Bool {
+    state.withLock { !$0.foreign.isEmpty && $0.foreign.contains(path) }
   }
 }

@@ -14,6 +14,9 @@ package struct RemovalResult: Sendable {
   package var failure: SystemError?
   /// Where it may succeed once something changes; its descriptor is the receiver's to close.
   package var obstacle: Obstacle?
+  /// A directory in it that its owner could not have emptied, by its path in it: nothing was
+  /// removed, and it has its own name again, if there is no failure.
+  package var foreignDirectory: String?
 }
 
 /// The removal of one claimed directory.
@@ -27,11 +30,14 @@ package final class Removal: Sendable {
   private static let sharedBatch = 64
   /// How often a directory that is not empty after all is emptied again: somebody writes into it.
   private static let attempts = 3
+  private static let returns = 64
 
   private struct State {
     var result = RemovalResult()
     var links = HardLinks()
     var nodes = 0
+    /// Whether the lock file was closed before the end.
+    var isUnlocked = false
   }
 
   private final class Node: Sendable {
@@ -55,6 +61,7 @@ package final class Removal: Sendable {
   }
 
   private let claimed: Claimed
+  private let reach: OwnersReach
   private let pool: WorkerPool
   private let done: @Sendable (Claimed, RemovalResult) -> Void
   private let state = Mutex(State())
@@ -68,7 +75,7 @@ package final class Removal: Sendable {
     let top = Node(
       descriptor: claimed.directory, name: claimed.name, identity: claimed.identity, parent: nil,
       depth: 0)
-    pool.submit { removal.process(top) }
+    pool.submit { removal.begin(top) }
   }
 
   private init(
@@ -76,6 +83,7 @@ package final class Removal: Sendable {
     _ done: @escaping @Sendable (Claimed, RemovalResult) -> Void
   ) {
     self.claimed = claimed
+    reach = OwnersReach(owner: claimed.evidence.entry.owner)
     self.pool = pool
     self.done = done
   }
@@ -103,6 +111,43 @@ package final class Removal: Sendable {
   }
 
   private var hasFailed: Bool { state.withLock { $0.result.failure != nil } }
+
+  // MARK: - Before the first byte goes
+
+  private func begin(_ top: Node) {
+    var obstacle: Obstacle?
+    let foreign = reach.foreignDirectory(in: top.descriptor) { name, parent in
+      obstacle = Obstacle(name, in: parent)
+    }
+    // What was begun before has no way back; what is not its own stays all the same.
+    if let foreign, claimed.evidence.claim != .unfinished {
+      state.withLock { ($0.result.foreignDirectory, $0.result.obstacle) = (foreign, obstacle) }
+      putBack()
+      return end(top)
+    }
+    obstacle?.directory.close()
+    // Where modes cannot be changed, the lock alone tells of the removal, while it lasts.
+    if claimed.rule.kind.hasQuarantine { try? setPermissions(removalMark, of: top.descriptor) }
+    if let facts = try? status(of: top.descriptor) { reach.makeWritable(top.descriptor, facts) }
+    process(top)
+  }
+
+  /// Under its own name, which its lock still keeps from everybody else.
+  private func putBack() {
+    // First, so that whoever sees it there looks before it claims.
+    claimed.claims.noteForeign(claimed.path.renamed(claimed.original))
+    guard claimed.name != claimed.original else { return }
+    claimed.claims.noteForeign(claimed.path)
+    let root = claimed.root.descriptor
+    do throws(SystemError) {
+      guard try status(of: claimed.name, at: root).identity == claimed.identity else {
+        throw SystemError("rename", claimed.name.display, ESTALE)
+      }
+      try renameDirectory(claimed.name, to: claimed.original, at: root)
+    } catch {
+      fail(error)
+    }
+  }
 
   // MARK: - One directory
 
@@ -161,23 +206,53 @@ package final class Removal: Sendable {
         fail(error)
       }
     }
-    if !hasFailed { removeTop() }
+    if !hasFailed { removeTop(top) }
+    end(top)
+  }
+
+  private func end(_ top: Node) {
     top.descriptor.close()
-    claimed.held?.descriptor.close()
+    unlock()
     claimed.root.release()
     done(claimed, state.withLock { $0.result })
   }
 
-  private func removeTop() {
+  private func removeTop(_ top: Node) {
     let root = claimed.root.descriptor
-    do {
-      guard try status(of: claimed.name, at: root).identity == claimed.identity else {
+    do throws(SystemError) {
+      let there = try status(of: claimed.name, at: root).identity
+      var ours = claimed.identity
+      // In a lower layer of an overlay the first change gives the directory another birth time.
+      if there != ours { ours = try status(of: top.descriptor).identity }
+      guard there == ours else {
         return fail(SystemError("rmdir", claimed.name.display, ESTALE))
       }
     } catch {
       return fail(error)
     }
+    if keepsOpenFiles(top.descriptor) { letGoOfLock(top) }
     removeEmptied(claimed.name, in: root)
+  }
+
+  /// Where a file that is removed while it is open stays under another name (`.fuse_hidden…`,
+  /// `.nfs…`), our own lock file would be in the way. It was the last one, and its name is gone.
+  private func letGoOfLock(_ top: Node) {
+    unlock()
+    // The server is told of it in the background.
+    for milliseconds: UInt32 in [1, 10, 100] {
+      var listing = DirectoryListing(top.descriptor)
+      defer { listing.finish() }
+      guard (try? listing.nextBatch())?.isEmpty == false else { return }
+      pause(milliseconds: milliseconds)
+    }
+  }
+
+  private func unlock() {
+    let isFirst = state.withLock { state in
+      defer { state.isUnlocked = true }
+      return !state.isUnlocked
+    }
+    if isFirst { claimed.held?.descriptor.close() }
   }
 
   /// Removes a directory that was emptied; where somebody fills it, a few times.
@@ -202,15 +277,10 @@ package final class Removal: Sendable {
       return true
     }
     guard isWelcome else { return nil }
-    if let descriptor = try? openFile(
-      name.bytes, at: node.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
-    {
-      if let facts = try? status(of: descriptor) {
-        return Node(
-          descriptor: descriptor, name: name, identity: facts.identity, parent: node,
-          depth: node.depth + 1)
-      }
-      descriptor.close()
+    if let (descriptor, facts) = try? reach.open(name, in: node.descriptor) {
+      return Node(
+        descriptor: descriptor, name: name, identity: facts.identity, parent: node,
+        depth: node.depth + 1)
     }
     state.withLock { $0.nodes -= 1 }
     return nil  // the descent meets the same error and reports it
@@ -227,13 +297,30 @@ package final class Removal: Sendable {
     removeEmptied(name, in: parent)
   }
 
+  /// In an overlay's lower layer the first change in a directory gives it and all above it another
+  /// birth time, so that the way back up is not known again: from the top then, as long as that
+  /// gets further. Within a bound: somebody who moves directories about has the same effect.
   private func removeContents(of name: EntryName, in parent: Descriptor) throws(SystemError) {
+    var (done, tries): (Int64, Int) = (-1, 0)
+    while true {
+      tries += 1
+      do {
+        return try descend(into: name, in: parent)
+      } catch {
+        let files = state.withLock { $0.result.files }
+        guard error.code == ESTALE, files > done, tries < Self.returns else { throw error }
+        done = files
+      }
+    }
+  }
+
+  private func descend(into name: EntryName, in parent: Descriptor) throws(SystemError) {
     var descent = try TreeDescent(from: parent)
     defer { descent.abandon() }
-    try descent.enter(name)
+    try enter(name, &descent)
     while true {
       if let next = descent.nextSubdirectory() {
-        do { try descent.enter(next) } catch { fail(error) }
+        do { try enter(next, &descent) } catch { fail(error) }
         continue
       }
       var batch: [DirectoryEntry] = []
@@ -248,12 +335,19 @@ package final class Removal: Sendable {
         try unlink(left.name, at: descent.current, isDirectory: true)
       } catch {
         if error.code == ENOTEMPTY, left.attempt < Self.attempts, !hasFailed {
-          do { try descent.enter(left.name, attempt: left.attempt + 1) } catch { fail(error) }
+          do { try enter(left.name, &descent, attempt: left.attempt + 1) } catch { fail(error) }
         } else {
           fail(error)
         }
       }
     }
+  }
+
+  private func enter(
+    _ name: EntryName, _ descent: inout TreeDescent, attempt: Int = 1
+  ) throws(SystemError) {
+    let (directory, facts) = try reach.open(name, in: descent.current)
+    descent.enter(name, directory, facts.identity, attempt: attempt)
   }
 
   /// Unlinks every entry that is no directory; returns the others. In order of inode, which spares

@@ -38,6 +38,8 @@ struct CandidateGathering {
   /// Change times and open files tell of its use, whatever its lock does; and the lock file may
   /// stand beside it (kind `generations`).
   let searchesAlways: Bool
+  /// Its file system may be FUSE.
+  private let isRemote: Bool
   /// It has a claimed name, and with it a change time that is ours.
   let isClaimed: Bool
   /// The directory that holds it.
@@ -70,6 +72,7 @@ struct CandidateGathering {
     case .generations(let settings):
       (lock, lockType, searchesAlways) = (settings.lock, settings.lockType, true)
     }
+    isRemote = rule.allowRemote
     self.contents = contents
     self.root = root
     self.name = name
@@ -94,7 +97,7 @@ struct CandidateGathering {
       case .failure(let error): return refuse(error)
       case .success(let there) where there.identity == held.identity:
         lockFacts = there
-        return .taken
+        return otherNames(of: held.descriptor).map(Evidence.Lock.unknown) ?? .taken
       case .success: break  // another lock file stands there now; the old one is free
       }
     }
@@ -136,6 +139,10 @@ struct CandidateGathering {
         return .notAFile(notAFile)
       }
       lockFacts = facts
+      if let unknown = otherNames(of: file) {
+        file.close()
+        return .unknown(unknown)
+      }
       let opened = HeldFile(
         descriptor: file, directory: identity, identity: facts.identity, isLock: true,
         isBeside: lockIsBeside)
@@ -148,6 +155,17 @@ struct CandidateGathering {
     } catch {
       drop()
       return error.code == ENOENT ? .missing : refuse(error)
+    }
+  }
+
+  /// What is said where somebody may have the file open, and locked, through another of its names.
+  private func otherNames(of file: Descriptor) -> String? {
+    guard isRemote else { return nil }
+    do {
+      guard let count = try separateNames(of: file), count > 1 else { return nil }
+      return "it has \(count) names, and on FUSE each shows its own locks only"
+    } catch {
+      return "\(error)"
     }
   }
 
@@ -407,8 +425,9 @@ struct CandidateGathering {
     }
     switch probeOpen(file) {
     case .notOpen:
+      let others = otherNames(of: file)
       if !isKnown { file.close() }
-      return .nothingOpen
+      return others.map { .unknown("\(name.display): \($0)") } ?? .nothingOpen
     case .unknown(let reason):
       if !isKnown { file.close() }
       return .unknown(reason)

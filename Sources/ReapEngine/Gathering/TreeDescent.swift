@@ -52,14 +52,18 @@ package struct TreeDescent {
   // MARK: - Listing
 
   /// The next entries of the current directory; empty at the end, and from then on.
-  package mutating func nextBatch() throws(SystemError) -> [DirectoryEntry] {
+  ///
+  /// - Parameter onlyDirectories: leaves out what the file system says is none.
+  package mutating func nextBatch(
+    onlyDirectories: Bool = false
+  ) throws(SystemError) -> [DirectoryEntry] {
     let level = levels.count - 1
     guard !levels[level].isListed else { return [] }
     // Set first: what cannot be read is not tried for ever.
     levels[level].isListed = true
     var listing = DirectoryListing(current, from: levels[level].position)
     defer { listing.finish() }
-    let batch = try listing.nextBatch()
+    let batch = try listing.nextBatch(onlyDirectories: onlyDirectories)
     if let last = batch.last {
       levels[level].position = last.next
       levels[level].isListed = false
@@ -97,8 +101,14 @@ package struct TreeDescent {
       child.close()
       throw error
     }
-    levels.append(
-      Level(name: name, identity: facts.identity, attempt: attempt, descriptor: child))
+    enter(name, child, facts.identity, attempt: attempt)
+  }
+
+  /// The same for one that was opened, and is closed when it is left.
+  package mutating func enter(
+    _ name: EntryName, _ child: Descriptor, _ identity: FileIdentity, attempt: Int = 1
+  ) {
+    levels.append(Level(name: name, identity: identity, attempt: attempt, descriptor: child))
     let outer = levels.count - 1 - Self.openLevels
     if outer > 0, let descriptor = levels[outer].descriptor {
       descriptor.close()

@@ -31,6 +31,9 @@ extension Evidence {
       if let pid = inside.namedProcess { members.append(("lock_names", .integer(Int64(pid)))) }
       if inside.isPinned { members.append(("pinned", .bool(true))) }
       if let writer = inside.writer { members.append(("writer", .integer(Int64(writer)))) }
+      if let foreign = inside.foreignDirectory {
+        members.append(("foreign_directory", .string(foreign)))
+      }
     }
     if let life { members.append(("processes", .string(life.text))) }
     return .object(members)
