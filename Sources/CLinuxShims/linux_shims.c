@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/btrfs.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <pthread.h>
@@ -127,3 +128,30 @@ int shim_spawn_closefrom(posix_spawn_file_actions_t *actions, int lowest) {
 }
 
 int shim_widen_pipe(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
+
+static int argument_count;
+static char **arguments;
+
+// glibc hands main's arguments to constructors, too.
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+  argument_count = count;
+  arguments = values;
+}
+
+int shim_argument_count(void) { return argument_count; }
+const char *shim_argument(int index) { return arguments[index]; }
+
+static ssize_t write_where_there_is_room(void *cookie, const char *bytes, size_t size) {
+  (void)cookie;
+  struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+  if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0)
+    (void)!write(STDERR_FILENO, bytes, size);
+  return (ssize_t)size;
+}
+
+void shim_never_wait_for_stderr(void) {
+  FILE *file = fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_where_there_is_room});
+  if (!file) return;
+  setvbuf(file, NULL, _IONBF, 0);
+  stderr = file;
+}

@@ -29,6 +29,16 @@ extension Rule {
     }
     return try settings.rule(Context(environment: environment, user: user))
   }
+
+  /// What each preset makes of a root; of its own one where that is nil.
+  package static func ofPresets(
+    root: FilePath?, user: UserContext, environment: Environment
+  ) -> [Rule] {
+    Preset.allCases.compactMap { preset in
+      try? fromCommandLine(
+        root: root, preset: preset.rawValue, user: user, environment: environment)
+    }
+  }
 }
 
 extension Configuration {

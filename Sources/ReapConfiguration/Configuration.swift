@@ -5,6 +5,8 @@ package struct Configuration: Sendable, Equatable {
   package var rules: [Rule]
   /// Absolute; nil means the default place.
   package var auditLog: FilePath?
+  /// False for `audit_log: none`; otherwise nothing is removed where it cannot be written.
+  package var hasAudit = true
   /// How often everything is looked at again; nil means never.
   package var backstop: Nanoseconds? = 5 * 60 * nanosecondsPerSecond
   /// One of `logLevels`.
@@ -128,7 +130,12 @@ extension Configuration {
   ) throws(ConfigurationError) {
     switch key {
     case .rules: return
-    case .auditLog: auditLog = try setting.path(context)
+    case .auditLog:
+      if case .scalar("none", _) = setting.value {
+        (auditLog, hasAudit) = (nil, false)
+      } else {
+        (auditLog, hasAudit) = (try setting.path(context), true)
+      }
     case .backstop:
       if case .scalar("off", _) = setting.value {
         backstop = nil

@@ -11,7 +11,10 @@ extension Configuration {
     lines.append("enabled: \(enabled)")
     lines.append("log_level: \(logLevel)")
     lines.append("backstop: \(backstop.map(formatDuration) ?? "off")")
-    lines.append(auditLog.map { "audit_log: " + yamlPath($0) } ?? "# audit_log: the default place")
+    lines.append(
+      hasAudit
+        ? auditLog.map { "audit_log: " + yamlPath($0) } ?? "# audit_log: the default place"
+        : "audit_log: none")
     lines.append("rules:")
     for rule in rules {
       for (index, line) in rule.yamlLines.enumerated() {
@@ -27,7 +30,8 @@ extension Configuration {
       ("enabled", .bool(enabled)),
       ("log_level", .string(logLevel)),
       ("backstop", .string(backstop.map(formatDuration) ?? "off")),
-      auditLog.map { JSONValue.pathMember($0.bytes, named: "audit_log") } ?? ("audit_log", .null),
+      auditLog.map { JSONValue.pathMember($0.bytes, named: "audit_log") }
+        ?? ("audit_log", hasAudit ? .null : .string("none")),
       ("overrides", .array(overrides.map(JSONValue.string))),
       ("rules", .array(rules.map(\.configurationJSON))),
     ])
@@ -105,7 +109,8 @@ func yamlText(_ text: String) -> String {
   for scalar in text.unicodeScalars {
     switch scalar.value {
     case 0x22, 0x5C: result += "\\" + String(scalar)
-    case 0..<0x20, 0x7F...0xA0, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF, 0x10000...:
+    case 0xA0, 0xFFFE, 0xFFFF, 0x10000...,
+      _ where scalar.isUnprintable:
       let hex = String(scalar.value, radix: 16)
       result += "\\U" + String(repeating: "0", count: 8 - hex.count) + hex
     default: result.unicodeScalars.append(scalar)

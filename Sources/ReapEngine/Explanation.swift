@@ -106,7 +106,9 @@ package struct Explanation: Sendable {
   package var text: String {
     var lines = ["\(displayText(path))"]
     func line(_ label: String, _ value: String) {
-      lines.append("  " + label + String(repeating: " ", count: max(1, 15 - label.count)) + value)
+      lines.append(
+        "  " + label + String(repeating: " ", count: max(1, 15 - label.count))
+          + displayText(value))
     }
     line("verdict", "\(verdict.word) (\(verdict.reason.rawValue))")
     line("because", verdict.reason.explanation)

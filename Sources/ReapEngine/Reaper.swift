@@ -31,6 +31,8 @@ package final class Reaper {
     case removed(root: Int, Claimed, RemovalResult, Occasion)
     case ownerExited(root: Int)
     case reload(Options)
+    /// After a time in which nothing could be removed.
+    case auditWritable
     case stop
   }
 
@@ -99,6 +101,7 @@ package final class Reaper {
         inPlace: isNews && messages.count <= Self.fewMessages)
     }
     pool = WorkerPool()
+    reporter.audit?.whenWritable { mailbox.post(.auditWritable) }
   }
 
   /// Opens every root; one that is absent is waited for.
@@ -178,7 +181,7 @@ package final class Reaper {
       case .examined(let owner, _, let examine, let result, let root):
         defer { root.release() }
         finishLast(roots[owner.index], examine, result, on: last)
-      case .watched, .ownerExited, .reload, .stop: break
+      case .watched, .ownerExited, .reload, .auditWritable, .stop: break
       }
     }
     last.drain()
@@ -240,6 +243,8 @@ package final class Reaper {
       removed(index, claimed, result, occasion)
     case .ownerExited(let index): if let watched = roots[index] { ownerExited(watched) }
     case .reload(let options): apply(options)
+    case .auditWritable:
+      for watched in sortedRoots { feed(watched, .lookAtAll(.rescan), readMonotonic()) }
     case .stop: isStopping = true
     }
   }

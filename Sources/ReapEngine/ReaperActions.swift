@@ -275,7 +275,7 @@ extension Reaper {
       reprieve(watched, path, Reason.unreadable.rawValue, evidence, occasion)
       held?.descriptor.close()
       _ = keep(watched, id, nil)
-      let reason: Reason = error.call == "rename" ? .removalFailed : .unreadable
+      let reason = Reason(of: error)
       feed(watched, .examined(id, .kept(reason, recheckAfter: nil, .none)), now)
       if reason == .removalFailed, Obstacle.explains(error),
         let obstacle = Obstacle(nil, in: root.descriptor, named: examine.path.bytes)

@@ -5,9 +5,6 @@ import OwnedDirectories
 import ReapRules
 
 extension Reaper {
-  /// How long audit lines that found no room wait before they are tried again.
-  private static let auditRetry: Nanoseconds = 5 * nanosecondsPerSecond
-
   var nextDeadline: Nanoseconds? {
     var earliest = nextBackstop
     func consider(_ instant: Nanoseconds?) {
@@ -21,7 +18,6 @@ extension Reaper {
       consider(roomDeadline(watched, now: readMonotonic()))
     }
     consider(obstacles.nextDeadline)
-    if reporter.audit?.isWaiting == true { consider(readMonotonic() + Self.auditRetry) }
     return earliest
   }
 
@@ -54,7 +50,6 @@ extension Reaper {
       }
     }
     reporter.tellUntold()
-    if reporter.audit?.isWaiting == true { reporter.audit?.retry() }
   }
 
   func pollInterval(_ rule: Rule) -> Nanoseconds {

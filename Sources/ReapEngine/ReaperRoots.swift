@@ -14,7 +14,7 @@ extension Reaper {
         mounts: mounts,
         roots: options.roots.map(resolveRoot).filter { $0 != watched.path }),
       claims: watched.claims, claiming: !options.dryRun, quarantining: true,
-      memory: watched.memory, owner: watched.owner)
+      memory: watched.memory, owner: watched.owner, audit: reporter.audit)
   }
 
   /// Opens a root and takes its lock.

@@ -48,7 +48,8 @@ package final class Reporter: Sendable {
     counts.withLock {
       $0.bytes += result.bytes
       $0.files += result.files
-      if result.failure == nil { $0.reaped += 1 }
+      guard result.failure == nil else { return }
+      $0.reaped += 1
       if occasion.trigger == .backstop { $0.backstopNeeded += 1 }
     }
     guard let failure = result.failure else {
@@ -185,8 +186,7 @@ package final class Reporter: Sendable {
   }
 
   func failed(_ error: SystemError, _ evidence: Evidence, _ place: Place) {
-    let reason: Reason = error.call == "rename" ? .removalFailed : .unreadable
-    var record = record(.failed, reason, evidence, place)
+    var record = record(.failed, Reason(of: error), evidence, place)
     record.evidence = .object([("error", .string("\(error)"))])
     if once(record, "\(error)", .warning, within: place.rule) { counts.withLock { $0.failed += 1 } }
   }
@@ -272,6 +272,11 @@ extension Reporter {
         """)
     }
   }
+}
+
+extension Reason {
+  /// What an error in an examination means for the candidate.
+  init(of error: SystemError) { self = error.call == "rename" ? .removalFailed : .unreadable }
 }
 
 /// What brought an examination about.

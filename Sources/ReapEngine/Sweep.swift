@@ -1,16 +1,22 @@
 import Glibc
+import Logging
 package import OwnedDirectories
 package import ReapRules
 import Synchronization
 
 /// One pass over a root: every candidate examined once, on all workers. For `sweep` and `list`.
 package final class Sweep: Sendable {
-  /// What was decided about one candidate.
+  /// What was decided about one candidate, and what came of it.
   package struct Finding: Sendable {
     /// Below the root.
     package let path: CandidatePath
+    /// What was decided.
     package let verdict: Verdict
     package let evidence: Evidence
+    /// What came of it; nil where it was kept.
+    package var action: AuditRecord.Action?
+    /// As the audit has it.
+    package var reason: Reason
     package var failure: SystemError?
     /// Allocated bytes; nil where nothing inside may be touched, or it is being removed.
     package var bytes: Int64?
@@ -23,6 +29,7 @@ package final class Sweep: Sendable {
   private let pool: WorkerPool
   private let measuring: Bool
   private let findings = Mutex<[Finding]>([])
+  private let hasMoved = Mutex(false)
 
   /// - Parameters:
   ///   - claiming: false for a dry run and for `list`.
@@ -39,7 +46,8 @@ package final class Sweep: Sendable {
     examination = Examination(
       rule: rule, root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
-      claims: OwnClaims(condemned, below: root), claiming: claiming, owner: OwnerWatch(rule))
+      claims: OwnClaims(condemned, below: root), claiming: claiming, owner: OwnerWatch(rule),
+      audit: reporter.audit)
     pool = WorkerPool()
   }
 
@@ -62,7 +70,15 @@ package final class Sweep: Sendable {
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
     let place = Place(rule: rule, root: root, path: original, occasion: occasion)
     switch result {
-    case .gone, .needsWalk, .rootMoved, .condemned: break
+    case .gone, .needsWalk, .condemned: break
+    case .rootMoved:
+      let isFirst = hasMoved.withLock { moved in
+        defer { moved = true }
+        return !moved
+      }
+      guard isFirst else { return }
+      reporter.logger.error("\(root.path) was moved or replaced during the pass")
+      reporter.count { $0.failed += 1 }
     case .kept(var verdict, let evidence, let held):
       held?.descriptor.close()
       // A pass stays for no quarantine; `list` says what a reapd that stays would do.
@@ -70,51 +86,53 @@ package final class Sweep: Sendable {
         verdict = .keep(.needsQuarantine, recheckAfter: nil)
       }
       if reporting { reporter.kept(verdict, evidence, place) }
-      add(path, verdict, evidence)
+      if verdict.reason == .auditUnwritable {
+        reporter.count { $0.failed += 1 }
+        add(path, verdict, evidence, .failed)
+      } else {
+        add(path, verdict, evidence)
+      }
     case .wouldClaim(let verdict, let evidence):
       if reporting { reporter.wouldReap(verdict, evidence, place) }
-      add(path, verdict, evidence)
+      add(path, verdict, evidence, .wouldReap)
     case .tidied(let verdict, let evidence, let files):
       if reporting { for file in files { reporter.removed(file, rule: rule, occasion) } }
       for file in files {
         guard let path = CandidatePath(bytes: file.path.dropFirst(root.pathBytes.count + 1))
         else { continue }
-        add(path, .dispose(file.reason), file.evidence)
+        add(
+          path, .dispose(file.reason), file.evidence, file.wouldOnly ? .wouldReap : .reaped)
       }
       if let verdict { add(path, verdict, evidence) }
     case .putBack(let verdict, let evidence, let name):
       reporter.putBack(verdict, evidence, place, id: ClaimName(path.name)?.id)
-      add(path.renamed(name), verdict, evidence)
+      add(path.renamed(name), verdict, evidence, .restored)
     case .failed(let error, let evidence, let held):
       held?.descriptor.close()
       if reporting { reporter.failed(error, evidence, place) }
-      add(path, .unsure(.unreadable), evidence, failure: error)
+      add(path, .unsure(Reason(of: error)), evidence, .failed, error)
     case .claimed(let claimed):
       Removal.start(claimed, on: pool) { claimed, result in
         result.obstacle?.directory.close()
         self.reporter.reaped(claimed, result, occasion)
-        if result.foreignDirectory != nil { self.leftAlone(path, result) }
+        // Put back, since it holds another user's directory: nothing came of the claim.
+        guard result.foreignDirectory == nil else {
+          return self.add(path, .keep(.foreignInside, recheckAfter: nil), claimed.evidence)
+        }
+        let action: AuditRecord.Action = result.failure == nil ? .reaped : .failed
+        self.add(path, claimed.verdict, claimed.evidence, action, result.failure)
       }
-      add(path, claimed.verdict, claimed.evidence)
-    }
-  }
-
-  /// Corrects what was found of a claim that came to nothing.
-  private func leftAlone(_ path: CandidatePath, _ result: RemovalResult) {
-    findings.withLock { findings in
-      guard let index = findings.firstIndex(where: { $0.path == path }) else { return }
-      var finding = findings[index]
-      finding = Finding(
-        path: path, verdict: .keep(.foreignInside, recheckAfter: nil), evidence: finding.evidence,
-        failure: result.failure)
-      findings[index] = finding
     }
   }
 
   private func add(
-    _ path: CandidatePath, _ verdict: Verdict, _ evidence: Evidence, failure: SystemError? = nil
+    _ path: CandidatePath, _ verdict: Verdict, _ evidence: Evidence,
+    _ action: AuditRecord.Action? = nil, _ failure: SystemError? = nil
   ) {
-    var finding = Finding(path: path, verdict: verdict, evidence: evidence, failure: failure)
+    var finding = Finding(
+      path: path, verdict: verdict, evidence: evidence, action: action, reason: verdict.reason,
+      failure: failure)
+    if action == .failed, case .dispose = verdict { finding.reason = .removalFailed }
     // What was not looked into for its verdict is not for its size: a writer may be at its start.
     if measuring, evidence.lock != nil || evidence.partition != nil {
       finding.bytes = allocatedBytes(of: path, below: root)

@@ -46,11 +46,38 @@ package func displayText(_ bytes: [UInt8]) -> String {
   }
   var result = ""
   for scalar in text.unicodeScalars {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator:
+    if scalar.isUnprintable {
       for byte in String(scalar).utf8 { result += escaped(byte) }
-    default: result.unicodeScalars.append(scalar)
+    } else {
+      result.unicodeScalars.append(scalar)
     }
   }
   return result
+}
+
+/// The same for a text that was put together from several; a newline in it is one of its parts'.
+package func displayText(_ text: String) -> String { displayText(Array(text.utf8)) }
+
+/// The same for a text of several lines.
+package func displayLines(_ text: String) -> String {
+  if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) || $0 == 0x0A }) { return text }
+  return text.split(separator: "\n", omittingEmptySubsequences: false).map {
+    displayText(String($0))
+  }
+  .joined(separator: "\n")
+}
+
+extension Unicode.Scalar {
+  /// Whether it does something to a terminal or to its neighbours instead of being seen: controls
+  /// (C1 too: U+009B is an escape sequence by itself), marks of direction and other formats,
+  /// separators of lines.
+  package var isUnprintable: Bool {
+    if value < 0x7F { return value < 0x20 }
+    // Most of what is written in other scripts; the tables of Unicode take their time.
+    if (0x3000..<0xFE00).contains(value) { return false }
+    switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: return true
+    default: return false
+    }
+  }
 }

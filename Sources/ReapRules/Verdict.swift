@@ -82,6 +82,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case unreadable
   case replaced
   case removalFailed = "removal-failed"
+  case auditUnwritable = "audit-unwritable"
   case claimConflict = "claim-conflict"
   case cursorUnknown = "cursor-unknown"
   case liveAbsent = "live-absent"
@@ -147,6 +148,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .unreadable: "the directory cannot be examined"
     case .replaced: "it changed its identity while it was being judged"
     case .removalFailed: "it was claimed, but its removal failed"
+    case .auditUnwritable: "it may go, but the audit cannot be written, and nothing goes without"
     }
   }
 }

@@ -180,7 +180,7 @@ struct CompactCommand: ParsableCommand {
     _ compaction: PartitionCompaction, _ outcome: PartitionCompaction.Outcome, _ seconds: Double
   ) {
     let (survey, counts) = (compaction.survey, outcome.counts)
-    if let warning = outcome.warning { writeError("reapd: not marked as retired: \(warning)\n") }
+    if let warning = outcome.warning { complain("not marked as retired: \(warning)") }
     if json {
       let numbers: [(String, Int64)] = [
         ("files_before", Int64(survey.files.count)), ("files_after", Int64(outcome.files)),

@@ -5,7 +5,7 @@ import CrashDrill
 import OwnedDirectories
 import ReapRules
 
-struct DrillCommand: ParsableCommand {
+struct DrillCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "drill",
     abstract: "Kill writers for real and check that reapd keeps its promises here.",
@@ -58,7 +58,7 @@ struct DrillCommand: ParsableCommand {
     blockSignals(Drill.signals)
     _ = raiseDescriptorLimit()
     do {
-      var drill = Drill(options) { writeError("reapd: \($0)\n") }
+      var drill = Drill(options) { complain($0) }
       report = try drill.run()
     } catch {
       throw fail(.someFailed, "drill: \(error)")

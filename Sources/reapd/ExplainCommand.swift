@@ -4,7 +4,7 @@ import ReapConfiguration
 import ReapEngine
 import ReapRules
 
-struct ExplainCommand: ParsableCommand {
+struct ExplainCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "explain",
     abstract: "Say what would be decided about a directory, and on what evidence.",
@@ -24,7 +24,7 @@ struct ExplainCommand: ParsableCommand {
       throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
     }
     let parent = slash.map { $0 == 0 ? "/" : FilePath(bytes[..<$0]) } ?? "."
-    let setup = try rules.configuration(containing: parent)
+    let setup = try rules.configuration(containing: parent, of: bytes)
     let rule = setup.configuration.rules[0]
     let mounts = MountView()
     let root: OpenRoot

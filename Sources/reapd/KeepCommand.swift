@@ -6,7 +6,7 @@ import ReapConfiguration
 import ReapEngine
 import ReapRules
 
-struct KeepCommand: ParsableCommand {
+struct KeepCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "keep",
     abstract: "Pin entries, so that reapd keeps them whatever it thinks of them.",
@@ -41,7 +41,7 @@ struct KeepCommand: ParsableCommand {
       do {
         try change(trimmed(path.bytes))
       } catch let error as SystemError {
-        writeError("reapd: \(explained(error))\n")
+        complain(explained(error))
         status = error.code == ENOENT ? .badData : status ?? .someFailed
       }
     }

@@ -4,7 +4,7 @@ import ReapConfiguration
 import ReapEngine
 import ReapRules
 
-struct ListCommand: ParsableCommand {
+struct ListCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "list",
     abstract: "Show every candidate: verdict, reason, age, size.",

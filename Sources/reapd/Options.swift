@@ -64,6 +64,7 @@ struct RuleOptions: ParsableArguments {
           }
         }
         result.auditLog = file.auditLog
+        result.hasAudit = file.hasAudit
         result.backstop = file.backstop
         result.logLevel = file.logLevel
         result.enabled = file.enabled
@@ -77,7 +78,10 @@ struct RuleOptions: ParsableArguments {
 
   /// The same for a path in a root: the file's rule whose root holds it, the innermost one; without
   /// any, the directory of the path is taken for a root of the command line.
-  func configuration(containing directory: FilePath) throws -> Setup {
+  ///
+  /// - Parameter path: looked at, without a configuration that names its root, for what a preset
+  ///   knows.
+  func configuration(containing directory: FilePath, of path: [UInt8]? = nil) throws -> Setup {
     if !shapesRules {
       do {
         let file = try Configuration.load(
@@ -93,7 +97,28 @@ struct RuleOptions: ParsableArguments {
         throw fail(error)
       }
     }
+    if let path, !shapesRules, let rule = presetRule(holding: directory, path) {
+      complain("no configuration names a root that holds it: explained as preset \(rule.name) does")
+      return Setup(
+        configuration: Configuration(rules: [rule]), fromFile: false, roots: [rule.root])
+    }
     return try configuration(roots: [directory])
+  }
+
+  /// By a preset's own root or, where that lies elsewhere, by a cursor in the path or beside it.
+  private func presetRule(holding directory: FilePath, _ path: [UInt8]) -> Rule? {
+    let resolved = resolveRoot(absolute(directory))
+    func rules(root: FilePath?) -> [Rule] {
+      Rule.ofPresets(root: root, user: .current, environment: .current)
+    }
+    let holding = rules(root: nil).filter { resolved.isWithin(resolveRoot($0.root)) }
+    if let rule = holding.max(by: { $0.root.bytes.count < $1.root.bytes.count }) { return rule }
+    return rules(root: resolved).first { rule in
+      guard case .generations(let settings) = rule.kind else { return false }
+      return [FilePath(path), resolved].contains {
+        (try? status(ofPath: $0.appending(settings.cursor.bytes))) != nil
+      }
+    }
   }
 
   func logger(_ configuration: Configuration) throws -> Logger {
@@ -123,12 +148,13 @@ struct ReapOptions: ParsableArguments {
 
   @Option(
     name: .customLong("audit-log"),
-    help: ArgumentHelp("Where each decision is noted.", valueName: "file"))
+    help: ArgumentHelp("Where each decision is noted; none: nowhere.", valueName: "file"))
   var auditLog: FilePath?
 
   /// Where the audit of a reapd with this configuration is looked for.
   static func auditPlaces(_ configuration: Configuration) -> [FilePath] {
-    configuration.auditLog.map { [absolute($0)] } ?? defaultPlaces
+    guard configuration.hasAudit else { return [] }
+    return configuration.auditLog.map { [absolute($0)] } ?? defaultPlaces
   }
 
   private static var defaultPlaces: [FilePath] {
@@ -141,22 +167,27 @@ struct ReapOptions: ParsableArguments {
     return geteuid() == 0 ? places : places.reversed()
   }
 
-  func audit(_ configuration: Configuration, _ logger: Logger) throws -> AuditLog? {
-    let complain: @Sendable (String) -> Void = { logger.warning("\($0)") }
-    if let path = auditLog ?? configuration.auditLog {
-      do {
-        return try AuditLog(trying: [absolute(path)], complain: complain)
-      } catch {
-        throw fail(
-          error.code == EACCES || error.code == EPERM ? .noPermission : .someFailed,
-          "audit log: \(error)")
-      }
-    }
+  /// Nil where there is to be none.
+  ///
+  /// - Parameter isRequired: whether something is to be removed, which nothing is without.
+  func audit(
+    _ configuration: Configuration, _ logger: Logger, isRequired: Bool
+  ) throws -> AuditLog? {
+    guard auditLog != "none", auditLog != nil || configuration.hasAudit else { return nil }
+    let named = auditLog ?? configuration.auditLog
     do {
-      return try AuditLog(trying: Self.defaultPlaces, complain: complain)
+      return try AuditLog(
+        trying: named.map { [absolute($0)] } ?? Self.defaultPlaces,
+        complain: { logger.warning("\($0)") })
     } catch {
-      logger.warning("no audit is written: \(error)")
-      return nil
+      guard isRequired else {
+        logger.warning("no audit is written: \(error)")
+        return nil
+      }
+      throw fail(
+        .noPermission,
+        "the audit log cannot be written, and nothing is removed without: \(error); "
+          + "name a file with --audit-log (or audit_log:), or go without by --audit-log none")
     }
   }
 }

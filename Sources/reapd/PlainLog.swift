@@ -1,4 +1,5 @@
 import Logging
+import ReapRules
 
 /// Log lines for people, on standard error: level where it matters, message, details.
 struct PlainLog: LogHandler {
@@ -22,6 +23,6 @@ struct PlainLog: LogHandler {
       let parts = details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
       line += " [\(parts.joined(separator: " "))]"
     }
-    writeError(line + "\n")
+    writeError(displayText(line))
   }
 }

@@ -33,15 +33,18 @@ final class ProgressBar {
     let bar = String(repeating: "#", count: full)
     let rest = String(repeating: "-", count: Self.width - full)
     let coloured = hasColour ? "\u{1B}[32m\(bar)\u{1B}[0m" : bar
-    writeError(
+    draw(
       "\r[\(coloured)\(rest)] \(Int(share * 100)) %  \(formatBytes(done)) of \(formatBytes(total))  "
     )
   }
+
+  /// With what moves the cursor and colours, which is for terminals only.
+  private func draw(_ text: String) { errors.append(Array(text.utf8)) }
 
   /// Leaves the line clean.
   func end() {
     guard isOpen else { return }
     isOpen = false
-    writeError("\r" + String(repeating: " ", count: 79) + "\r")
+    draw("\r" + String(repeating: " ", count: 79) + "\r")
   }
 }

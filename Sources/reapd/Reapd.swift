@@ -2,6 +2,8 @@ import ArgumentParser
 import CrashDrill
 import Glibc
 import OwnedDirectories
+import ReapEngine
+import ReapRules
 
 /// Removes what killed programs leave on disk, the moment they die, and never anything alive.
 @main
@@ -26,8 +28,29 @@ struct Reapd: ParsableCommand {
   static func main() {
     fillStandardStreams()
     ignoreIncidentalSignals()
+    neverWaitForStandardError()
     // What a drill kills by the thousand; reading its words as a command's takes most of a start.
     if var writer = DrillWriter(CommandLine.arguments) { writer.run() }
-    main(commandLineArguments())
+    var status = ExitCode.success
+    do {
+      var command = try parseAsRoot(commandLineArguments())
+      if command is any NeedsProc, let missing = missingFromProc() {
+        throw fail(
+          .systemLacks,
+          "/proc is needed and not there (\(missing)): mount it (mount -t proc proc /proc)")
+      }
+      try command.run()
+    } catch {
+      status = exitCode(for: error)
+      // Names that a shell has put in for a pattern are among the words that it repeats.
+      let text = fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+        .map { displayText(ArgumentText.decode(String($0))) }.joined(separator: "\n")
+      if !text.isEmpty { status.isSuccess ? printLine(text) : writeError(text) }
+    }
+    _ = errors.finish(within: patience)
+    Glibc.exit(status.rawValue)
   }
 }
+
+/// A command that looks at mounts, locks or descriptors by way of /proc.
+protocol NeedsProc {}

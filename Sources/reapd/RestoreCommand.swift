@@ -6,7 +6,7 @@ import ReapConfiguration
 import ReapEngine
 import ReapRules
 
-struct RestoreCommand: ParsableCommand {
+struct RestoreCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "restore",
     abstract: "Take a generation out of quarantine, or list what is in it.",
@@ -52,15 +52,16 @@ struct RestoreCommand: ParsableCommand {
       throw fail(.badData, "\(displayText(bytes)): nothing of that name is in quarantine")
     }
     guard found.count == 1 else {
-      let lines = found.map { "  \($0.id)  \(displayText($0.root.path(of: $0.path)))\n" }
-      throw fail(
-        .usage, "\(displayText(bytes)) means several entries; name one:\n" + lines.joined())
+      let lines = found.map { "  \($0.id)  \(displayText($0.root.path(of: $0.path)))" }
+      defer { writeError(lines.joined(separator: "\n")) }
+      throw fail(.usage, "\(displayText(bytes)) means several entries; name one:")
     }
     try restore(entry, setup, logger)
   }
 
   private func restore(_ entry: QuarantineEntry, _ setup: Setup, _ logger: Logger) throws {
-    let audit = reaping.dryRun ? nil : try reaping.audit(setup.configuration, logger)
+    let audit =
+      reaping.dryRun ? nil : try reaping.audit(setup.configuration, logger, isRequired: false)
     defer { audit?.close() }
     let reporter = Reporter(audit: audit, logger: logger)
     let path = entry.root.path(of: entry.original)
@@ -75,7 +76,8 @@ struct RestoreCommand: ParsableCommand {
     if rules.json {
       printLine(
         JSONValue.object([
-          JSONValue.pathMember(path), ("action", .string("restored")),
+          JSONValue.pathMember(path),
+          ("action", .string(reaping.dryRun ? "would-restore" : "restored")),
           ("id", .string("\(entry.id)")), ("name", .string(entry.path.name.display)),
           ("rule", .string(entry.rule.name)), ("pinned", .bool(isPinned)),
           ("dry_run", .bool(reaping.dryRun)),

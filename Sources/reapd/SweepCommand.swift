@@ -1,9 +1,11 @@
 import ArgumentParser
+import Logging
+import OwnedDirectories
 import ReapConfiguration
 import ReapEngine
 import ReapRules
 
-struct SweepCommand: ParsableCommand {
+struct SweepCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "sweep",
     abstract: "Make one pass over the roots, then exit.",
@@ -18,21 +20,34 @@ struct SweepCommand: ParsableCommand {
   func run() throws {
     let setup = try rules.configuration(roots: roots)
     let logger = try rules.logger(setup.configuration)
-    let reporter = Reporter(audit: try reaping.audit(setup.configuration, logger), logger: logger)
+    let reporter = Reporter(
+      audit: try reaping.audit(setup.configuration, logger, isRequired: !reaping.dryRun),
+      logger: logger)
+    // Whoever reads the lines may take long: by then nothing is locked or half done.
+    var findings: [(Sweep.Finding, Pass)] = []
     for pass in try openPasses(
       setup, logger: logger, exclusive: !reaping.dryRun)
     {
       let sweep = Sweep(
         rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,
         reporter: reporter, claiming: !reaping.dryRun)
-      for finding in try sweep.run() { say(finding, pass, reporter) }
+      do throws(SystemError) {
+        findings += try sweep.run().map { ($0, pass) }
+      } catch {
+        logger.error("\(pass.root.path): \(error)")
+        reporter.count { $0.failed += 1 }
+      }
+      pass.root.release(unlocking: true)
     }
     reporter.audit?.close()
+    for (finding, pass) in findings { say(finding, pass, reporter) }
     let summary = reporter.summary
     if rules.json {
       printLine(summary.json.text)
     } else if reaping.dryRun {
-      printLine("\(summary.wouldReap) would be reaped, \(summary.kept) kept")
+      printLine(
+        "\(summary.wouldReap) would be reaped, \(summary.kept) kept"
+          + (summary.failed > 0 ? ", \(summary.failed) failed" : ""))
     } else {
       printLine(
         "\(summary.reaped) reaped (\(formatBytes(summary.bytes))), \(summary.kept) kept, "
@@ -44,22 +59,18 @@ struct SweepCommand: ParsableCommand {
   private func say(_ finding: Sweep.Finding, _ pass: Pass, _ reporter: Reporter) {
     let path = pass.root.path(
       of: finding.path.renamed(ClaimName(finding.path.name)?.original ?? finding.path.name))
-    var action = "kept"
-    if case .dispose = finding.verdict {
-      action = reaping.dryRun ? "would-reap" : "reaped"
-    } else if finding.failure == nil {
-      reporter.count { $0.kept += 1 }
-    } else {
-      action = "failed"
-    }
+    if finding.action == nil { reporter.count { $0.kept += 1 } }
+    let action = finding.action?.rawValue ?? "kept"
+    let reason = finding.reason.rawValue
     if rules.json {
-      printLine(
-        JSONValue.object([
-          JSONValue.pathMember(path), ("action", .string(action)),
-          ("reason", .string(finding.verdict.reason.rawValue)),
-        ]).text)
+      var members: [(String, JSONValue)] = [
+        JSONValue.pathMember(path), ("action", .string(action)), ("reason", .string(reason)),
+      ]
+      if let failure = finding.failure { members.append(("error", .string("\(failure)"))) }
+      printLine(JSONValue.object(members).text)
     } else {
-      printLine("\(action)  \(displayText(path))  (\(finding.verdict.reason.rawValue))")
+      let failure = finding.failure.map { ": \($0)" } ?? ""
+      printLine("\(action)  \(displayText(path))  (\(reason)\(displayText(failure)))")
     }
   }
 }

@@ -5,7 +5,7 @@ import ReapConfiguration
 import ReapRules
 import Watching
 
-struct TailCommand: ParsableCommand {
+struct TailCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "tail",
     abstract: "Follow logs across rotation, truncation and trimming.",
@@ -58,7 +58,7 @@ struct TailCommand: ParsableCommand {
     _ = raiseDescriptorLimit()
     let loop: TailLoop
     do {
-      loop = try TailLoop(paths, settings) { writeError("reapd: \($0)\n") }
+      loop = try TailLoop(paths, settings) { complain($0) }
     } catch {
       switch error {
       case .badCheckpoint: throw fail(.badData, "\(error)")

@@ -81,7 +81,7 @@ struct TailPrinter {
   private mutating func mayRetry() -> Bool {
     failure = errno
     guard failure == EAGAIN else { return false }
-    usleep(1000)
+    waitUntilWritable(Descriptor(number: STDOUT_FILENO))
     return true
   }
 }

@@ -6,7 +6,7 @@ import ReapConfiguration
 import ReapEngine
 import ReapRules
 
-struct WatchCommand: ParsableCommand {
+struct WatchCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "watch",
     abstract: "Watch roots and remove orphans as they appear, until stopped.",
@@ -36,7 +36,8 @@ struct WatchCommand: ParsableCommand {
     }
     let signals = [SIGTERM, SIGINT, SIGHUP]
     blockSignals(signals)
-    let reporter = Reporter(audit: try reaping.audit(configuration, logger), logger: logger)
+    let reporter = Reporter(
+      audit: try reaping.audit(configuration, logger, isRequired: !reaping.dryRun), logger: logger)
     let reaper: ReaperControl
     do {
       reaper = try ReaperControl.start(
@@ -49,7 +50,17 @@ struct WatchCommand: ParsableCommand {
     while waitForSignal(signals) == SIGHUP { reload(reaper, reporter) }
     reaper.stop()
     reporter.audit?.close()
-    if rules.json { printLine(reporter.summary.json.text) }
+    if rules.json { printSummary(reporter.summary, signals) }
+  }
+
+  /// Its reader may have stopped reading, and whoever sends a signal wants this to end.
+  private func printSummary(_ summary: Summary, _ signals: [Int32]) {
+    unblockSignals(signals)
+    let output = LineWriter(
+      named: "stdout", limit: 1 << 20, notice: { _ in nil },
+      write: { writeToStream($0, Descriptor(number: STDOUT_FILENO)) ? .written : .lost })
+    output.append(Array((summary.json.text + "\n").utf8))
+    if output.finish(within: patience) > 0 { complain("standard output did not take the summary") }
   }
 
   private func reload(_ reaper: ReaperControl, _ reporter: Reporter) {

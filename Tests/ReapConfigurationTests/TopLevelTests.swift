@@ -27,6 +27,7 @@ struct TopLevelTests {
   static let cases: [Case] =
     [
       Case(key: "audit_log", value: "~/audit.jsonl") { $0.auditLog == "/home/alice/audit.jsonl" },
+      Case(key: "audit_log", value: "none") { $0.auditLog == nil && !$0.hasAudit },
       Case(key: "backstop", value: "10m") { $0.backstop == 600_000_000_000 },
       Case(key: "backstop", value: "off") { $0.backstop == nil },
       Case(key: "enabled", value: "false") { !$0.enabled },

@@ -6,15 +6,16 @@ import Testing
 
 @Suite("Formats")
 struct FormatTests {
-  @Test("JSON is one line, in the order given, with every control character escaped")
+  @Test("JSON is one line, in the order given, with all that acts on a terminal escaped")
   func json() {
     let value = JSONValue.object([
       ("b", .array([.null, .bool(true), .bool(false), .integer(.min)])),
-      ("a\"", .string("q\" b\\ /\n\r\t\u{0}\u{1F}\u{7F} é😀\u{2028}")), ("e", .object([])),
+      ("a\"", .string("q\" b\\ /\n\r\t\u{0}\u{1F}\u{7F} é漢😀\u{85}\u{9B}\u{202E}\u{2028}\u{E0041}")),
+      ("e", .object([])),
     ])
     #expect(
       value.text == #"{"b":[null,true,false,-9223372036854775808],"a\"":"q\" b\\ /"#
-        + #"\n\r\t\u0000\u001f\u007f é😀"# + "\u{2028}\",\"e\":{}}")
+        + #"\n\r\t\u0000\u001f\u007f é漢😀\u0085\u009b\u202e\u2028\udb40\udc41","e":{}}"#)
   }
 
   @Test(

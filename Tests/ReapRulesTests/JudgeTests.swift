@@ -171,7 +171,9 @@ struct JudgeTests {
 
   @Test("Every reason that a judge can give is in one of the tables")
   func everyReason() {
-    let fromTheEdge: Set<Reason> = [.unreadable, .replaced, .removalFailed, .needsQuarantine]
+    let fromTheEdge: Set<Reason> = [
+      .unreadable, .replaced, .removalFailed, .needsQuarantine, .auditUnwritable,
+    ]
     let expected =
       Self.cases.map(\.expected) + GenerationJudgeTests.cases.map(\.expected)
       + TemporaryFileTests.cases.map(\.expected)

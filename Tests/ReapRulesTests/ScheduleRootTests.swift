@@ -25,6 +25,40 @@ struct ScheduleRootTests {
     #expect(driven.feed(.backstopDue) == [.scan(.backstop)])
   }
 
+  @Test("A backstop that a deadline would have followed anyway has found nothing")
+  func backstopBeforeDeadline() {
+    var driven = Driven()
+    let id = driven.examined(by: .appeared(driven.first, created: false, .cursorChange))!
+    driven.feed(.examined(id, .kept(.recentlySuperseded, recheckAfter: second, .none)))
+    let again = driven.feed(.appeared(driven.first, created: false, .backstop))
+    #expect(triggers(again) == [.cursorChange])
+    // One that comes while that look is under way is no finder, either.
+    #expect(driven.feed(.appeared(driven.first, created: false, .backstop)).isEmpty)
+    let more = driven.feed(.examined(id, .kept(.recentlyChanged, recheckAfter: second, .none)))
+    #expect(triggers(more) == [.cursorChange])
+    driven.feed(.examined(id, .kept(.recentlyChanged, recheckAfter: second, .none)))
+    #expect(
+      triggers(driven.feed(.appeared(driven.first, created: false, .backstop))) == [.graceOver])
+  }
+
+  @Test("A backstop that looks where nothing was due, or at something unknown, is the finder")
+  func backstopFinds() {
+    var driven = Driven()
+    let held = driven.settledHeld()
+    driven.now += 10 * second
+    let deadline = driven.schedule.nextDeadline
+    #expect(deadline == nil, "\(String(describing: deadline))")
+    #expect(
+      triggers(driven.feed(.appeared(driven.first, created: false, .backstop))) == [.backstop])
+    driven.feed(.examined(held, .settled))
+    let unknown = candidatePath("spill_unknown")
+    #expect(triggers(driven.feed(.appeared(unknown, created: false, .backstop))) == [.backstop])
+  }
+
+  private func triggers(_ actions: [Schedule.Action]) -> [Trigger] {
+    actions.compactMap { if case .examine(_, let examine) = $0 { examine.trigger } else { nil } }
+  }
+
   @Test("A rescan that comes between a close and the unlock looks once more")
   func rescanInTheGap() {
     // The close event was lost; the lock is still held when the rescan looks.

@@ -48,6 +48,11 @@ int shim_start_writeback(int fd, int64_t offset, int64_t count);
 int shim_eventfd(void);
 // Names the calling thread for ps and top; at most 15 bytes.
 void shim_name_thread(const char *name);
+// The arguments of this process, as the C library was given them: without /proc.
+int shim_argument_count(void);
+const char *shim_argument(int index);
+// Makes the C library's stderr drop what standard error has no room for now.
+void shim_never_wait_for_stderr(void);
 // The system's words for an errno; never NULL, valid for ever.
 const char *shim_error_text(int code);
 

@@ -64,6 +64,29 @@ package func writeOnce(_ bytes: some Collection<UInt8>, to file: Descriptor) -> 
   }
 }
 
+/// Writes all of the bytes to a stream that may be anything. One that is full is waited for, also
+/// where another program that shares it made it non-blocking.
+///
+/// - Returns: false with errno where it takes no more.
+package func writeToStream(_ bytes: [UInt8], _ file: Descriptor) -> Bool {
+  var rest = bytes[...]
+  while !rest.isEmpty {
+    let size = writeOnce(rest, to: file)
+    if size < 0, errno == EAGAIN {
+      waitUntilWritable(file)
+      continue
+    }
+    guard size > 0 else { return false }
+    rest = rest.dropFirst(size)
+  }
+  return true
+}
+
+package func waitUntilWritable(_ file: Descriptor) {
+  var polled = pollfd(fd: file.number, events: Int16(POLLOUT), revents: 0)
+  _ = retrying { unsafe poll(&polled, 1, -1) }
+}
+
 /// Whether a file of /proc that supports it says that it changed (POLLPRI), without waiting.
 package func hasChanged(_ file: Descriptor) -> Bool {
   var polled = pollfd(fd: file.number, events: Int16(POLLPRI), revents: 0)

@@ -38,16 +38,37 @@ package func fillStandardStreams() {
   }
 }
 
-/// Ignores the signals that reapd's own work may raise: SIGIO by lease probes, SIGPIPE by output.
+/// Ignores the signals that reapd's own work may raise: SIGIO by lease probes, SIGPIPE by output,
+/// SIGXFSZ by a log that reaches a limit of its size (the write fails with EFBIG instead).
 package func ignoreIncidentalSignals() {
   signal(SIGIO, SIG_IGN)
   signal(SIGPIPE, SIG_IGN)
+  signal(SIGXFSZ, SIG_IGN)
 }
+
+/// Lets no library wait for who reads standard error: libinotifytools prints there by itself, on
+/// the thread that reads events.
+package func neverWaitForStandardError() { shim_never_wait_for_stderr() }
 
 /// Keeps signals from this thread and those it starts; `waitForSignal` receives them.
 package func blockSignals(_ numbers: [Int32]) {
   var set = signalSet(numbers)
   unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+}
+
+/// The opposite: they do again what they do by default.
+package func unblockSignals(_ numbers: [Int32]) {
+  var set = signalSet(numbers)
+  unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+}
+
+/// Starts something whose threads are to receive no signal at all.
+package func withSignalsBlocked<Result>(_ body: () -> Result) -> Result {
+  var (all, before) = (sigset_t(), sigset_t())
+  unsafe sigfillset(&all)
+  unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+  defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+  return body()
 }
 
 /// Waits for one of the signals, which must be blocked. Costs nothing until one comes: Swift's
@@ -117,13 +138,20 @@ package func processEnvironment() -> [String: String] {
 }
 
 /// The arguments after the program's name, none of them mended: what `String` cannot hold stands in
-/// it as `ArgumentText` has it.
+/// it as `ArgumentText` has it. As the C library was given them: Swift reads its own from /proc,
+/// which may be missing.
 package func commandLineArguments() -> [String] {
-  (1..<max(1, Int(CommandLine.argc))).compactMap { index in
-    unsafe CommandLine.unsafeArgv[index].map {
-      unsafe ArgumentText.encode(FilePath(cString: $0).bytes)
-    }
+  (1..<max(1, shim_argument_count())).map { index in
+    unsafe ArgumentText.encode(FilePath(cString: unsafe shim_argument(index)).bytes)
   }
+}
+
+/// What of /proc is missing that reapd cannot do without, and why; nil where it is all there.
+package func missingFromProc() -> SystemError? {
+  for path in ["/proc/self/fd", "/proc/self/mountinfo"] where unsafe access(path, R_OK) != 0 {
+    return SystemError("open", path)
+  }
+  return nil
 }
 
 /// Waits; for retries only, never where an event could tell.

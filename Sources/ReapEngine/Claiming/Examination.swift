@@ -20,11 +20,13 @@ package final class Examination: Sendable {
   let quarantining: Bool
   private let memory: PartitionMemory
   private let owner: OwnerWatch?
+  /// Nil where there is to be none.
+  private let audit: AuditLog?
 
   init(
     rule: Rule, root: OpenRoot, surroundings: SurroundingsView, claims: OwnClaims, claiming: Bool,
     quarantining: Bool = false, memory: PartitionMemory = PartitionMemory(),
-    owner: OwnerWatch? = nil, place: [UInt8] = []
+    owner: OwnerWatch? = nil, audit: AuditLog? = nil, place: [UInt8] = []
   ) {
     self.rule = rule
     self.root = root
@@ -35,6 +37,7 @@ package final class Examination: Sendable {
     self.quarantining = quarantining
     self.memory = memory
     self.owner = owner
+    self.audit = audit
     switch rule.kind {
     case .spill(let settings): contents = settings.contents.flatMap(ContentsPattern.init)
     case .generations: contents = nil
@@ -116,8 +119,11 @@ package final class Examination: Sendable {
     Examination(
       rule: rule, root: try root.place(directory), surroundings: surroundings, claims: claims,
       claiming: claiming, quarantining: quarantining, memory: memory, owner: owner,
-      place: directory)
+      audit: audit, place: directory)
   }
+
+  /// Nothing goes that could not be told.
+  var mayRemove: Bool { audit?.mayRemove ?? true }
 
   func path(_ name: EntryName) -> CandidatePath { CandidatePath(directory: place, name) }
 
@@ -183,6 +189,11 @@ package final class Examination: Sendable {
       }
       return keep(
         verdict, evidence, &gathering, name, claimName, isHalfRemoved: isHalfRemoved)
+    }
+    guard !claiming || mayRemove else {
+      gathering.unlock()
+      gathering.drop()
+      return .kept(.unsure(.auditUnwritable), evidence, held: nil)
     }
     guard claiming else {
       gathering.unlock()

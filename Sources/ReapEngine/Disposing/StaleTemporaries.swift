@@ -33,6 +33,9 @@ extension Examination {
     guard case .dispose = judged.verdict else {
       return .kept(judged.verdict, judged.evidence, held: nil)
     }
+    guard !claiming || mayRemove else {
+      return .kept(.unsure(.auditUnwritable), judged.evidence, held: nil)
+    }
     guard let file = remove(judged, name, in: root.descriptor, root.path(of: name)) else {
       return .kept(.unsure(.replaced), judged.evidence, held: nil)
     }
@@ -47,7 +50,7 @@ extension Examination {
     gathering.unlock()
     let now = readMonotonic()
     guard case .generations(let settings) = rule.kind, let quiet = settings.staleTemporaries,
-      tidyingIsDue(now), let partition = evidence.partition
+      tidyingIsDue(now), !claiming || mayRemove, let partition = evidence.partition
     else {
       gathering.drop()
       return .kept(verdict, evidence, held: nil)

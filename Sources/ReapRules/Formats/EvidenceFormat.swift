@@ -135,6 +135,8 @@ extension Verdict {
   package var isRefusal: Bool {
     switch self {
     case .dispose, .condemn: false
+    // That is told once, for all of them.
+    case .unsure(.auditUnwritable): false
     case .unsure: true
     case .keep(let reason, _):
       switch reason {

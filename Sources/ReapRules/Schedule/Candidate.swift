@@ -49,4 +49,7 @@ struct Candidate: Sendable {
   var rung: UInt8
   var trigger: Trigger
   var reason: Reason?
+
+  /// Whether its deadline is the end of a time that it must be old or unchanged for.
+  var waitsForAge: Bool { reason == .young || reason == .recentlyChanged }
 }

@@ -200,7 +200,7 @@ package struct Schedule: Sendable {
         lookOnceMore(slot)
         slots[Int(slot)]!.isChanged = true
         if trigger == .cursorChange { slots[Int(slot)]!.wokenAt = now }
-        return look(slot, trigger)
+        return look(slot, trigger == .backstop ? ownTrigger(slot) ?? trigger : trigger)
       }
       // Its end was missed, or this name was swapped in: what was known of it is another's.
       return forget(slot) + appeared(path, created: true, trigger, now: now)
@@ -302,9 +302,8 @@ package struct Schedule: Sendable {
         continue
       }
       slots[Int(first.id.slot)]!.deadline = Candidate.never
-      let byAge = candidate.reason == .young || candidate.reason == .recentlyChanged
       if candidate.reason != .lockHeld { slots[Int(first.id.slot)]!.isChanged = true }
-      actions += look(first.id.slot, byAge ? .graceOver : candidate.trigger)
+      actions += look(first.id.slot, candidate.waitsForAge ? .graceOver : candidate.trigger)
     }
     return actions
   }
@@ -314,6 +313,15 @@ package struct Schedule: Sendable {
       guard let candidate = slots[index], candidate.epoch != epoch else { return [] }
       return forget(UInt32(index))
     }
+  }
+
+  /// What a look is put down to that a deadline would have brought about anyway, or that is under
+  /// way: a backstop that comes a little earlier has found nothing. Nil where only an event could.
+  private func ownTrigger(_ slot: UInt32) -> Trigger? {
+    let candidate = slots[Int(slot)]!
+    guard candidate.state == .waiting else { return candidate.trigger }
+    guard candidate.deadline != Candidate.never else { return nil }
+    return candidate.waitsForAge ? .graceOver : candidate.trigger
   }
 
   /// Asks for an examination, or notes that one is due after the one under way.
