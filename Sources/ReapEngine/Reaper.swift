@@ -70,8 +70,6 @@ package final class Reaper {
   static let maximumRemovals = 64
   let heldLimit: Int
   var shortage = Shortage()
-  /// Where the watch of an absent root lies, by the root's index.
-  var watchedAncestor: [Int: FilePath] = [:]
   var nextBackstop: Nanoseconds?
   var isStopping = false
 
@@ -116,15 +114,14 @@ package final class Reaper {
       var rule = rule
       if Fault.injected == .grace { rule.grace = 0 }
     #endif
-    let path = resolveRoot(rule.root)
+    let watched = WatchedRoot(index: nextIndex, rule: rule)
     if let table = mounts.current(),
       let refusal = refusal(
-        root: path, homes: [], mounts: table, allowShallow: rule.allowShallow,
+        root: watched.path, homes: [], mounts: table, allowShallow: rule.allowShallow,
         allowRemote: rule.allowRemote)
     {
-      throw .refused(path: path, refusal)
+      throw .refused(path: watched.path, refusal)
     }
-    let watched = WatchedRoot(index: nextIndex, rule: rule, path: path)
     watched.owner = OwnerWatch(rule) { [mailbox, index = nextIndex] _ in
       mailbox.post(.ownerExited(root: index))
     }
@@ -271,8 +268,7 @@ package final class Reaper {
         "\(InstanceFailure(failure)); no event is seen until there is one: tried each second")
     case .mountsChanged:
       for watched in sortedRoots {
-        checkPlace(watched)
-        if watched.root == nil { watchDirectory(watched) }
+        checkWay(watched, anew: watched.root == nil)
         feed(watched, .mountsChanged, arrival)
       }
     case .entry(let token, let name, let isDirectory, let change):
@@ -283,13 +279,9 @@ package final class Reaper {
       if token == watched.ownerToken {
         return ownerPlaceChanged(watched, name)
       }
-      if token == watched.ancestorToken, change == .removed {
-        let isRoot = watched.path.lastComponent == name
-        if isRoot, !checkPlace(watched) { watchDirectory(watched) }
-        return
-      }
+      if token == watched.ancestorToken { return wayChanged(watched, name, change) }
       guard token == watched.directoryToken else { return }
-      guard watched.root != nil else { return tryAttach(watched) }
+      guard watched.root != nil else { return wayChanged(watched, name, change) }
       entry(
         watched, in: PartitionTree.root, name, isDirectory: isDirectory, change, arrival)
     case .closed(let token), .changed(let token):
@@ -309,9 +301,9 @@ package final class Reaper {
         watchOwner(watched)
       } else if token == watched.directoryToken {
         detach(watched)
-        watchDirectory(watched)
-      } else if token == watched.ancestorToken, !checkPlace(watched) {
-        watchDirectory(watched)
+        checkWay(watched, anew: true)
+      } else if token == watched.ancestorToken {
+        checkWay(watched, anew: true)
       }
     case .armed(let token, let result):
       if let number = WatchedRoot.obstacle(of: token) {
@@ -351,9 +343,7 @@ package final class Reaper {
       reprieveAll(watched, "rule-ended")
       detach(watched)
       endOwnerWatch(watched)
-      if let handle = watched.directoryWatch {
-        inotify.unwatch(handle, token: watched.directoryToken)
-      }
+      endDirectoryWatches(watched)
       roots[watched.index] = nil
     }
     let present = roots.values.map(\.rule)
@@ -366,7 +356,11 @@ package final class Reaper {
     }
     for watched in sortedRoots {
       if let root = watched.root { watched.examination = examination(watched, root) }
-      if watched.directoryWatch == nil, !watched.hasStarted { begin(watched) }
+      if watched.directoryWatch == nil, !watched.hasStarted {
+        begin(watched)
+      } else {
+        checkWay(watched, anew: watched.root == nil)
+      }
     }
     logger.notice("configuration reread: \(roots.count) roots")
   }

@@ -285,7 +285,7 @@ extension Reaper {
     case .rootMoved:
       _ = keep(watched, id, nil)
       detach(watched)
-      watchDirectory(watched)
+      checkWay(watched, anew: true)
     case .gone:
       _ = keep(watched, id, nil)
       reprieve(watched, path, "gone", nil, occasion)

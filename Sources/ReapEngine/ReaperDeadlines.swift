@@ -44,9 +44,9 @@ extension Reaper {
     if let instant = nextBackstop, instant <= now {
       setBackstop(now)
       for watched in sortedRoots {
-        checkPlace(watched)
+        checkWay(watched, anew: watched.root == nil)
         watchOwner(watched)
-        if watched.root == nil { watchDirectory(watched) } else { feed(watched, .backstopDue, now) }
+        if watched.root != nil { feed(watched, .backstopDue, now) }
       }
     }
     reporter.tellUntold()

@@ -35,47 +35,117 @@ extension Reaper {
     }
   }
 
-  /// Puts the watch on the root or, while that is absent, on its nearest ancestor that exists.
-  func watchDirectory(_ watched: WatchedRoot) {
+  /// Puts the watch on the root or, while that is absent, on the last directory of the way to it that
+  /// can be seen; and those on the way.
+  func watchDirectory(_ watched: WatchedRoot, _ way: RootWay? = nil) {
     endDirectoryWatches(watched)
     watched.incarnation &+= 1
+    let way = way ?? RootWay(watched.written)
     // With the slash: libinotifytools adds one to the path of a directory, and would not find it.
     let place =
-      watched.root.map { FilePath($0.descriptor.procPath) }
-      ?? withSlash(nearestAncestor(watched.path))
+      watched.root.map { FilePath($0.descriptor.procPath) } ?? withSlash(way.path.end.directory)
     inotify.watch(
       path: place, token: watched.directoryToken,
       watched.root != nil && watched.isPartitioned ? .partition : .directory)
-    guard watched.root != nil else { return }
-    var ancestor = watched.path
-    while let parent = ancestor.parent, parent != "/" {
+    watchWay(watched, way)
+  }
+
+  /// Watches the directories that the way to a root passes: for their own moving away, and where one
+  /// of their entries decides where it leads, for that.
+  private func watchWay(_ watched: WatchedRoot, _ way: RootWay) {
+    endWayWatches(watched)
+    watched.wayIncarnation &+= 1
+    watched.way = way
+    let (places, end) = (way.path.places, way.path.end.directory)
+    let isWaiting = watched.root == nil
+    for place in places where !isWaiting || place.directory != end {
+      let purpose: WatchPurpose
+      if !place.links.isEmpty || (isWaiting && place.directory == end.parent) {
+        purpose = .directory
+      } else if place.directory == end {
+        purpose = .parent
+      } else {
+        purpose = .ancestor
+      }
+      // Nothing becomes of it but what its entries do.
+      guard place.directory != "/" || purpose == .directory else { continue }
+      watched.wayArming += 1
       inotify.watch(
-        path: withSlash(parent), token: watched.ancestorToken,
-        ancestor == watched.path ? .parent : .ancestor)
-      ancestor = parent
+        path: withSlash(place.directory), token: watched.ancestorToken, purpose)
     }
   }
 
-  private func endDirectoryWatches(_ watched: WatchedRoot) {
+  func endDirectoryWatches(_ watched: WatchedRoot) {
     if let handle = watched.directoryWatch {
       inotify.unwatch(handle, token: watched.directoryToken)
       watched.directoryWatch = nil
     }
+    endWayWatches(watched)
+  }
+
+  private func endWayWatches(_ watched: WatchedRoot) {
     for handle in watched.ancestorWatches {
       inotify.unwatch(handle, token: watched.ancestorToken)
     }
     watched.ancestorWatches = []
+    watched.wayArming = 0
   }
 
-  /// Lets go of a root whose path does not lead to it any more; false where that was so.
-  @discardableResult
-  func checkPlace(_ watched: WatchedRoot) -> Bool {
-    guard let root = watched.root, !root.isInPlace else { return true }
-    detach(watched)
-    return false
+  /// Something may have changed on the way to a root: lets go of one to which it does not lead any
+  /// more, takes what it leads to, and watches the way as it is now.
+  ///
+  /// - Parameter anew: watch it again in any case, since a watch may be of no use any more.
+  func checkWay(_ watched: WatchedRoot, anew: Bool = false) {
+    let way = RootWay(watched.written)
+    let target = way.path.target
+    let hadRoot = watched.root != nil
+    if let root = watched.root {
+      if target == watched.path, root.isInPlace {
+        if anew || way != watched.way { watchWay(watched, way) }
+        return
+      }
+      if target != watched.path {
+        logger.notice("\(watched.written) leads to \(target) now, no longer to \(watched.path)")
+      }
+      detach(watched)
+    }
+    if target != watched.path {
+      watched.path = target
+      // None of them may remove what lies on the way to this one.
+      for other in roots.values where other !== watched {
+        if let root = other.root { other.examination = examination(other, root) }
+      }
+    }
+    if takeRoot(watched) { return watchDirectory(watched) }
+    if anew || hadRoot || way != watched.way { watchDirectory(watched, way) }
   }
 
-  func withSlash(_ directory: FilePath) -> FilePath { FilePath(directory.bytes + [0x2F]) }
+  /// Opens a root that was absent, where it is there by now.
+  private func takeRoot(_ watched: WatchedRoot) -> Bool {
+    guard (try? status(ofPath: watched.path)) != nil else { return false }
+    do {
+      try attach(watched)
+      logger.notice("\(watched.path) is there (rule \(watched.rule.name))")
+      return true
+    } catch {
+      if case .absent = error { return false }
+      complain(watched, "\(error)")
+      return false
+    }
+  }
+
+  /// An entry of a directory on the way to a root came, went or changed.
+  func wayChanged(_ watched: WatchedRoot, _ name: [UInt8], _ change: WatchMessage.Change) {
+    let isWaiting = watched.root == nil
+    guard isWaiting || change != .attributes,
+      watched.way?.path.takes(name, isWaiting: isWaiting) ?? true
+    else { return }
+    checkWay(watched)
+  }
+
+  func withSlash(_ directory: FilePath) -> FilePath {
+    directory == "/" ? directory : FilePath(directory.bytes + [UInt8(ascii: "/")])
+  }
 
   func nearestAncestor(_ path: FilePath) -> FilePath {
     var ancestor = path
@@ -90,10 +160,11 @@ extension Reaper {
   func directoryArmed(
     _ watched: WatchedRoot, _ token: UInt64, _ result: Result<WatchHandle, WatchFailure>
   ) {
-    if token == watched.ancestorToken, watched.root != nil {
+    if token == watched.ancestorToken {
       if case .success(let handle) = result { watched.ancestorWatches.append(handle) }
-      // It may have been moved before the watch was there.
-      if !checkPlace(watched) { watchDirectory(watched) }
+      watched.wayArming -= 1
+      // Something may have been moved before the watches were there.
+      if watched.wayArming == 0 { checkWay(watched) }
       return
     }
     guard token == watched.directoryToken else {
@@ -109,29 +180,13 @@ extension Reaper {
       }
     case .failure(let failure):
       pollUnwatched(watched, failure.code)
-      complain(watched, "\(watched.path) cannot be watched: \(errorText(failure.code))")
-      if failure.code == ENOENT { return watchDirectory(watched) }
+      // Where the root is waited for, its name or its directory's mode tells when to look again.
+      if watched.root != nil || ![EACCES, ENOENT].contains(failure.code) {
+        complain(watched, "\(watched.path) cannot be watched: \(errorText(failure.code))")
+      }
     }
-    guard watched.root != nil else { return tryAttach(watched) }
+    guard watched.root != nil else { return checkWay(watched) }
     feed(watched, .desynced, readMonotonic())
-  }
-
-  /// Tries to open a root that was absent; the next ancestor is watched where it is still.
-  func tryAttach(_ watched: WatchedRoot) {
-    guard (try? status(ofPath: watched.path)) != nil else {
-      // One level further down may exist by now; the watch goes there, and its answer looks again.
-      let ancestor = nearestAncestor(watched.path)
-      guard ancestor != watchedAncestor[watched.index] else { return }
-      watchedAncestor[watched.index] = ancestor
-      return watchDirectory(watched)
-    }
-    do {
-      try attach(watched)
-      logger.notice("\(watched.path) is there (rule \(watched.rule.name))")
-      watchDirectory(watched)
-    } catch {
-      complain(watched, "\(error)")
-    }
   }
 
   /// Lets go of a root that is gone or not to be watched any more.
@@ -151,7 +206,6 @@ extension Reaper {
     watched.root = nil
     watched.examination = nil
     watched.nextPoll = nil
-    watchedAncestor[watched.index] = nil
     root.release(unlocking: true)
   }
 

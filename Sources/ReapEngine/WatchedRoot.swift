@@ -19,8 +19,10 @@ final class WatchedRoot {
 
   let index: Int
   let rule: Rule
-  /// Resolved once.
-  let path: FilePath
+  /// As the rule has it; where that was a link, what it led to at the start.
+  let written: FilePath
+  /// Where that leads now: absolute, links resolved.
+  var path: FilePath
   var root: OpenRoot?
   var examination: Examination?
   var schedule: Schedule
@@ -49,10 +51,15 @@ final class WatchedRoot {
   var triedForRoom: Set<CandidatePath> = []
   /// The watch on the root or, while that is absent, on its nearest ancestor.
   var directoryWatch: WatchHandle?
-  /// The watches on the directories above the root.
+  /// The directories on the way to it that are watched, and the watches on them.
+  var way: RootWay?
   var ancestorWatches: [WatchHandle] = []
+  /// Those of them that are not answered yet.
+  var wayArming = 0
   /// Tells answers and events of the present directory watch from those of an earlier one.
   var incarnation: UInt32 = 0
+  /// The same for the watches on the way.
+  var wayIncarnation: UInt32 = 0
   var pinnedOwner: UInt32?
   /// Monotonic; set where events do not tell (remote file systems).
   var nextPoll: Nanoseconds?
@@ -68,10 +75,11 @@ final class WatchedRoot {
   /// The first scan is done and was announced.
   var hasStarted = false
 
-  init(index: Int, rule: Rule, path: FilePath) {
+  init(index: Int, rule: Rule) {
     self.index = index
     self.rule = rule
-    self.path = path
+    written = RootWay.written(rule.root)
+    path = PathWay(written, look: look).target
     schedule = Schedule(grace: rule.grace)
   }
 
@@ -89,7 +97,10 @@ final class WatchedRoot {
       | UInt64(incarnation & CandidateID.generationMask)
   }
 
-  var ancestorToken: UInt64 { directoryToken - 1 << 28 }
+  var ancestorToken: UInt64 {
+    UInt64(index) << 52 | UInt64(CandidateID.slotMask - 1) << 28
+      | UInt64(wayIncarnation & CandidateID.generationMask)
+  }
 
   static func obstacleToken(root: Int, number: UInt32) -> UInt64 {
     UInt64(root) << 52 | UInt64(CandidateID.slotMask - 2) << 28 | UInt64(number)

@@ -18,6 +18,18 @@ package func resolvePath(_ path: FilePath) -> FilePath? {
   return unsafe FilePath(cString: resolved)
 }
 
+/// What a path leads to at its end. By readlink(2) and nothing else: a status of a directory may be
+/// asked of a FUSE server that does not answer.
+package func look(at path: FilePath) -> PathWay.Found {
+  var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+  let length = unsafe withCPath(path.bytes) { path in
+    unsafe target.withUnsafeMutableBytes { unsafe readlink(path, $0.baseAddress!, $0.count) }
+  }
+  if length > 0 { return .link(Array(target[..<length])) }
+  // EINVAL: it is there and no link; what is no directory fails at the next step.
+  return errno == EINVAL ? .directory : .nothing
+}
+
 /// Every home directory that the password file and the environment name, as it is written there.
 package func homeDirectories() -> [FilePath] {
   var homes: [FilePath] = []
