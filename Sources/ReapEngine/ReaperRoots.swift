@@ -9,12 +9,14 @@ import Watching
 extension Reaper {
   func examination(_ watched: WatchedRoot, _ root: OpenRoot) -> Examination {
     Examination(
-      rule: watched.rule, root: root,
-      surroundings: SurroundingsView(
-        mounts: mounts,
-        roots: options.roots.map(resolveRoot).filter { $0 != watched.path }),
-      claims: watched.claims, claiming: !options.dryRun, quarantining: true,
+      rule: watched.rule, root: root, surroundings: surroundings, claims: watched.claims,
+      claiming: !options.dryRun, quarantining: true,
       memory: watched.memory, owner: watched.owner)
+  }
+
+  /// Where every root lies now; one that was absent may have come as a link.
+  func lookForRoots() {
+    surroundings = SurroundingsView(mounts: mounts, roots: options.roots.map(resolveRoot))
   }
 
   /// Opens a root and takes its lock.
@@ -25,6 +27,8 @@ extension Reaper {
     watched.root = root
     watched.pinnedOwner = root.owner
     watched.complaint = nil
+    watched.nextLockTry = root.lock?.isMissing == true ? readMonotonic() + Self.lockInterval : nil
+    if let trouble = root.lock?.trouble { logger.warning("\(trouble)") }
     watched.examination = examination(watched, root)
     if let table = mounts.current(), let type = remoteType(of: watched.path, mounts: table) {
       let interval = pollInterval(watched.rule)
@@ -126,11 +130,34 @@ extension Reaper {
       return watchDirectory(watched)
     }
     do {
+      lookForRoots()
       try attach(watched)
       logger.notice("\(watched.path) is there (rule \(watched.rule.name))")
       watchDirectory(watched)
     } catch {
       complain(watched, "\(error)")
+      if case .held = error { watched.nextLockTry = readMonotonic() + Self.lockInterval }
+    }
+  }
+
+  /// How often the lock of a root is tried that somebody else has: no event tells of its end.
+  private static let lockInterval: Nanoseconds = 5 * nanosecondsPerSecond
+
+  /// Tries once more for the lock, with the root or without.
+  func tryForLock(_ watched: WatchedRoot) {
+    watched.nextLockTry = nil
+    guard let lock = watched.root?.lock else {
+      if watched.root == nil { tryAttach(watched) }
+      return
+    }
+    do {
+      try lock.tryAgain()
+      if lock.isMissing { watched.nextLockTry = readMonotonic() + Self.lockInterval }
+    } catch {
+      complain(watched, "\(error)")
+      detach(watched)
+      watchDirectory(watched)
+      watched.nextLockTry = readMonotonic() + Self.lockInterval
     }
   }
 
@@ -151,6 +178,7 @@ extension Reaper {
     watched.root = nil
     watched.examination = nil
     watched.nextPoll = nil
+    watched.nextLockTry = nil
     watchedAncestor[watched.index] = nil
     root.release(unlocking: true)
   }

@@ -1,6 +1,7 @@
 /// The only thing that decides about a deletion: pure, the same for every command.
 package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
-  switch rule.kind {
+  guard !rule.neverTakes(evidence.entry.name) else { return .keep(.keptByHand) }
+  return switch rule.kind {
   case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
   case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
   }

@@ -24,7 +24,7 @@ struct ExplainCommand: ParsableCommand {
       throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
     }
     let parent = slash.map { $0 == 0 ? "/" : FilePath(bytes[..<$0]) } ?? "."
-    let setup = try rules.configuration(containing: parent)
+    let setup = try rules.configuration(containing: parent, name)
     let rule = setup.configuration.rules[0]
     let mounts = MountView()
     let root: OpenRoot

@@ -81,6 +81,8 @@ private func forEachOpenFile(_ body: (_ pid: Int32, _ path: [UInt8]) -> Void) {
   }
 }
 
+func commandLine(of pid: Int32) -> String { command(of: pid) }
+
 private func command(of pid: Int32) -> String {
   guard let raw = try? readWhole("/proc/\(pid)/cmdline"), !raw.isEmpty else {
     let name = (try? readWhole("/proc/\(pid)/comm")) ?? Array("?".utf8)
