@@ -67,6 +67,7 @@ extension Configuration {
       configuration.rules.append(rule)
     }
     try configuration.applyTopLevelOverrides(Context(environment: environment, user: user))
+    try configuration.settleSharedRoots(user)
     return configuration
   }
 }

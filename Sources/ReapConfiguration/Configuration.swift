@@ -46,7 +46,7 @@ package struct Configuration: Sendable, Equatable {
     }
     try configuration.applyTopLevelOverrides(context)
     try configuration.applyRuleOverrides(to: &rules, context)
-    try configuration.refuseSharedRoots(rules)
+    try configuration.settleSharedRoots(user) { rules[$0].place(of: .root) }
     return configuration
   }
 
@@ -98,17 +98,6 @@ package struct Configuration: Sendable, Equatable {
       "there is no key \(quoted(key))", knownWords(TopLevelKey.allCases.map(\.rawValue), near: key))
   }
 
-  /// Two rules on one root would judge the same candidates by different measures.
-  private func refuseSharedRoots(_ settings: [RuleSettings]) throws(ConfigurationError) {
-    var owners: [FilePath: Int] = [:]
-    for (index, rule) in rules.enumerated() where rule.enabled {
-      if let other = owners.updateValue(index, forKey: rule.root) {
-        throw settings[index].place(of: .root).error(
-          "the rules \(rules[other].name) and \(rule.name) have the same root \(quoted(rule.root))",
-          "remove one, or set 'enabled: false' for it")
-      }
-    }
-  }
 }
 
 /// The keys of the top level.

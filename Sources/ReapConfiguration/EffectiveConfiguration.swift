@@ -43,6 +43,9 @@ extension Rule {
     var lines = [
       "name: " + yamlText(name), "kind: \(kind.name)", "root: " + yamlPath(root),
       "enabled: \(enabled)", "match: " + yamlText(match.pattern),
+      never.isEmpty
+        ? "# never: none"
+        : "never: [" + never.map { yamlText($0.pattern) }.joined(separator: ", ") + "]",
       "grace: " + formatDuration(grace), "owner: " + ownersText,
       "allow_shallow: \(allowShallow)", "allow_remote: \(allowRemote)",
     ]
@@ -69,6 +72,7 @@ extension Rule {
       ("name", .string(name)), ("kind", .string(kind.name)),
       JSONValue.pathMember(root.bytes, named: "root"),
       ("enabled", .bool(enabled)), ("match", .string(match.pattern)),
+      ("never", .array(never.map { .string($0.pattern) })),
       ("grace", .string(formatDuration(grace))), ("owner", ownersJSON),
       ("allow_shallow", .bool(allowShallow)), ("allow_remote", .bool(allowRemote)),
     ]

@@ -49,10 +49,16 @@ extension GenerationSettings {
     Line(key: key, yaml: "\(value)", json: .bool(value))
   }
 
+  private func single(_ key: String, _ pattern: CursorPattern) -> (String, JSONValue) {
+    ("{\(key): \(yamlText(pattern.text))}", .object([(key, .string(pattern.text))]))
+  }
+
   private var layoutsLine: Line {
     let parts = layouts.map { layout -> (String, JSONValue) in
       switch layout {
       case .hypaware: ("hypaware", .string("hypaware"))
+      case .text(let pattern): single("text", pattern)
+      case .link(let pattern): single("link", pattern)
       case .member(let field, let pattern):
         (
           "{field: \(yamlText(field)), pattern: \(yamlText(pattern.text))}",

@@ -2,7 +2,7 @@ import ReapRules
 
 /// The keys of a rule, in the order in which they are printed.
 enum RuleKey: String, CaseIterable {
-  case name, kind, preset, root, enabled, match, grace, owner
+  case name, kind, preset, root, enabled, match, never, grace, owner
   case allowShallow = "allow_shallow"
   case allowRemote = "allow_remote"
   case lock
@@ -22,7 +22,7 @@ enum RuleKey: String, CaseIterable {
 
   func belongs(to kind: KindName) -> Bool {
     switch self {
-    case .name, .kind, .preset, .root, .enabled, .match, .grace, .owner, .allowShallow,
+    case .name, .kind, .preset, .root, .enabled, .match, .never, .grace, .owner, .allowShallow,
       .allowRemote, .lock, .lockType:
       true
     case .missingLock, .contents: kind == .spill

@@ -55,11 +55,13 @@ struct RuleSettings {
     }
     try refuseKeys(foreignTo: kindName)
     let root = try self.root(preset, context)
+    let match = try match(kindName)
     var rule = Rule(
-      name: try name(root: root, preset), root: root, match: try match(kindName),
+      name: try name(root: root, preset), root: root, match: match,
       grace: try written[.grace]?.duration(graceRange) ?? 30 * nanosecondsPerSecond,
       owners: try written[.owner]?.owners(context.user) ?? .users([context.user.euid]),
-      kind: try kind(kindName, preset, root: root, context))
+      kind: try kind(kindName, preset, match, root: root, context))
+    rule.never = try written[.never]?.globs() ?? []
     rule.enabled = try written[.enabled]?.bool() ?? true
     rule.allowShallow = try written[.allowShallow]?.bool() ?? false
     rule.allowRemote = try written[.allowRemote]?.bool() ?? false
@@ -114,7 +116,7 @@ struct RuleSettings {
     if let setting = written[.match] { return try setting.glob() }
     let pattern =
       switch kind {
-      case .spill: "spill_*"
+      case .spill: Rule.defaultSpillMatch
       case .generations: GenerationSettings.defaultMatch
       }
     return try Setting(key: "match", untyped: pattern, file: place.file).glob()
@@ -126,23 +128,33 @@ struct RuleSettings {
   }
 
   private func kind(
-    _ kind: KindName, _ preset: Preset?, root: FilePath, _ context: Context
+    _ kind: KindName, _ preset: Preset?, _ match: Glob, root: FilePath, _ context: Context
   ) throws(ConfigurationError) -> Rule.Kind {
     switch kind {
-    case .spill:
-      var settings = SpillSettings()
-      // Its own lock is known; probing one kind less is one thing less that can be misread.
-      if preset == .ant { settings.lockType = .flock }
-      if let setting = written[.lock] { settings.lock = try setting.entryName() }
-      settings.lockType = try lockType() ?? settings.lockType
-      if let setting = written[.missingLock] {
-        let word = try setting.word(of: MissingLock.allCases.map(\.rawValue))
-        settings.missingLock = MissingLock(rawValue: word) ?? settings.missingLock
-      }
-      settings.contents = try written[.contents]?.regularExpression()
-      return .spill(settings)
+    case .spill: return .spill(try spill(preset, match))
     case .generations: return .generations(try generations(preset, root: root, context))
     }
+  }
+
+  private func spill(
+    _ preset: Preset?, _ match: Glob
+  ) throws(ConfigurationError) -> SpillSettings {
+    var settings = SpillSettings()
+    let defaultLock = settings.lock
+    if preset == .ant { settings.fillInAnt() }
+    if let setting = written[.lock] { settings.lock = try setting.entryName() }
+    settings.lockType = try lockType() ?? settings.lockType
+    // Other programs' directories have no lock in them: only where it is known that every owner
+    // makes one does its lack say anything.
+    if match.pattern == Rule.defaultSpillMatch, settings.lock == defaultLock {
+      settings.missingLock = .reap
+    }
+    if let setting = written[.missingLock] {
+      let word = try setting.word(of: MissingLock.allCases.map(\.rawValue))
+      settings.missingLock = MissingLock(rawValue: word) ?? settings.missingLock
+    }
+    if let setting = written[.contents] { settings.contents = try setting.regularExpression() }
+    return settings
   }
 }
 

@@ -220,6 +220,16 @@ struct Setting: Sendable {
     }
   }
 
+  /// One pattern, or a list of them.
+  func globs() throws(ConfigurationError) -> [Glob] {
+    var globs: [Glob] = []
+    for element in try elements() { globs.append(try element.glob()) }
+    guard !globs.isEmpty else {
+      throw error("is an empty list", "write names and patterns, or leave it out")
+    }
+    return globs
+  }
+
   /// A POSIX extended regular expression, compiled once to know that it can be.
   func regularExpression() throws(ConfigurationError) -> String {
     let wanted = "write a POSIX extended regular expression such as '^[0-9a-f]{64}$'"

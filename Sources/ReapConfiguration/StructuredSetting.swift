@@ -40,19 +40,29 @@ extension Setting {
     return settings
   }
 
-  func layouts() throws(ConfigurationError) -> [CursorLayout] {
-    let wanted = "write hypaware, or a list of hypaware and {field: current, pattern: 'gen-{}'}"
-    let nodes: [YAMLNode]
+  /// The elements of a list; what is none is the only one.
+  func elements() throws(ConfigurationError) -> [Setting] {
     switch try structure() {
-    case .sequence(let elements): nodes = elements
-    case let content: nodes = [YAMLNode(content: content, line: place.line ?? 0)]
+    case .sequence(let nodes): nodes.map { part($0) }
+    case let content: [part(YAMLNode(content: content, line: place.line ?? 0))]
     }
-    guard !nodes.isEmpty else { throw error("is an empty list", wanted) }
+  }
+
+  func layouts() throws(ConfigurationError) -> [CursorLayout] {
+    let wanted =
+      "write hypaware, or a list of hypaware, {field: current, pattern: 'gen-{}'}, "
+      + "{text: 'v{}'} and {link: '{}'}"
+    let elements = try elements()
+    guard !elements.isEmpty else { throw error("is an empty list", wanted) }
     var layouts: [CursorLayout] = []
-    for node in nodes {
-      let layout = try part(node).layout(wanted)
+    for element in elements {
+      let layout = try element.layout(wanted)
       guard !layouts.contains(layout) else {
-        throw part(node).error("has the same layout twice", "remove one")
+        throw element.error("has the same layout twice", "remove one")
+      }
+      // It takes every file, so that none after it would ever be asked.
+      if case .text? = layouts.last, !layout.readsLink {
+        throw element.error("has a layout after text, which reads every file", "put text last")
       }
       layouts.append(layout)
     }
@@ -64,17 +74,29 @@ extension Setting {
       _ = try word(of: ["hypaware"])
       return .hypaware
     }
-    let members = try members(of: ["field", "pattern"], wanted: wanted)
+    let members = try members(of: ["field", "pattern", "text", "link"], wanted: wanted)
+    for (key, layout) in [("text", CursorLayout.text), ("link", CursorLayout.link)] {
+      guard let pattern = members[key] else { continue }
+      guard members.count == 1 else { throw error("has \(key) beside other keys", wanted) }
+      return layout(try pattern.cursorPattern())
+    }
     guard let field = members["field"], let pattern = members["pattern"] else {
       throw error("has a layout without \(members["field"] == nil ? "field" : "pattern")", wanted)
     }
-    let text = try pattern.text("write a directory's name with {} in it")
-    guard let cursorPattern = CursorPattern(text) else {
-      throw pattern.error(
+    let path = try field.text("name a member of the cursor")
+    guard !path.split(separator: ".", omittingEmptySubsequences: false).contains("") else {
+      throw field.error("is \(quoted(path))", "write names with a dot between each two")
+    }
+    return .member(field: path, pattern: try pattern.cursorPattern())
+  }
+
+  private func cursorPattern() throws(ConfigurationError) -> CursorPattern {
+    let text = try text("write a directory's name with {} in it")
+    guard let pattern = CursorPattern(text) else {
+      throw error(
         "is \(quoted(text))", "write a directory's name with {} in it once, such as 'gen-{}'")
     }
-    return .member(
-      field: try field.text("name a member of the cursor"), pattern: cursorPattern)
+    return pattern
   }
 
   /// A path alone, or with the members that hold the pid and its start.

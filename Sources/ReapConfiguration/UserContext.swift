@@ -10,17 +10,21 @@ package struct UserContext: Sendable {
   package var workingDirectory: FilePath
   package var lookupUser: @Sendable (String) -> UInt32?
   package var lookupHome: @Sendable (String) -> FilePath?
+  /// Where a path leads, links resolved as far as it exists.
+  package var resolvePath: @Sendable (FilePath) -> FilePath
 
   package init(
     euid: UInt32, home: FilePath, workingDirectory: FilePath,
     lookupUser: @escaping @Sendable (String) -> UInt32?,
-    lookupHome: @escaping @Sendable (String) -> FilePath?
+    lookupHome: @escaping @Sendable (String) -> FilePath?,
+    resolvePath: @escaping @Sendable (FilePath) -> FilePath = { $0 }
   ) {
     self.euid = euid
     self.home = home
     self.workingDirectory = workingDirectory
     self.lookupUser = lookupUser
     self.lookupHome = lookupHome
+    self.resolvePath = resolvePath
   }
 
   package static var current: UserContext {
@@ -29,9 +33,23 @@ package struct UserContext: Sendable {
     return UserContext(
       euid: euid, home: own?.home ?? "", workingDirectory: currentDirectory(),
       lookupUser: { name in unsafe passwordEntry { unsafe getpwnam_r(name, $0, $1, $2, $3) }?.uid },
-      lookupHome: { name in unsafe passwordEntry { unsafe getpwnam_r(name, $0, $1, $2, $3) }?.home }
-    )
+      lookupHome: { name in unsafe passwordEntry { unsafe getpwnam_r(name, $0, $1, $2, $3) }?.home
+      },
+      resolvePath: resolved)
   }
+}
+
+/// What does not exist is appended as it is.
+private func resolved(_ path: FilePath) -> FilePath {
+  let real = unsafe (path.bytes + [0]).withUnsafeBytes {
+    unsafe realpath($0.assumingMemoryBound(to: CChar.self).baseAddress!, nil)
+  }
+  if let real = unsafe real {
+    defer { unsafe free(real) }
+    return unsafe filePath(real)
+  }
+  guard let parent = path.parent, parent != "/" else { return path }
+  return resolved(parent).appending(path.lastComponent)
 }
 
 private func currentDirectory() -> FilePath {

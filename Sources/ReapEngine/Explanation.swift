@@ -32,7 +32,7 @@ package struct Explanation: Sendable {
     let clocks = readClocks()
     let examination = Examination(
       rule: rule, root: root,
-      surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
+      surroundings: SurroundingsView(mounts: mounts, roots: roots),
       claims: OwnClaims(condemned, below: root), claiming: false, memory: memory,
       owner: OwnerWatch(rule))
     let verdict: Verdict

@@ -57,6 +57,8 @@ package final class Reaper {
   let inotify: INotifyThread
   let pool: WorkerPool
   let mounts = MountView()
+  /// Where no candidate may lie around: shared by every rule.
+  var surroundings: SurroundingsView
   var options: Options
   var roots: [Int: WatchedRoot] = [:]
   var nextIndex = 0
@@ -76,6 +78,7 @@ package final class Reaper {
   /// Starts the inotify thread, if nobody has; call it before many descriptors are open.
   init(options: Options, reporter: Reporter, descriptorLimit: Int) throws {
     self.options = options
+    surroundings = SurroundingsView(mounts: mounts, roots: options.roots.map(resolveRoot))
     self.reporter = reporter
     heldLimit = max(0, descriptorLimit - Self.reservedDescriptors)
     let mailbox = Mailbox<Message>(limit: Self.mailboxLimit)
@@ -336,6 +339,7 @@ package final class Reaper {
   /// Keeps what did not change, so that nothing is missed in between.
   private func apply(_ new: Options) {
     options = new
+    lookForRoots()
     setBackstop(readMonotonic())
     let wanted = new.rules.filter(\.enabled)
     for watched in sortedRoots where !wanted.contains(watched.rule) {

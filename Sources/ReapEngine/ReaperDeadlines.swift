@@ -15,6 +15,7 @@ extension Reaper {
     for watched in roots.values {
       consider(watched.schedule.nextDeadline)
       consider(watched.nextPoll)
+      consider(watched.nextLockTry)
       consider(roomDeadline(watched, now: readMonotonic()))
     }
     consider(obstacles.nextDeadline)
@@ -39,6 +40,7 @@ extension Reaper {
       }
     }
     for watched in roots.values {
+      if let instant = watched.nextLockTry, instant <= now { tryForLock(watched) }
       if let instant = roomDeadline(watched, now: now), instant <= now { checkRoom(watched, now) }
     }
     if let instant = nextBackstop, instant <= now {

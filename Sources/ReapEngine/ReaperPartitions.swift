@@ -20,7 +20,8 @@ extension Reaper {
     case .nothing: return
     case .cursor:
       switch change {
-      // A file that is only made says nothing yet: it is written, or renamed into place.
+      // A file that is only made says nothing yet: it is written, or renamed into place. A link does.
+      case .created where watched.rule.readsLinks: cursorChanged(watched, number, arrival)
       case .created, .attributes: break
       case .modified: cursorModified(watched, number, arrival)
       case .movedIn, .movedOut, .removed, .written: cursorChanged(watched, number, arrival)

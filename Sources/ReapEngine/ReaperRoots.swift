@@ -9,12 +9,14 @@ import Watching
 extension Reaper {
   func examination(_ watched: WatchedRoot, _ root: OpenRoot) -> Examination {
     Examination(
-      rule: watched.rule, root: root,
-      surroundings: SurroundingsView(
-        mounts: mounts,
-        roots: options.roots.map(resolveRoot).filter { $0 != watched.path }),
-      claims: watched.claims, claiming: !options.dryRun, quarantining: true,
+      rule: watched.rule, root: root, surroundings: surroundings, claims: watched.claims,
+      claiming: !options.dryRun, quarantining: true,
       memory: watched.memory, owner: watched.owner, audit: reporter.audit)
+  }
+
+  /// Where every root lies now; one that was absent may have come as a link.
+  func lookForRoots() {
+    surroundings = SurroundingsView(mounts: mounts, roots: options.roots.map(resolveRoot))
   }
 
   /// Opens a root and takes its lock.
@@ -25,6 +27,8 @@ extension Reaper {
     watched.root = root
     watched.pinnedOwner = root.owner
     watched.complaint = nil
+    watched.nextLockTry = root.lock?.isMissing == true ? readMonotonic() + Self.lockInterval : nil
+    if let trouble = root.lock?.trouble { logger.warning("\(trouble)") }
     watched.examination = examination(watched, root)
     if let table = mounts.current(), let type = remoteType(of: watched.path, mounts: table) {
       let interval = pollInterval(watched.rule)
@@ -112,6 +116,7 @@ extension Reaper {
     if target != watched.path {
       watched.path = target
       // None of them may remove what lies on the way to this one.
+      lookForRoots()
       for other in roots.values where other !== watched {
         if let root = other.root { other.examination = examination(other, root) }
       }
@@ -124,11 +129,13 @@ extension Reaper {
   private func takeRoot(_ watched: WatchedRoot) -> Bool {
     guard (try? status(ofPath: watched.path)) != nil else { return false }
     do {
+      lookForRoots()
       try attach(watched)
       logger.notice("\(watched.path) is there (rule \(watched.rule.name))")
       return true
     } catch {
       if case .absent = error { return false }
+      if case .held = error { watched.nextLockTry = readMonotonic() + Self.lockInterval }
       complain(watched, "\(error)")
       return false
     }
@@ -189,6 +196,27 @@ extension Reaper {
     feed(watched, .desynced, readMonotonic())
   }
 
+  /// How often the lock of a root is tried that somebody else has: no event tells of its end.
+  private static let lockInterval: Nanoseconds = 5 * nanosecondsPerSecond
+
+  /// Tries once more for the lock, with the root or without.
+  func tryForLock(_ watched: WatchedRoot) {
+    watched.nextLockTry = nil
+    guard let lock = watched.root?.lock else {
+      if watched.root == nil { checkWay(watched) }
+      return
+    }
+    do {
+      try lock.tryAgain()
+      if lock.isMissing { watched.nextLockTry = readMonotonic() + Self.lockInterval }
+    } catch {
+      complain(watched, "\(error)")
+      detach(watched)
+      watchDirectory(watched)
+      watched.nextLockTry = readMonotonic() + Self.lockInterval
+    }
+  }
+
   /// Lets go of a root that is gone or not to be watched any more.
   func detach(_ watched: WatchedRoot) {
     guard let root = watched.root else { return }
@@ -206,6 +234,7 @@ extension Reaper {
     watched.root = nil
     watched.examination = nil
     watched.nextPoll = nil
+    watched.nextLockTry = nil
     root.release(unlocking: true)
   }
 

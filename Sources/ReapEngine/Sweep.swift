@@ -45,7 +45,7 @@ package final class Sweep: Sendable {
     self.measuring = measuring
     examination = Examination(
       rule: rule, root: root,
-      surroundings: SurroundingsView(mounts: mounts, roots: roots.filter { $0 != root.path }),
+      surroundings: SurroundingsView(mounts: mounts, roots: roots),
       claims: OwnClaims(condemned, below: root), claiming: claiming, owner: OwnerWatch(rule),
       audit: reporter.audit)
     pool = WorkerPool()

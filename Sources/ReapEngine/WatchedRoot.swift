@@ -63,6 +63,8 @@ final class WatchedRoot {
   var pinnedOwner: UInt32?
   /// Monotonic; set where events do not tell (remote file systems).
   var nextPoll: Nanoseconds?
+  /// Monotonic; when the lock that somebody else has is tried again.
+  var nextLockTry: Nanoseconds?
   /// What was last said about why it cannot be opened.
   var complaint: String?
   /// The root's own watch was refused for want of watches, so it is polled.

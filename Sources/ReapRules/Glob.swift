@@ -1,5 +1,6 @@
-/// A shell pattern over the bytes of a name: `*`, `?`, `[a-z]`, `[!a-z]`, `\` before a literal, and two
-/// operators of ksh: `@(a|b)`, one of several patterns, and `+(a|b)`, one or more of them.
+/// A shell pattern over the bytes of a name: `*`, `?`, `[a-z]`, `[!a-z]`, `\` before a literal, and three
+/// operators of ksh: `@(a|b)`, one of several patterns, `+(a|b)`, one or more of them, and
+/// `{8}(a|b)`, exactly eight of them.
 package struct Glob: Hashable, Sendable {
   package let pattern: String
   /// A nondeterministic automaton (Thompson, "Regular Expression Search Algorithm", 1968). All of
@@ -11,7 +12,9 @@ package struct Glob: Hashable, Sendable {
   private let isPrefixAlone: Bool
   /// By state, the states that it reaches without a byte, as bits; empty where there are more than
   /// a word has. Every event's name is matched, so that matching one must not allocate.
-  private let closures: [UInt64]
+  private let closures: [States.Bits]
+  /// The state of a `*` at the end, as a bit: who has come to it has matched.
+  private let endlessState: States.Bits
 
   private enum Instruction: Hashable {
     /// Consumes one byte that the test accepts.
@@ -45,6 +48,8 @@ package struct Glob: Hashable, Sendable {
 
   /// Groups within groups: more is no pattern that a person wrote.
   private static let nestingLimit = 16
+  /// Repetitions within repetitions multiply.
+  private static let sizeLimit = 1 << 12
 
   package init(_ pattern: String) throws(Malformed) {
     guard !pattern.isEmpty else { throw Malformed(reason: "the pattern is empty") }
@@ -59,15 +64,22 @@ package struct Glob: Hashable, Sendable {
       rest.elementsEqual([
         .fork(prefix.count + 1, prefix.count + 3), .byte(.any), .jump(prefix.count), .end,
       ])
-    guard program.count <= UInt64.bitWidth else {
-      closures = []
+    guard program.count <= States.Bits.bitWidth else {
+      (closures, endlessState) = ([], 0)
       return
     }
     closures = program.indices.map { start in
       var states = States(count: program.count)
       Glob.activate(start, of: program, in: &states)
-      return states.list.reduce(0) { $0 | 1 << UInt64($1) }
+      return states.list.reduce(0) { $0 | 1 << States.Bits($1) }
     }
+    let last = program.count - 4
+    let endsWithStar =
+      last >= 0
+      && program[last...].elementsEqual([
+        .fork(last + 1, last + 3), .byte(.any), .jump(last), .end,
+      ])
+    endlessState = endsWithStar ? 1 << States.Bits(last) : 0
   }
 
   /// Translates a pattern as it reads it; addresses are absolute.
@@ -108,13 +120,32 @@ package struct Glob: Hashable, Sendable {
           guard index < bytes.count, bytes[index] == UInt8(ascii: "(") else { fallthrough }
           index += 1
           try group(repeats: byte == UInt8(ascii: "+"), depth: depth + 1)
+        case UInt8(ascii: "{"):
+          guard let count = try repetitions() else { fallthrough }
+          let start = index
+          for _ in 0..<count {
+            index = start
+            try group(repeats: false, depth: depth + 1)
+          }
         default: program.append(.byte(.literal(byte)))
         }
       }
       guard depth == 0 else { throw Malformed(reason: "'(' without ')'") }
     }
 
-    /// Reads a group whose `(` was just passed; every alternative ends with a jump behind it.
+    /// Reads `8}(` behind a `{`; nil where something else stands there, which is literal then.
+    private mutating func repetitions() throws(Malformed) -> Int? {
+      let digits = bytes[index...].prefix { (0x30...0x39).contains($0) }
+      guard !digits.isEmpty, bytes[digits.endIndex...].starts(with: "}(".utf8) else { return nil }
+      // NAME_MAX of linux/limits.h.
+      guard let count = Int(String(decoding: digits, as: UTF8.self)), (1...255).contains(count)
+      else { throw Malformed(reason: "a repetition in {...} is not from 1 to 255") }
+      index = digits.endIndex + 2
+      return count
+    }
+
+    /// Reads a group whose `(` was just passed; every alternative but the last ends with a jump
+    /// behind it.
     private mutating func group(repeats: Bool, depth: Int) throws(Malformed) {
       guard depth <= Glob.nestingLimit else {
         throw Malformed(reason: "groups are nested more than \(Glob.nestingLimit) deep")
@@ -125,12 +156,18 @@ package struct Glob: Hashable, Sendable {
         let fork = program.count
         program.append(.end)  // a place for the fork to the next alternative
         try sequence(depth: depth)
+        guard program.count <= Glob.sizeLimit else {
+          throw Malformed(reason: "the pattern repeats too much")
+        }
         let isLast = bytes[index] == UInt8(ascii: ")")
         index += 1
+        guard !isLast else {
+          program[fork] = .jump(fork + 1)
+          break
+        }
         exits.append(program.count)
         program.append(.end)  // a place for the jump to the exit
-        program[fork] = isLast ? .jump(fork + 1) : .fork(fork + 1, program.count)
-        if isLast { break }
+        program[fork] = .fork(fork + 1, program.count)
       }
       let exit = program.count
       for place in exits { program[place] = .jump(exit) }
@@ -178,7 +215,8 @@ package struct Glob: Hashable, Sendable {
   private func advanceBits(_ bytes: [UInt8]) -> Bool {
     var active = closures[prefix.count]
     for index in prefix.count..<bytes.count {
-      var next: UInt64 = 0
+      if active & endlessState != 0 { return true }
+      var next: States.Bits = 0
       while active != 0 {
         let place = active.trailingZeroBitCount
         active &= active - 1
@@ -189,7 +227,7 @@ package struct Glob: Hashable, Sendable {
       guard next != 0 else { return false }
       active = next
     }
-    return active & 1 << UInt64(program.count - 1) != 0
+    return active & 1 << States.Bits(program.count - 1) != 0
   }
 
   private func advanceLists(_ bytes: [UInt8]) -> Bool {
@@ -211,6 +249,9 @@ package struct Glob: Hashable, Sendable {
 
   /// The places that are reached, each once.
   private struct States {
+    /// As many as the longest default pattern has, and some.
+    typealias Bits = UInt128
+
     private(set) var list: [Int] = []
     private var seen: [Bool]
 
@@ -227,6 +268,23 @@ package struct Glob: Hashable, Sendable {
     mutating func clear() {
       for place in list { seen[place] = false }
       list.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// What an instruction leads to, for those who read the program.
+  enum Step {
+    case literal(UInt8)
+    case places([Int])
+    /// Any of several bytes, or the end.
+    case anything
+  }
+
+  func step(from place: Int) -> Step {
+    switch program[place] {
+    case .byte(.literal(let byte)): .literal(byte)
+    case .byte, .end: .anything
+    case .fork(let first, let second): .places([first, second])
+    case .jump(let target): .places([target])
     }
   }
 

@@ -1,5 +1,6 @@
 /// The only thing that decides about a deletion: pure, the same for every command.
 package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
+  guard !rule.neverTakes(evidence.entry.name) else { return .keep(.keptByHand) }
   let judgement =
     switch rule.kind {
     case .spill(let settings): settings.judge(evidence, rule: rule, now: now)

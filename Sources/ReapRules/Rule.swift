@@ -11,6 +11,11 @@ package struct Rule: Sendable, Equatable {
   package var owners: Owners
   package var allowShallow = false
   package var allowRemote = false
+  /// What stays, whatever else is known of it: candidates and, where there are partitions,
+  /// directories in which they would be looked for.
+  package var never: [Glob] = []
+  /// What other rules on the same tree take: none of those is entered by this one.
+  package var others: [Glob] = []
   package var kind: Kind
 
   package init(
@@ -24,12 +29,26 @@ package struct Rule: Sendable, Equatable {
     self.kind = kind
   }
 
+  package static let defaultSpillMatch = "spill_+([0-9])_*"
+
+  package func neverTakes(_ name: EntryName) -> Bool {
+    !never.isEmpty && never.contains { $0.matches(name) }
+  }
+
   /// Kinds of directory. A new one is a case here; the compiler names the rest.
   package enum Kind: Sendable, Equatable {
     case spill(SpillSettings)
     case generations(GenerationSettings)
 
     package var hasQuarantine: Bool {
+      switch self {
+      case .spill: false
+      case .generations: true
+      }
+    }
+
+    /// Whether candidates lie at any depth below the root.
+    package var hasPartitions: Bool {
       switch self {
       case .spill: false
       case .generations: true
@@ -82,7 +101,7 @@ package struct SpillSettings: Sendable, Equatable {
 
   package init(
     lock: EntryName = EntryName(".lock")!, lockType: LockType = .auto,
-    missingLock: MissingLock = .reap, contents: String? = nil
+    missingLock: MissingLock = .keep, contents: String? = nil
   ) {
     self.lock = lock
     self.lockType = lockType

@@ -114,7 +114,8 @@ package enum Reason: String, Sendable, CaseIterable {
       "it is dead, but goes by way of a quarantine, for which a reapd must stay: use watch"
     case .claimFound: "it was claimed by a reapd that has ended; its own name is given back"
     case .live: "the cursor names it: it is the live generation"
-    case .keptByHand: "it was pinned by hand; `reapd keep --undo` ends that"
+    case .keptByHand:
+      "it was pinned by hand, which `reapd keep --undo` ends, or the rule's never names it"
     case .directoryLocked: "a process holds a lock on the directory itself"
     case .workingDirectory: "a process has its working or root directory in it"
     case .directoryOpen: "a process has a directory in it open"

@@ -91,9 +91,18 @@ struct CompactCommand: ParsableCommand {
         path.isWithin(resolveRoot(rule.root))
       }
       for rule in rules.sorted(by: { $0.root.bytes.count < $1.root.bytes.count }) {
-        if case .generations(let generations) = rule.kind { settings = generations.compaction }
+        guard case .generations(let generations) = rule.kind else { continue }
+        guard generations.layouts.contains(.hypaware) else {
+          throw fail(
+            .badData,
+            "rule \(rule.name) reads the cursor by other layouts than hypaware, the only one that "
+              + "compact can write")
+        }
+        settings = generations.compaction
       }
-    } catch {
+    } catch let exit as ExitCode {
+      throw exit
+    } catch let error as ConfigurationError {
       throw fail(error)
     }
     if let batchBytes {

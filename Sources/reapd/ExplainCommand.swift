@@ -24,7 +24,7 @@ struct ExplainCommand: ParsableCommand, NeedsProc {
       throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
     }
     let parent = slash.map { $0 == 0 ? "/" : FilePath(bytes[..<$0]) } ?? "."
-    let setup = try rules.configuration(containing: parent, of: bytes)
+    let setup = try rules.configuration(containing: parent, name, of: bytes)
     let rule = setup.configuration.rules[0]
     let mounts = MountView()
     let root: OpenRoot

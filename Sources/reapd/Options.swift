@@ -17,7 +17,9 @@ struct RuleOptions: ParsableArguments {
   @Option(help: "Settings of a known system: ant, hypaware.")
   var preset: String?
 
-  @Option(help: ArgumentHelp("Names that are candidates (spill: spill_*).", valueName: "glob"))
+  @Option(
+    help: ArgumentHelp(
+      "Names that are candidates (spill: \(Rule.defaultSpillMatch)).", valueName: "glob"))
   var match: String?
 
   @Option(help: ArgumentHelp("Name of the lock file (spill: .lock).", valueName: "name"))
@@ -58,10 +60,12 @@ struct RuleOptions: ParsableArguments {
         user: user, environment: environment)
       if let file {
         if !shapesRules {
-          result.rules = result.rules.map { rule in
+          result.rules = result.rules.flatMap { rule in
             let path = resolveRoot(rule.root)
-            return file.rules.first { resolveRoot($0.root) == path } ?? rule
+            let written = file.rules.filter { resolveRoot($0.root) == path }
+            return written.isEmpty ? [rule] : written
           }
+          try result.settleSharedRoots(user)
         }
         result.auditLog = file.auditLog
         result.hasAudit = file.hasAudit
@@ -76,19 +80,27 @@ struct RuleOptions: ParsableArguments {
     }
   }
 
-  /// The same for a path in a root: the file's rule whose root holds it, the innermost one; without
-  /// any, the directory of the path is taken for a root of the command line.
+  /// The same for a path in a root: the file's rule whose root holds it, the one that takes the name
+  /// first, then the innermost one; without any, the directory of the path is taken for a root of the
+  /// command line.
   ///
   /// - Parameter path: looked at, without a configuration that names its root, for what a preset
   ///   knows.
-  func configuration(containing directory: FilePath, of path: [UInt8]? = nil) throws -> Setup {
+  func configuration(
+    containing directory: FilePath, _ name: EntryName, of path: [UInt8]? = nil
+  ) throws -> Setup {
     if !shapesRules {
       do {
         let file = try Configuration.load(
           path: config, environment: Environment.current, user: UserContext.current)
         let resolved = resolveRoot(directory)
         let holding = (file?.rules ?? []).filter { resolved.isWithin(resolveRoot($0.root)) }
-        if let file, let rule = holding.max(by: { $0.root.bytes.count < $1.root.bytes.count }) {
+        func rank(_ rule: Rule) -> (Int, Int) {
+          let root = resolveRoot(rule.root)
+          let below = Array(resolved.bytes.dropFirst(root.bytes.count + 1))
+          return (rule.takes(name, in: below) ? 1 : 0, root.bytes.count)
+        }
+        if let file, let rule = holding.max(by: { rank($0) < rank($1) }) {
           var result = file
           result.rules = [rule]
           return Setup(configuration: result, fromFile: false, roots: file.rules.map(\.root))

@@ -154,10 +154,10 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
   private func setup(for request: RestoreRequest) throws -> Setup {
     let roots = Array(words.dropFirst())
     guard roots.isEmpty, case .path(let path) = request,
-      let slash = path.lastIndex(of: UInt8(ascii: "/"))
+      let slash = path.lastIndex(of: UInt8(ascii: "/")), let name = EntryName(path[(slash + 1)...])
     else { return try rules.configuration(roots: roots) }
     let parent = FilePath(path[..<slash])
-    let setup = try rules.configuration(containing: slash == 0 ? "/" : parent)
+    let setup = try rules.configuration(containing: slash == 0 ? "/" : parent, name)
     guard setup.configuration.rules.contains(where: \.kind.hasQuarantine) else {
       throw fail(
         .usage,

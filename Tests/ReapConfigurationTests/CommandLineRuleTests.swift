@@ -44,7 +44,11 @@ struct CommandLineRuleTests {
     #expect(rule.match == (try Glob("up_*")))
     #expect(rule.grace == 1_000_000_000)
     #expect(
-      rule.kind == .spill(SpillSettings(lock: try #require(EntryName("l")), lockType: .flock)))
+      rule.kind
+        == .spill(
+          SpillSettings(
+            lock: try #require(EntryName("l")), lockType: .flock, missingLock: .reap,
+            contents: "^[0-9a-f]{64}$")))
   }
 
   @Test("takes the preset's root where none is given")

@@ -17,6 +17,7 @@ struct EffectiveConfigurationTests {
         name: two
         enabled: false
         match: "\\\\*[!a-z]: 'x'"
+        never: ["it's", "a, \\"b\\""]
         grace: 1h30m250ms
         owner: [bob, 0]
         allow_shallow: true
@@ -59,7 +60,8 @@ struct EffectiveConfigurationTests {
             kind: spill
             root: "/h/.local/share/ant/spill"
             enabled: true
-            match: "spill_*"
+            match: "spill_+([0-9])_*"
+            # never: none
             grace: 7s
             owner: [1000]
             allow_shallow: false
@@ -67,7 +69,7 @@ struct EffectiveConfigurationTests {
             lock: ".lock"
             lock_type: flock
             missing_lock: reap
-            # contents: anything
+            contents: "^[0-9a-f]{64}$"
 
         """)
   }
@@ -79,7 +81,7 @@ struct EffectiveConfigurationTests {
       configuration.json.text
         == #"{"source":null,"enabled":true,"log_level":"info","backstop":"off","audit_log":null,"#
         + #""overrides":[],"rules":[{"name":"spill","kind":"spill","root":"/data/spill","#
-        + #""enabled":true,"match":"spill_*","grace":"30s","owner":[1000],"#
+        + #""enabled":true,"match":"spill_+([0-9])_*","never":[],"grace":"30s","owner":[1000],"#
         + #""allow_shallow":false,"allow_remote":false,"lock":".lock","lock_type":"auto","#
         + #""missing_lock":"reap","contents":null}]}"#)
   }

@@ -23,12 +23,12 @@ struct ErrorTests {
     "there are no rules; "
     + "a minimal file is 'rules: [{kind: spill, root: /var/lib/app/spill}]'"
   static let ruleKeys =
-    "known: name, kind, preset, root, enabled, match, grace, owner, "
+    "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents, cursor, layouts, "
     + "complete, marker, owner_pidfile, trust_pids, quiet, quarantine, quarantine_yields, min_free, "
     + "min_free_inodes, compaction, retired_after, stale_temporaries"
   static let spillKeys =
-    "known: name, kind, preset, root, enabled, match, grace, owner, "
+    "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents"
 
   static let cases: [Case] = [
@@ -180,8 +180,15 @@ struct ErrorTests {
         + "give this one a 'name: ' of its own"),
     Case(
       "same root", start + "  - kind: spill\n    name: b\n    root: //data/./spill/\n",
-      "reapd.yaml:6: the rules spill and b have the same root '/data/spill'; "
-        + "remove one, or set 'enabled: false' for it"),
+      "reapd.yaml:6: the rules spill and b have the same root '/data/spill' and "
+        + "may take the same names; remove one, set 'enabled: false' for it, or let each 'match' "
+        + "begin with something else"),
+    Case(
+      "empty never", start + "    never: []\n",
+      "reapd.yaml:4: never is an empty list; write names and patterns, or leave it out"),
+    Case(
+      "bad never", start + "    never:\n      - ok\n      - a/b\n",
+      "reapd.yaml:6: never is 'a/b': a name never contains '/'; write a pattern such as 'spill_*'"),
     Case(
       "bad pattern", start + "    match: 'a['\n",
       "reapd.yaml:4: match is 'a[': '[' without ']'; write a pattern such as 'spill_*'"),

@@ -33,8 +33,8 @@ func rule(
 /// What `rule` gives without any key.
 func plainRule(owner: UInt32 = 1000) throws -> Rule {
   Rule(
-    name: "spill", root: "/data/spill", match: try Glob("spill_*"), grace: 30_000_000_000,
-    owners: .users([owner]), kind: .spill(SpillSettings()))
+    name: "spill", root: "/data/spill", match: try Glob("spill_+([0-9])_*"), grace: 30_000_000_000,
+    owners: .users([owner]), kind: .spill(SpillSettings(missingLock: .reap)))
 }
 
 func spill(_ rule: Rule) -> SpillSettings {

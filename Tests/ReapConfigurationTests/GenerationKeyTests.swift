@@ -51,6 +51,15 @@ struct GenerationKeyTests {
       $0.layouts = [try member("a", "{}"), .hypaware]
     },
     Case("layouts", "hypaware") { $0.layouts = [.hypaware] },
+    Case("layouts", "[{field: current.dir, pattern: '{}'}]") {
+      $0.layouts = [try member("current.dir", "{}")]
+    },
+    Case("layouts", "[{link: '{}'}, hypaware, {text: 'v{}'}]") {
+      $0.layouts = [
+        .link(try #require(CursorPattern("{}"))), .hypaware,
+        .text(try #require(CursorPattern("v{}"))),
+      ]
+    },
     Case("complete", "'meta/@(a|b)/v?.json'", variable: "meta/@(a|b)/v?.json") {
       $0.complete = try GlobPath("meta/@(a|b)/v?.json")
     },
@@ -125,7 +134,7 @@ struct GenerationKeyTests {
     let known = message.split(separator: "known: ").last?.split(separator: ", ").map(String.init)
     let common: Set = [
       "name", "kind", "preset", "root", "enabled", "match", "grace", "owner", "allow_shallow",
-      "allow_remote",
+      "allow_remote", "never",
     ]
     #expect(Set(known ?? []).subtracting(common) == Set(Self.cases.map(\.key)))
   }
@@ -134,7 +143,7 @@ struct GenerationKeyTests {
     ("missing_lock: keep", "4: a rule of kind generations has no key 'missing_lock'; known: name,"),
     ("contents: a", "4: a rule of kind generations has no key 'contents'; known: "),
     ("cursor: a/b", "4: cursor is 'a/b', which cannot be a file's name; write the name of a file"),
-    ("layouts: []", "4: layouts is an empty list; write hypaware, or a list of hypaware and"),
+    ("layouts: []", "4: layouts is an empty list; write hypaware, or a list of hypaware, {fi"),
     ("layouts: hyp", "4: layouts is 'hyp', which is unknown; known: hypaware"),
     ("layouts: [hypaware, hypaware]", "4: layouts has the same layout twice; remove one"),
     ("layouts: {field: a}", "4: layouts has a layout without pattern; write hypaware, or a list"),
@@ -145,7 +154,23 @@ struct GenerationKeyTests {
     ),
     (
       "layouts:\n      - hypaware\n      - {feld: a, pattern: 'x{}'}",
-      "6: layouts has no key 'feld'; did you mean field? known: field, pattern"
+      "6: layouts has no key 'feld'; did you mean field? known: field, pattern, text, link"
+    ),
+    (
+      "layouts: {text: a}", "4: text of layouts is 'a'; write a directory's name with {} in it once"
+    ),
+    ("layouts: {link: 'a/{}'}", "4: link of layouts is 'a/{}'; write a directory's name with {}"),
+    (
+      "layouts: {text: '{}', pattern: 'a{}'}",
+      "4: layouts has text beside other keys; write hypaware, or a list of hypaware, {field: curr"
+    ),
+    (
+      "layouts: [{text: '{}'}, hypaware]",
+      "4: layouts has a layout after text, which reads every file; put text last"
+    ),
+    (
+      "layouts: {field: a..b, pattern: '{}'}",
+      "4: field of layouts is 'a..b'; write names with a dot between each two"
     ),
     ("complete: /a", "4: complete is '/a': a part between '/' is empty; write a relative path of"),
     ("complete: a/../b", "4: complete is 'a/../b': '..' is the name of no entry; write a relative"),

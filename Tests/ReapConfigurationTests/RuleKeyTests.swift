@@ -37,7 +37,12 @@ struct RuleKeyTests {
   static let cases: [Case] = [
     Case("name", "uploads", overridable: false) { $0.name = "uploads" },
     Case("enabled", "false") { $0.enabled = false },
-    Case("match", "'up_[0-9]*'", variable: "up_[0-9]*") { $0.match = try Glob("up_[0-9]*") },
+    Case("match", "'up_[0-9]*'", variable: "up_[0-9]*") {
+      $0.match = try Glob("up_[0-9]*")
+      $0.kind = .spill(SpillSettings(missingLock: .keep))
+    },
+    Case("never", "spill_1_old") { $0.never = [try Glob("spill_1_old")] },
+    Case("never", "[spill_7_*, 'a, b']") { $0.never = [try Glob("spill_7_*"), try Glob("a, b")] },
     Case("grace", "1h30m") { $0.grace = 5_400_000_000_000 },
     Case("grace", "\"250ms\"", variable: "250ms") { $0.grace = 250_000_000 },
     Case("owner", "1000") { $0.owners = .users([1000]) },
@@ -48,7 +53,12 @@ struct RuleKeyTests {
     Case("owner", "any") { $0.owners = .anyone },
     Case("allow_shallow", "true") { $0.allowShallow = true },
     Case("allow_remote", "true") { $0.allowRemote = true },
-    Case("lock", "owner.lock", Case.settings { $0.lock = EntryName("owner.lock") ?? $0.lock }),
+    Case(
+      "lock", "owner.lock",
+      Case.settings {
+        $0.lock = EntryName("owner.lock") ?? $0.lock
+        $0.missingLock = .keep
+      }),
     Case("lock_type", "flock", Case.settings { $0.lockType = .flock }),
     Case("lock_type", "fcntl", Case.settings { $0.lockType = .fcntl }),
     Case("lock_type", "auto", Case.settings { $0.lockType = .auto }),
@@ -111,7 +121,8 @@ struct AntPresetTests {
     var expected = try plainRule()
     expected.name = "ant"
     expected.root = "/home/me/.local/share/ant/spill"
-    expected.kind = .spill(SpillSettings(lockType: .flock))
+    expected.kind = .spill(
+      SpillSettings(lockType: .flock, missingLock: .reap, contents: "^[0-9a-f]{64}$"))
     #expect(try ant(["HOME": "/home/me"]) == expected)
   }
 
@@ -139,5 +150,52 @@ struct AntPresetTests {
     #expect(rule.grace == 1_000_000_000)
     #expect(spill(rule).lock == EntryName("l"))
     #expect(spill(rule).lockType == .auto)
+    #expect(spill(rule).missingLock == .reap)
+    let other = try ant([:], ", missing_lock: keep, contents: '.*'")
+    #expect(spill(other).missingLock == .keep && spill(other).contents == ".*")
+  }
+
+  @Test("takes what ant names, and nothing that a person put beside it")
+  func candidates() throws {
+    let match = try ant([:]).match
+    for name in ["spill_1747000000_42", "spill_0_18446744073709551615", "spill_1_"] {
+      #expect(match.matches(try #require(EntryName(name))), "\(name)")
+    }
+    for name in ["spill_backup", "spill_old-keys", "spill_", "spill_1", "spill__1", ".spill_1_2"] {
+      #expect(!match.matches(try #require(EntryName(name))), "\(name)")
+    }
+  }
+}
+
+@Suite("missing_lock where it is not written")
+struct MissingLockDefaultTests {
+  @Test(
+    "is keep, unless the preset or the plain default rule knows that every owner has a lock",
+    arguments: [
+      ("kind: spill, root: /r", MissingLock.reap), ("preset: ant, root: /r", .reap),
+      ("preset: ant, root: /r, match: 'x*'", .reap), ("kind: spill, root: /r, match: 'x*'", .keep),
+      ("kind: spill, root: /r, match: 'spill_*'", .keep),
+      ("kind: spill, root: /r, match: 'spill_+([0-9])_*', lock: .lock", .reap),
+      ("kind: spill, root: /r, lock: pid.lock", .keep),
+      ("kind: spill, root: /r, match: 'x*', missing_lock: reap", .reap),
+      ("kind: spill, root: /r, missing_lock: keep", .keep),
+    ])
+  func effective(_ keys: String, _ expected: MissingLock) throws {
+    let configuration = try parse("rules: [{\(keys)}]")
+    #expect(spill(configuration.rules[0]).missingLock == expected)
+    #expect(configuration.effectiveYAML.contains("\n    missing_lock: \(expected.rawValue)\n"))
+  }
+
+  @Test("is the same on the command line")
+  func commandLine() throws {
+    func effective(match: String? = nil, lock: String? = nil) throws -> MissingLock {
+      spill(
+        try Rule.fromCommandLine(
+          root: "/r", match: match, lock: lock, user: alice, environment: [:])
+      ).missingLock
+    }
+    #expect(try effective() == .reap)
+    #expect(try effective(match: "up_*") == .keep)
+    #expect(try effective(lock: "l") == .keep)
   }
 }

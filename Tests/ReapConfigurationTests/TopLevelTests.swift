@@ -79,7 +79,7 @@ struct OverrideTests {
     #expect(
       complaint { try parse(two, environment: ["REAPD_OTHER_GRACES": "1s"]) }
         == "REAPD_OTHER_GRACES: rule other has no key 'GRACES' to override; did you mean GRACE? "
-        + "known: ROOT, ENABLED, MATCH, GRACE, OWNER, ALLOW_SHALLOW, ALLOW_REMOTE, LOCK, "
+        + "known: ROOT, ENABLED, MATCH, NEVER, GRACE, OWNER, ALLOW_SHALLOW, ALLOW_REMOTE, LOCK, "
         + "LOCK_TYPE, MISSING_LOCK, CONTENTS")
     for key in ["NAME", "KIND", "PRESET"] {
       let variable = "REAPD_OTHER_\(key)"
@@ -102,8 +102,9 @@ struct OverrideTests {
         .hasPrefix("REAPD_OTHER_OWNER: owner has no value"))
     #expect(
       complaint { try parse(two, environment: ["REAPD_OTHER_ROOT": "/data/a"]) }
-        == "REAPD_OTHER_ROOT: the rules my-spill and other have the same root '/data/a'; "
-        + "remove one, or set 'enabled: false' for it")
+        == "REAPD_OTHER_ROOT: the rules my-spill and other have the same root '/data/a' "
+        + "and may take the same names; remove one, set 'enabled: false' for it, or let each "
+        + "'match' begin with something else")
   }
 
   @Test("that may mean two rules are an error")

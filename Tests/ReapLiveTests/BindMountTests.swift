@@ -26,7 +26,7 @@ struct BindMountTests {
           close(open("\(building)/\(sub)/sub/\(file)", O_CREAT | O_WRONLY, 0o644))
         }
       }
-      #expect(rename(building, root + "/spill_\(number)") == 0)
+      #expect(rename(building, root + "/spill_\(number)_1") == 0)
     }
     let attacker = Attacker(root: root, canary: canary)
     defer { attacker.stop() }
@@ -42,11 +42,11 @@ struct BindMountTests {
       "\(names(in: root)) \(watcher.background.error)")
     #expect(portrait(canary) + portrait(outside) == before, "the canary was touched")
     for number in 1...12 {
-      let lines = watcher.audit(of: "\(root)/spill_\(number)")
+      let lines = watcher.audit(of: "\(root)/spill_\(number)_1")
       func count(_ action: String) -> Int { lines.count { $0["action"] as? String == action } }
       // However often the mount came and went: one line for each thing that there is to say.
       #expect(count("failed") <= 1 && count("refused") <= 1 && count("restored") == 0, "\(lines)")
-      #expect(wait { watcher.audit(of: "\(root)/spill_\(number)", action: "reaped").count == 1 })
+      #expect(wait { watcher.audit(of: "\(root)/spill_\(number)_1", action: "reaped").count == 1 })
     }
     watcher.catchUp(in: root)
     #expect(openFiles(of: watcher.background.pid).count < 40)
@@ -64,7 +64,7 @@ struct BindMountTests {
     let outside = scratch.directory("outside")
     close(open(outside + "/canary", O_CREAT | O_WRONLY, 0o644))
     let before = portrait(outside)
-    let directory = makeOrphan(root + "/spill_1")
+    let directory = makeOrphan(root + "/spill_1_1")
     mkdir(directory + "/sub", 0o755)
     mkdir(directory + "/sub/point", 0o755)
     close(open(directory + "/sub/target", O_CREAT | O_WRONLY, 0o644))
@@ -91,7 +91,7 @@ struct BindMountTests {
     #expect(wait { lines().contains { $0["action"] as? String == "failed" } }, "\(reapd.error)")
     let other = scratch.directory("other")
     let mounted = run("/bin/mount", ["-t", "tmpfs", "tmpfs", other]).status == 0
-    let later = makeOrphan(root + "/spill_2")
+    let later = makeOrphan(root + "/spill_2_1")
     #expect(wait { !exists(later) }, "the others go on")
     #expect(wait { names(in: root) == [(claimed as NSString).lastPathComponent] })
     #expect(exists(claimed + "/.lock"))

@@ -15,8 +15,8 @@ struct CommandTests {
   @Test("sweep --dry-run says what it would do and changes nothing")
   func dryRun() throws {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan(root + "/spill_1")
-    leaveOrphan(root + "/spill_2")
+    leaveOrphan(root + "/spill_1_1")
+    leaveOrphan(root + "/spill_2_1")
     let listing = "cd \(root) && find . -printf '%p %i %T@ %C@ %s\\n' | sort"
     let before = shell(listing).output
     let result = run(
@@ -26,7 +26,7 @@ struct CommandTests {
     let lines = json(result.output)
     #expect(lines.last?["would_reap"] as? Int == 2)
     #expect(lines.last?["reaped"] as? Int == 0)
-    for name in ["spill_1", "spill_2"] {
+    for name in ["spill_1_1", "spill_2_1"] {
       let line = auditLines.first { $0["path"] as? String == root + "/" + name }
       #expect(line?["action"] as? String == "would-reap")
       #expect(line?["dry_run"] as? Bool == true)
@@ -42,10 +42,10 @@ struct CommandTests {
   func sweep() throws {
     defer { withExtendedLifetime(scratch) {} }
     let writer = try startWriter(
-      root, ["--name", "spill_live", "--stop-at", "chunks"], in: scratch)
-    #expect(wait { writer.output.contains("chunk spill_live 2") })
-    leaveOrphan(root + "/spill_dead", bytes: 1 << 20)
-    _ = FileManager.default.createFile(atPath: root + "/spill_file", contents: nil)
+      root, ["--name", "spill_1_live", "--stop-at", "chunks"], in: scratch)
+    #expect(wait { writer.output.contains("chunk spill_1_live 2") })
+    leaveOrphan(root + "/spill_1_dead", bytes: 1 << 20)
+    _ = FileManager.default.createFile(atPath: root + "/spill_1_file", contents: nil)
     let result = run(
       reapdBinary, ["sweep", "--json", "--grace", "1ms", "--audit-log", audit, root])
     #expect(result.status == 0, "\(result.error)")
@@ -56,9 +56,9 @@ struct CommandTests {
     #expect(summary["failed"] as? Int == 0)
     #expect((summary["bytes"] as? Int ?? 0) >= 1 << 20)
     #expect(lines.dropLast().count == 3)
-    #expect(names(in: root) == ["spill_file", "spill_live"])
+    #expect(names(in: root) == ["spill_1_file", "spill_1_live"])
     let reaped = try #require(auditLines.first { $0["action"] as? String == "reaped" })
-    #expect(reaped["path"] as? String == root + "/spill_dead")
+    #expect(reaped["path"] as? String == root + "/spill_1_dead")
     #expect(reaped["trigger"] as? String == "manual")
     #expect(reaped["files"] as? Int == 2)
     #expect(reaped["bytes"] as? Int == summary["bytes"] as? Int)
@@ -67,19 +67,19 @@ struct CommandTests {
   @Test("list shows every candidate with verdict and reason, and changes nothing")
   func list() throws {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan(root + "/spill_1", bytes: 1 << 20)
+    leaveOrphan(root + "/spill_1_1", bytes: 1 << 20)
     leaveOrphan(root + "/other")
-    symlink("/usr", root + "/spill_link")
+    symlink("/usr", root + "/spill_1_link")
     let lines = json(run(reapdBinary, ["list", "--json", "--grace", "1ms", root]).output)
     #expect(lines.count == 2)
-    #expect(lines.first?["path"] as? String == root + "/spill_1")
+    #expect(lines.first?["path"] as? String == root + "/spill_1_1")
     #expect(lines.first?["verdict"] as? String == "dispose")
     #expect((lines.first?["bytes"] as? Int ?? 0) >= 1 << 20)
     #expect(lines.last?["reason"] as? String == "not-a-directory")
     let text = run(reapdBinary, ["list", "--grace", "1ms", root]).output
     #expect(text.contains("dispose") && text.contains("lock-released") && text.contains("1.0 MiB"))
-    #expect(names(in: root) == ["other", "spill_1", "spill_link"])
-    #expect(names(in: root + "/spill_1") == [".lock", "chunk"])
+    #expect(names(in: root) == ["other", "spill_1_1", "spill_1_link"])
+    #expect(names(in: root + "/spill_1_1") == [".lock", "chunk"])
   }
 
   // MARK: - explain
@@ -87,9 +87,9 @@ struct CommandTests {
   @Test("explain names the process that holds a live directory")
   func explainLive() throws {
     defer { withExtendedLifetime(scratch) {} }
-    let writer = try startWriter(root, ["--name", "spill_1", "--stop-at", "chunks"], in: scratch)
-    #expect(wait { writer.output.contains("chunk spill_1 2") })
-    let path = root + "/spill_1"
+    let writer = try startWriter(root, ["--name", "spill_1_1", "--stop-at", "chunks"], in: scratch)
+    #expect(wait { writer.output.contains("chunk spill_1_1 2") })
+    let path = root + "/spill_1_1"
     let text = run(reapdBinary, ["explain", "--grace", "1ms", path])
     #expect(text.status == 0)
     #expect(text.output.contains("lock-held"))
@@ -103,15 +103,15 @@ struct CommandTests {
   @Test("explain of an orphan gives the verdict and leaves it")
   func explainOrphan() throws {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan(root + "/spill_1")
-    let path = root + "/spill_1"
+    leaveOrphan(root + "/spill_1_1")
+    let path = root + "/spill_1_1"
     let text = run(reapdBinary, ["explain", "--grace", "1ms", path]).output
     #expect(text.contains("dispose (lock-released)"), "\(text)")
     let line = json(run(reapdBinary, ["explain", "--json", "--grace", "1ms", path]).output).first
     #expect(line?["verdict"] as? String == "dispose")
     #expect(line?["reason"] as? String == "lock-released")
     #expect(names(in: path) == [".lock", "chunk"])
-    #expect(names(in: root) == ["spill_1"])
+    #expect(names(in: root) == ["spill_1_1"])
   }
 
   @Test(
@@ -122,8 +122,8 @@ struct CommandTests {
     guard FileManager.default.isExecutableFile(atPath: "/usr/bin/strace") else {
       return skip("no strace")
     }
-    leaveOrphan(root + "/spill_young")
-    let path = root + "/spill_young"
+    leaveOrphan(root + "/spill_1_young")
+    let path = root + "/spill_1_young"
     let trace = scratch.path + "/trace"
     func opened(grace: String, _ command: [String]) -> [Substring] {
       let words =
@@ -132,7 +132,7 @@ struct CommandTests {
       let result = run("/usr/bin/strace", words)
       #expect(result.output.contains(grace == "1h" ? "young" : "lock-released"), "\(result)")
       let text = (try? String(contentsOfFile: trace, encoding: .utf8)) ?? ""
-      return text.split(separator: "\n").filter { $0.contains("spill_young") }
+      return text.split(separator: "\n").filter { $0.contains("spill_1_young") }
     }
     let audited = command.first == "sweep" ? ["--audit-log", audit] : []
     if command == ["explain"] {
@@ -148,7 +148,7 @@ struct CommandTests {
   @Test("explain of what does not exist ends with 65")
   func explainMissing() {
     defer { withExtendedLifetime(scratch) {} }
-    for path in [root + "/spill_none", scratch.path + "/none/spill_1"] {
+    for path in [root + "/spill_1_none", scratch.path + "/none/spill_1_1"] {
       let result = run(reapdBinary, ["explain", path])
       #expect(result.status == 65)
       #expect(result.error.contains("does not exist"), "\(result.error)")
@@ -161,7 +161,7 @@ struct CommandTests {
   @Test("An audit named by hand that cannot be written ends the run before anything is removed")
   func unwritableAudit() {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan(root + "/spill_1")
+    leaveOrphan(root + "/spill_1_1")
     _ = FileManager.default.createFile(atPath: scratch.path + "/file", contents: nil)
     symlink(scratch.path + "/planted", scratch.path + "/link.jsonl")
     for place in ["/file/audit.jsonl", "/link.jsonl", "/root"] {
@@ -170,7 +170,7 @@ struct CommandTests {
         ["sweep", "--grace", "1ms", "--audit-log", scratch.path + place, root])
       #expect(result.status == 77)
       #expect(result.error.contains("audit"), "\(result.error)")
-      #expect(names(in: root + "/spill_1") == [".lock", "chunk"])
+      #expect(names(in: root + "/spill_1_1") == [".lock", "chunk"])
     }
     #expect(!exists(scratch.path + "/planted"))
   }
@@ -179,7 +179,7 @@ struct CommandTests {
   func auditFallsBack() throws {
     defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("a read-only /var/log needs root") }
-    leaveOrphan(root + "/spill_1")
+    leaveOrphan(root + "/spill_1_1")
     let result = shell(
       "XDG_STATE_HOME=\(scratch.path)/state unshare -m /bin/bash -c '"
         + "mount -t tmpfs -o ro tmpfs /var/log && exec \(reapdBinary) sweep --grace 1ms \(root)'")

@@ -16,17 +16,17 @@ struct ConfiguredRuleTests {
   @Test("match decides which names are candidates")
   func match() {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan("spill_1")
+    leaveOrphan("spill_1_1")
     leaveOrphan("up_1")
-    expectLeft(["spill_1"], by: "match: 'up_*'")
+    expectLeft(["spill_1_1"], by: "match: 'up_*'")
     expectLeft([], by: "")
   }
 
   @Test("grace decides how old is old enough")
   func grace() {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan("spill_1")
-    expectLeft(["spill_1"], by: "grace: 1h")
+    leaveOrphan("spill_1_1")
+    expectLeft(["spill_1_1"], by: "grace: 1h")
     expectLeft([], by: "")
   }
 
@@ -34,26 +34,26 @@ struct ConfiguredRuleTests {
   func owner() {
     defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("chown needs root") }
-    leaveOrphan("spill_1")
-    leaveOrphan("spill_2")
-    leaveOrphan("spill_3")
-    chown(root + "/spill_2", 12345, 12345)
-    chown(root + "/spill_3", 12346, 12346)
-    expectLeft(["spill_1", "spill_3"], by: "owner: 12345")
-    expectLeft(["spill_3"], by: "")
-    leaveOrphan("spill_1")
+    leaveOrphan("spill_1_1")
+    leaveOrphan("spill_2_1")
+    leaveOrphan("spill_3_1")
+    chown(root + "/spill_2_1", 12345, 12345)
+    chown(root + "/spill_3_1", 12346, 12346)
+    expectLeft(["spill_1_1", "spill_3_1"], by: "owner: 12345")
+    expectLeft(["spill_3_1"], by: "")
+    leaveOrphan("spill_1_1")
     expectLeft([], by: "owner: any")
   }
 
   @Test("lock decides which file is the lock")
   func lock() throws {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan("spill_1")
+    leaveOrphan("spill_1_1")
     let holder = try Background(
-      "/bin/bash", ["-c", "exec 9>\(root)/spill_1/mine; flock 9; echo held; exec sleep 1000"],
+      "/bin/bash", ["-c", "exec 9>\(root)/spill_1_1/mine; flock 9; echo held; exec sleep 1000"],
       in: scratch)
     #expect(wait { holder.output == "held\n" })
-    expectLeft(["spill_1"], by: "lock: mine")
+    expectLeft(["spill_1_1"], by: "lock: mine")
     expectLeft([], by: "")
   }
 
@@ -62,13 +62,13 @@ struct ConfiguredRuleTests {
     defer { withExtendedLifetime(scratch) {} }
     for type in ["flock", "fcntl", "auto"] {
       let writer = try startWriter(
-        root, ["--name", "spill_1", "--lock", kind, "--stop-at", "chunks"], in: scratch)
-      #expect(wait { writer.output.contains("chunk spill_1 2") })
+        root, ["--name", "spill_1_1", "--lock", kind, "--stop-at", "chunks"], in: scratch)
+      #expect(wait { writer.output.contains("chunk spill_1_1 2") })
       // Even where the wrong kind is probed, the open lock file keeps it.
       let reason = type == "auto" || type == kind ? "lock-held" : "lock-open"
       let result = sweep("lock_type: \(type)")
       #expect(result.output.contains("\"reason\":\"\(reason)\""), "\(type): \(result.output)")
-      #expect(names(in: root + "/spill_1").count == 4)
+      #expect(names(in: root + "/spill_1_1").count == 4)
       writer.killHard()
       expectLeft([], by: "lock_type: \(type)")
     }
@@ -77,8 +77,8 @@ struct ConfiguredRuleTests {
   @Test("missing_lock decides about a directory without one")
   func missingLock() {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan("spill_1")
-    unlink(root + "/spill_1/.lock")
+    leaveOrphan("spill_1_1")
+    unlink(root + "/spill_1_1/.lock")
     #expect(wait { sweep("missing_lock: keep").output.contains("missing-lock-kept") })
     expectLeft([], by: "missing_lock: reap")
   }
@@ -86,19 +86,19 @@ struct ConfiguredRuleTests {
   @Test("contents decides which entries a directory may hold")
   func contents() {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan("spill_1")
-    expectLeft(["spill_1"], by: "contents: '^[0-9a-f]{64}$'")
+    leaveOrphan("spill_1_1")
+    expectLeft(["spill_1_1"], by: "contents: '^[0-9a-f]{64}$'")
     expectLeft([], by: "contents: '^ch'")
   }
 
   @Test("enabled: false leaves a rule out, for itself or for all")
   func enabled() {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan("spill_1")
-    expectLeft(["spill_1"], by: "enabled: false")
-    expectLeft(["spill_1"], by: "", top: "enabled: false")
+    leaveOrphan("spill_1_1")
+    expectLeft(["spill_1_1"], by: "enabled: false")
+    expectLeft(["spill_1_1"], by: "", top: "enabled: false")
     #expect(sweep("", environment: ["REAPD_ENABLED": "false"]).status == 0)
-    #expect(names(in: root) == ["spill_1"])
+    #expect(names(in: root) == ["spill_1_1"])
     expectLeft([], by: "enabled: true")
   }
 
@@ -122,10 +122,10 @@ struct ConfiguredRuleTests {
   @Test("REAPD_<RULE>_GRACE wins over the file, and check-config names it")
   func override() {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan("spill_1")
+    leaveOrphan("spill_1_1")
     let override = ["REAPD_UPLOADS_GRACE": "2h"]
     #expect(sweep("", environment: override).output.contains("\"reason\":\"young\""))
-    #expect(names(in: root) == ["spill_1"])
+    #expect(names(in: root) == ["spill_1_1"])
     let environment = ProcessInfo.processInfo.environment.merging(override) { $1 }
     let path = write("", to: "/reapd.yaml")
     let checked = run(reapdBinary, ["check-config", "--config", path], environment: environment)
@@ -150,7 +150,7 @@ struct ConfiguredRuleTests {
     Bad(testDescription: "a bad duration", line: 6, text: "grace: 30 parsecs"),
     Bad(testDescription: "a duration without unit", line: 8, text: "enabled: true\nbackstop: 30"),
     Bad(testDescription: "a tab", line: 7, text: "\tenabled: true"),
-    Bad(testDescription: "a wrong type", line: 7, text: "match: [spill_1, spill_2]"),
+    Bad(testDescription: "a wrong type", line: 7, text: "match: [spill_1_1, spill_2_1]"),
     Bad(testDescription: "text for a truth value", line: 7, text: "enabled: 'true'"),
     Bad(testDescription: "a bad pattern", line: 7, text: "contents: '['"),
     Bad(testDescription: "an unknown top-level key", line: 8, text: "enabled: true\nroots: []"),
@@ -159,13 +159,13 @@ struct ConfiguredRuleTests {
   @Test("A bad file ends every command with 78 and names the line", arguments: bad)
   func badFile(_ bad: Bad) {
     defer { withExtendedLifetime(scratch) {} }
-    leaveOrphan("spill_1")
+    leaveOrphan("spill_1_1")
     let path = write(bad.text, to: "/reapd.yaml")
     for command in ["sweep", "watch", "list", "check-config"] {
       let result = run(reapdBinary, [command, "--config", path])
       #expect(result.status == 78, "\(command): \(result)")
       #expect(result.error.contains("\(path):\(bad.line): "), "\(result.error)")
-      #expect(names(in: root + "/spill_1") == [".lock", "chunk"])
+      #expect(names(in: root + "/spill_1_1") == [".lock", "chunk"])
     }
   }
 

@@ -22,7 +22,7 @@ struct DeepTreeTests {
     let scratch = hasLock ? Scratch(in: "/dev/shm") : Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let directory = root + "/spill_1"
+    let directory = root + "/spill_1_1"
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     watcher.catchUp(in: root)
     let pid = watcher.background.pid
@@ -63,7 +63,7 @@ struct DeepTreeTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let directory = makeOrphan(root + "/spill_1")
+    let directory = makeOrphan(root + "/spill_1_1")
     let block = Data(repeating: 7, count: 1 << 20)
     _ = FileManager.default.createFile(atPath: directory + "/file", contents: block)
     for number in 0..<20 { #expect(link(directory + "/file", "\(directory)/\(number)") == 0) }

@@ -19,19 +19,19 @@ struct FullDiskTests {
     defer { withExtendedLifetime((image, scratch)) {} }
     let root = image.path + "/data/root"
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-    let doomed = try owner(root, "spill_doomed", in: scratch)
-    let fcntl = try owner(root, "spill_fcntl", ["--lock", "fcntl"], in: scratch)
-    let alive = try owner(root, "spill_alive", in: scratch)
+    let doomed = try owner(root, "spill_1_doomed", in: scratch)
+    let fcntl = try owner(root, "spill_1_fcntl", ["--lock", "fcntl"], in: scratch)
+    let alive = try owner(root, "spill_1_alive", in: scratch)
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     // Two that are made and killed while reapd watches.
-    let late = try owner(root, "spill_late", in: scratch)
+    let late = try owner(root, "spill_1_late", in: scratch)
     #expect(wait(seconds: 60) { openLocks(of: watcher.background.pid) == 4 })
     doomed.killHard()
     fcntl.killHard()
     late.killHard()
-    #expect(wait(seconds: 60) { names(in: root) == ["spill_alive"] })
+    #expect(wait(seconds: 60) { names(in: root) == ["spill_1_alive"] })
     #expect(alive.isRunning)
-    #expect(names(in: root + "/spill_alive").count == 4)
+    #expect(names(in: root + "/spill_1_alive").count == 4)
     let (status, summary) = watcher.stop()
     #expect(status == 0)
     #expect(summary["reaped"] as? Int == 3)
@@ -69,7 +69,7 @@ struct FullDiskTests {
     let root = image.path + "/data/root"
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     let audit = image.path + "/data/audit.jsonl"
-    let owners = try (1...4).map { try owner(root, "spill_\($0)", in: scratch) }
+    let owners = try (1...4).map { try owner(root, "spill_\($0)_1", in: scratch) }
     let reapd = try watch(root, audit: audit, in: scratch)
     #expect(wait(seconds: 60) { openLocks(of: reapd.pid) == 4 })
     // An audit that ends on a block's edge needs a new block for its next line.
@@ -78,10 +78,10 @@ struct FullDiskTests {
     #expect(!hasRoom(image.path), "the disk is not full")
 
     for owner in owners.dropLast() { owner.killHard() }
-    #expect(wait(seconds: 60) { names(in: root) == ["spill_4"] }, "\(reapd.error)")
+    #expect(wait(seconds: 60) { names(in: root) == ["spill_4_1"] }, "\(reapd.error)")
     #expect(wait(seconds: 60) { reaped(audit).count == 3 }, "\(reapd.error)")
     #expect(owners[3].isRunning)
-    #expect(names(in: root + "/spill_4").count == 4)
+    #expect(names(in: root + "/spill_4_1").count == 4)
     #expect(wait(seconds: 60) { hasRoom(image.path) }, "no space is free again")
   }
 
@@ -95,7 +95,7 @@ struct FullDiskTests {
     defer { withExtendedLifetime((image, scratch)) {} }
     let root = scratch.directory("root")
     let audit = image.path + "/audit.jsonl"
-    let owners = try (1...20).map { try owner(root, "spill_\($0)", in: scratch) }
+    let owners = try (1...20).map { try owner(root, "spill_\($0)_1", in: scratch) }
     let reapd = try watch(root, audit: audit, in: scratch)
     // Not quite on a page's edge: the first line fits in part, and the rest must follow it.
     #expect(shell("head -c 3996 /dev/zero | tr '\\0' '\\n' >> \(audit)").status == 0)
@@ -121,7 +121,7 @@ struct FullDiskTests {
     defer { withExtendedLifetime((image, scratch)) {} }
     let root = image.path + "/data/root"
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-    let writer = try owner(root, "spill_1", in: scratch)
+    let writer = try owner(root, "spill_1_1", in: scratch)
     fill(image.path + "/filler")
     writer.killHard()
     let audit = image.path + "/data/audit.jsonl"

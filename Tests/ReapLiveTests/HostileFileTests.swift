@@ -14,19 +14,19 @@ struct HostileFileTests {
     let outside = scratch.directory("outside")
     put("precious", outside + "/canary")
     put("", outside + "/.lock")
-    symlink(outside, root + "/spill_link")
-    symlink(outside + "/none", root + "/spill_dangling")
-    put("plain", root + "/spill_file")
-    leaveOrphan(root + "/spill_neighbour")
+    symlink(outside, root + "/spill_1_link")
+    symlink(outside + "/none", root + "/spill_1_dangling")
+    put("plain", root + "/spill_1_file")
+    leaveOrphan(root + "/spill_1_neighbour")
 
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "200ms"])
-    #expect(wait(seconds: 60) { !exists(root + "/spill_neighbour") })
-    for name in ["spill_link", "spill_dangling", "spill_file"] {
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_neighbour") })
+    for name in ["spill_1_link", "spill_1_dangling", "spill_1_file"] {
       expectRefusedOnce(root + "/" + name, "not-a-directory", watcher)
     }
     #expect(read(outside + "/canary") == "precious")
     #expect(names(in: outside) == [".lock", "canary"])
-    #expect(read(root + "/spill_file") == "plain")
+    #expect(read(root + "/spill_1_file") == "plain")
   }
 
   @Test(
@@ -36,7 +36,7 @@ struct HostileFileTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let directory = scratch.directory("root/spill_strange")
+    let directory = scratch.directory("root/spill_1_strange")
     put("precious", scratch.path + "/canary")
     put("chunk", directory + "/chunk")
     let lock = directory + "/.lock"
@@ -47,10 +47,10 @@ struct HostileFileTests {
     case "a dangling link": #expect(symlink(scratch.path + "/none", lock) == 0)
     default: makeSocket(lock)
     }
-    leaveOrphan(root + "/spill_neighbour")
+    leaveOrphan(root + "/spill_1_neighbour")
 
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "200ms"])
-    #expect(wait(seconds: 60) { !exists(root + "/spill_neighbour") })
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_neighbour") })
     expectRefusedOnce(directory, "lock-not-a-file", watcher)
     #expect(read(directory + "/chunk") == "chunk")
     #expect(exists(lock))
@@ -64,9 +64,9 @@ struct HostileFileTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    leaveOrphan(root + "/spill_shut")
-    leaveOrphan(root + "/spill_neighbour")
-    chmod(root + "/spill_shut/.lock", 0)
+    leaveOrphan(root + "/spill_1_shut")
+    leaveOrphan(root + "/spill_1_neighbour")
+    chmod(root + "/spill_1_shut/.lock", 0)
     let binary = scratch.path + "/reapd"
     #expect(
       shell("cp \(reapdBinary) \(binary) && chown -R 65534:65534 \(scratch.path)").status == 0)
@@ -77,15 +77,15 @@ struct HostileFileTests {
       ["--reuid=65534", "--regid=65534", "--clear-groups", "--", binary, "watch", "--json"]
         + ["--audit-log", audit, "--grace", "200ms", root],
       in: scratch, environment: ["HOME": "/nonexistent", "REAPD_BACKSTOP": "200ms"])
-    #expect(wait(seconds: 60) { !exists(root + "/spill_neighbour") }, "\(reapd.error)")
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_neighbour") }, "\(reapd.error)")
     func refusals() -> [[String: Any]] {
-      auditLines(audit).filter { $0["path"] as? String == root + "/spill_shut" }
+      auditLines(audit).filter { $0["path"] as? String == root + "/spill_1_shut" }
     }
     #expect(wait(seconds: 60) { !refusals().isEmpty })
     #expect(!wait(seconds: 1) { refusals().count > 1 })
     #expect(refusals().first?["action"] as? String == "refused")
     #expect(refusals().first?["reason"] as? String == "lock-unreadable")
-    #expect(names(in: root + "/spill_shut") == [".lock", "chunk"])
+    #expect(names(in: root + "/spill_1_shut") == [".lock", "chunk"])
   }
 
   @Test("A directory of another user is kept")
@@ -94,13 +94,13 @@ struct HostileFileTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    leaveOrphan(root + "/spill_foreign")
-    chown(root + "/spill_foreign", 12345, 12345)
-    leaveOrphan(root + "/spill_neighbour")
+    leaveOrphan(root + "/spill_1_foreign")
+    chown(root + "/spill_1_foreign", 12345, 12345)
+    leaveOrphan(root + "/spill_1_neighbour")
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "200ms"])
-    #expect(wait(seconds: 60) { !exists(root + "/spill_neighbour") })
-    expectRefusedOnce(root + "/spill_foreign", "foreign-owner", watcher)
-    #expect(names(in: root + "/spill_foreign") == [".lock", "chunk"])
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_neighbour") })
+    expectRefusedOnce(root + "/spill_1_foreign", "foreign-owner", watcher)
+    #expect(names(in: root + "/spill_1_foreign") == [".lock", "chunk"])
   }
 
   @Test("Of an outside file only the hard link inside goes")
@@ -109,11 +109,11 @@ struct HostileFileTests {
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     put("precious", scratch.path + "/canary")
-    leaveOrphan(root + "/spill_1")
-    #expect(link(scratch.path + "/canary", root + "/spill_1/name") == 0)
-    symlink(scratch.path, root + "/spill_1/way-out")
+    leaveOrphan(root + "/spill_1_1")
+    #expect(link(scratch.path + "/canary", root + "/spill_1_1/name") == 0)
+    symlink(scratch.path, root + "/spill_1_1/way-out")
     let watcher = try Watcher([root], in: scratch)
-    #expect(wait(seconds: 60) { !exists(root + "/spill_1") })
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_1") })
     #expect(read(scratch.path + "/canary") == "precious")
     #expect(watcher.background.isRunning)
   }
@@ -123,10 +123,10 @@ struct HostileFileTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    leaveOrphan(root + "/spill_deep")
-    leaveOrphan(root + "/spill_wide")
+    leaveOrphan(root + "/spill_1_deep")
+    leaveOrphan(root + "/spill_1_wide")
     // 300 levels of 40 bytes: 12,000 bytes, thrice PATH_MAX.
-    var level = open(root + "/spill_deep", O_RDONLY | O_DIRECTORY)
+    var level = open(root + "/spill_1_deep", O_RDONLY | O_DIRECTORY)
     let step = String(repeating: "d", count: 40)
     for _ in 0..<300 {
       #expect(mkdirat(level, step, 0o755) == 0)
@@ -137,13 +137,13 @@ struct HostileFileTests {
     }
     close(level)
     for number in 0..<2000 {
-      mkdir(root + "/spill_wide/\(number)", 0o755)
-      put("x", root + "/spill_wide/\(number)/file")
+      mkdir(root + "/spill_1_wide/\(number)", 0o755)
+      put("x", root + "/spill_1_wide/\(number)/file")
     }
     let watcher = try Watcher([root], in: scratch)
     #expect(wait(seconds: 120) { names(in: root).isEmpty })
     #expect(wait(seconds: 60) { watcher.audit.count { $0["action"] as? String == "reaped" } == 2 })
-    let files = watcher.audit(of: root + "/spill_wide", action: "reaped").first?["files"]
+    let files = watcher.audit(of: root + "/spill_1_wide", action: "reaped").first?["files"]
     #expect(files as? Int == 2002)
   }
 
@@ -159,16 +159,16 @@ struct HostileFileTests {
     let root = scratch.directory("root")
     let outside = scratch.directory("outside")
     put("precious", outside + "/canary")
-    let directory = root + "/spill_mounted"
+    let directory = root + "/spill_1_mounted"
     leaveOrphan(directory)
     let point: String
     let mounted: Bool
     switch what {
     case "a tmpfs":
-      point = scratch.directory("root/spill_mounted/sub/deeper")
+      point = scratch.directory("root/spill_1_mounted/sub/deeper")
       mounted = run("/bin/mount", ["-t", "tmpfs", "tmpfs", point]).status == 0
     case "a bind mount":
-      point = scratch.directory("root/spill_mounted/sub")
+      point = scratch.directory("root/spill_1_mounted/sub")
       mounted = run("/bin/mount", ["--bind", outside, point]).status == 0
     case "a bound file":
       point = directory + "/chunk"
@@ -180,10 +180,10 @@ struct HostileFileTests {
     }
     defer { umount2(point, Int32(MNT_DETACH)) }
     guard mounted else { return skip("\(what) could not be mounted") }
-    leaveOrphan(root + "/spill_neighbour")
+    leaveOrphan(root + "/spill_1_neighbour")
 
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
-    #expect(wait(seconds: 60) { !exists(root + "/spill_neighbour") })
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_neighbour") })
     expectRefusedOnce(
       directory, what == "itself a mount point" ? "mount-point" : "mount-inside", watcher)
     #expect(exists(directory))
@@ -199,19 +199,19 @@ struct HostileFileTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let writer = try startWriter(root, ["--name", "spill_1", "--stop-at", "chunks"], in: scratch)
-    #expect(wait { writer.output.contains("chunk spill_1 2") })
+    let writer = try startWriter(root, ["--name", "spill_1_1", "--stop-at", "chunks"], in: scratch)
+    #expect(wait { writer.output.contains("chunk spill_1_1 2") })
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
-    let point = scratch.directory("root/spill_1/sub")
+    let point = scratch.directory("root/spill_1_1/sub")
     guard run("/bin/mount", ["-t", "tmpfs", "tmpfs", point]).status == 0 else {
       return skip("no tmpfs")
     }
     defer { umount2(point, Int32(MNT_DETACH)) }
     writer.killHard()
-    expectRefusedOnce(root + "/spill_1", "mount-inside", watcher)
+    expectRefusedOnce(root + "/spill_1_1", "mount-inside", watcher)
     #expect(exists(point))
     #expect(run("/bin/umount", [point]).status == 0)
-    #expect(wait(seconds: 60) { !exists(root + "/spill_1") })
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_1") })
   }
 }
 

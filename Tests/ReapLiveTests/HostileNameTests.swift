@@ -10,13 +10,15 @@ struct HostileNameTests {
   func spillNames() throws {
     let names =
       [
-        "spill_\nnew\nline", "spill_ with  spaces ", "spill_'\"quotes\"'", "spill_\\back\\slash",
-        "spill_-dash", "spill_\t\u{1}\u{7F}", "spill_ünïcødé", "spill_\u{1F5D1}", "spill_$(id);*?",
+        "spill_1_\nnew\nline", "spill_1_ with  spaces ", "spill_1_'\"quotes\"'",
+        "spill_1_\\back\\slash",
+        "spill_1_-dash", "spill_1_\t\u{1}\u{7F}", "spill_1_ünïcødé", "spill_1_\u{1F5D1}",
+        "spill_1_$(id);*?",
       ].map { Array($0.utf8) }
       + [
-        named("spill_", 255), named("spill_", 229), named("spill_", 228),
-        Array("spill_".utf8) + [0xFF, 0xFE, 0x80], Array("spill_".utf8) + [0xC3],
-        Array("spill_".utf8) + [0xFF] + named("", 248),
+        named("spill_1_", 255), named("spill_1_", 229), named("spill_1_", 228),
+        Array("spill_1_".utf8) + [0xFF, 0xFE, 0x80], Array("spill_1_".utf8) + [0xC3],
+        Array("spill_1_".utf8) + [0xFF] + named("", 248),
       ]
     try expectReaped(names, arguments: [])
   }
@@ -35,16 +37,17 @@ struct HostileNameTests {
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let others = [
-      "spillx_1", "Spill_1", "spill", "xspill_1", ".spill_1", " spill_1", "spill-1", "SPILL_1",
-      ".reapd.123.spill_1", ".reapd.1234567890123456789.other_1", ".reapd.1234567890123456789.",
+      "spillx_1_1", "Spill_1_1", "spill", "spill_1", "spill_x_1", "spill__1", "xspill_1_1",
+      ".spill_1_1", " spill_1_1", "spill-1_1", "SPILL_1_1",
+      ".reapd.123.spill_1_1", ".reapd.1234567890123456789.other_1", ".reapd.1234567890123456789.",
     ]
     for name in others { leaveOrphan(Array(name.utf8), in: root) }
-    leaveOrphan(Array("spill_1".utf8), in: root)
+    leaveOrphan(Array("spill_1_1".utf8), in: root)
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "200ms"])
-    #expect(wait(seconds: 60) { !exists(root + "/spill_1") })
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_1") })
     // One that comes later shows that everything before it has been looked at.
-    leaveOrphan(Array("spill_2".utf8), in: root)
-    #expect(wait(seconds: 60) { !exists(root + "/spill_2") })
+    leaveOrphan(Array("spill_2_1".utf8), in: root)
+    #expect(wait(seconds: 60) { !exists(root + "/spill_2_1") })
     // The name goes first, by the claim; the removal of what had it ends a little later.
     #expect(wait { names(in: root) == others.sorted() }, "\(names(in: root))")
     #expect(watcher.audit.allSatisfy { $0["action"] as? String == "reaped" })

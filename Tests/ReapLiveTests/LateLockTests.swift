@@ -12,7 +12,7 @@ import Testing
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
-    let candidate = scratch.directory("a/root/spill_1")
+    let candidate = scratch.directory("a/root/spill_1_1")
     // The claim's rename is held up at its entry, which is the window.
     let sweep = try Background(
       strace,
@@ -26,7 +26,7 @@ import Testing
     defer { close(lock) }
     #expect(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
     #expect(sweep.exitStatus() == 0, "\(sweep.error)")
-    #expect(names(in: root) == ["spill_1"], "\(sweep.output)")
+    #expect(names(in: root) == ["spill_1_1"], "\(sweep.output)")
     #expect(exists(candidate + "/.lock"))
   }
 

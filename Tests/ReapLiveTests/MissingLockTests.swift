@@ -11,7 +11,7 @@ struct MissingLockTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let directory = scratch.directory("root/spill_busy")
+    let directory = scratch.directory("root/spill_1_busy")
     let last = scratch.path + "/last"
     // The instant before each change is noted once that is made: never later than the last one.
     let writer = try Background(
@@ -44,8 +44,8 @@ struct MissingLockTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let directory = scratch.directory("root/spill_open")
-    _ = scratch.directory("root/spill_open/sub/deep")
+    let directory = scratch.directory("root/spill_1_open")
+    _ = scratch.directory("root/spill_1_open/sub/deep")
     _ = FileManager.default.createFile(atPath: directory + "/chunk", contents: nil)
     _ = FileManager.default.createFile(atPath: directory + "/sub/deep/chunk", contents: nil)
     let user = try Background(
@@ -54,8 +54,8 @@ struct MissingLockTests {
     #expect(wait { user.output == "open\n" })
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     // A neighbour that came later and went shows that this one was looked at.
-    _ = scratch.directory("root/spill_neighbour")
-    #expect(wait(seconds: 60) { !exists(root + "/spill_neighbour") })
+    _ = scratch.directory("root/spill_1_neighbour")
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_neighbour") })
     #expect(!wait(seconds: 1) { !exists(directory + "/" + file) })
     let explained = run(reapdBinary, ["explain", "--json", "--grace", "1ms", directory]).output
     #expect(explained.contains("\"reason\":\"file-open\""), "\(explained)")
@@ -72,16 +72,17 @@ struct MissingLockTests {
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
-    let writer = try startWriter(root, ["--name", "spill_1", "--stop-at", "open"], in: scratch)
+    let writer = try startWriter(root, ["--name", "spill_1_1", "--stop-at", "open"], in: scratch)
     #expect(wait { writer.output.contains("open") })
     writer.signal(SIGSTOP)
-    let neighbour = try startWriter(root, ["--name", "spill_2", "--stop-at", "open"], in: scratch)
+    let neighbour = try startWriter(
+      root, ["--name", "spill_2_1", "--stop-at", "open"], in: scratch)
     #expect(wait { neighbour.output.contains("open") })
     neighbour.killHard()
-    #expect(wait(seconds: 60) { !exists(root + "/spill_2") })
-    #expect(!wait(seconds: 1) { !exists(root + "/spill_1") })
+    #expect(wait(seconds: 60) { !exists(root + "/spill_2_1") })
+    #expect(!wait(seconds: 1) { !exists(root + "/spill_1_1") })
     writer.killHard()
-    #expect(wait(seconds: 60) { !exists(root + "/spill_1") })
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_1") })
     #expect(watcher.background.isRunning)
   }
 
@@ -90,7 +91,7 @@ struct MissingLockTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let directory = scratch.directory("root/spill_1")
+    let directory = scratch.directory("root/spill_1_1")
     let watcher = try Watcher(
       [], grace: nil, in: scratch,
       arguments: ["--config", configuration(root, "missing_lock: keep", in: scratch)])
@@ -112,18 +113,18 @@ struct MissingLockTests {
         _ = FileManager.default.createFile(atPath: "\(root)/\(directory)/\(name)", contents: nil)
       }
     }
-    make("spill_own", [chunk])
-    make("spill_foreign", [chunk, "thesis.tex"])
-    make("spill_longer", [chunk + "0"])
-    _ = scratch.directory("root/spill_nested/sub")
-    make("spill_nested", [chunk])
+    make("spill_1_own", [chunk])
+    make("spill_1_foreign", [chunk, "thesis.tex"])
+    make("spill_1_longer", [chunk + "0"])
+    _ = scratch.directory("root/spill_1_nested/sub")
+    make("spill_1_nested", [chunk])
     let watcher = try Watcher(
       [], grace: nil, in: scratch,
       arguments: [
         "--config", configuration(root, "contents: '^[0-9a-f]{64}$'", in: scratch),
       ])
-    #expect(wait(seconds: 60) { !exists(root + "/spill_own") }, "\(watcher.background.error)")
-    for name in ["spill_foreign", "spill_longer", "spill_nested"] {
+    #expect(wait(seconds: 60) { !exists(root + "/spill_1_own") }, "\(watcher.background.error)")
+    for name in ["spill_1_foreign", "spill_1_longer", "spill_1_nested"] {
       #expect(wait(seconds: 60) { !watcher.audit(of: root + "/" + name).isEmpty })
       #expect(!wait(seconds: 1) { watcher.audit(of: root + "/" + name).count > 1 })
       let line = try #require(watcher.audit(of: root + "/" + name).first)

@@ -19,10 +19,10 @@ struct OverflowTests {
     guard let limit, limit < Self.flood else { return skip("the event queue is too long") }
     let root = scratch.directory("root")
     let owners = try (1...25).map { number in
-      try startWriter(root, ["--name", "spill_\(number)", "--stop-at", "chunks"], in: scratch)
+      try startWriter(root, ["--name", "spill_\(number)_1", "--stop-at", "chunks"], in: scratch)
     }
     for (index, owner) in owners.enumerated() {
-      #expect(wait(seconds: 60) { owner.output.contains("chunk spill_\(index + 1) 2") })
+      #expect(wait(seconds: 60) { owner.output.contains("chunk spill_\(index + 1)_1 2") })
     }
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     #expect(wait(seconds: 60) { openLocks(of: watcher.background.pid) == 25 })
@@ -34,15 +34,15 @@ struct OverflowTests {
     for owner in owners[5..<15] { owner.killHard() }
     flood(root, from: Self.flood / 2, count: Self.flood / 2)
     for owner in owners[15..<20] { owner.killHard() }  // these are lost for certain
-    #expect(exists(root + "/spill_20"))
+    #expect(exists(root + "/spill_20_1"))
     // Born and killed unseen.
     let unseen = try startWriter(
-      root, ["--name", "spill_unseen", "--stop-at", "chunks"], in: scratch)
-    #expect(wait { unseen.output.contains("chunk spill_unseen 2") })
+      root, ["--name", "spill_1_unseen", "--stop-at", "chunks"], in: scratch)
+    #expect(wait { unseen.output.contains("chunk spill_1_unseen 2") })
     unseen.killHard()
     watcher.background.signal(SIGCONT)
 
-    let live = (21...25).map { "spill_\($0)" }
+    let live = (21...25).map { "spill_\($0)_1" }
     #expect(wait(seconds: 90) { names(in: root) == live }, "\(names(in: root))")
     for (owner, name) in zip(owners[20...], live) {
       #expect(owner.isRunning)
@@ -63,7 +63,7 @@ struct OverflowTests {
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let owners = try (1...3).map { number in
-      try startWriter(root, ["--name", "spill_\(number)", "--stop-at", "chunks"], in: scratch)
+      try startWriter(root, ["--name", "spill_\(number)_1", "--stop-at", "chunks"], in: scratch)
     }
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     #expect(wait(seconds: 60) { openLocks(of: watcher.background.pid) == 3 })

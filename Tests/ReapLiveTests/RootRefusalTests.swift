@@ -44,16 +44,16 @@ struct RootRefusalTests {
     let shallow = "/reapd-test-\(getpid())"
     #expect(mkdir(shallow, 0o755) == 0)
     defer { run("/bin/rm", ["-rf", shallow]) }
-    #expect(mkdir(shallow + "/spill_1", 0o755) == 0)
-    close(open(shallow + "/spill_1/.lock", O_CREAT | O_WRONLY, 0o644))
+    #expect(mkdir(shallow + "/spill_1_1", 0o755) == 0)
+    close(open(shallow + "/spill_1_1/.lock", O_CREAT | O_WRONLY, 0o644))
     func sweep(_ root: String, _ line: String) throws -> (status: Int32?, error: String) {
       let text = "rules:\n  - {name: r, kind: spill, grace: 1ms, root: \(root)\(line)}\n"
       return try reapd(["sweep", "--config", put(text, in: scratch)], in: scratch)
     }
     #expect(try sweep(shallow, "").status == 78)
-    #expect(exists(shallow + "/spill_1"))
+    #expect(exists(shallow + "/spill_1_1"))
     #expect(try sweep(shallow, ", allow_shallow: true").status == 0)
-    #expect(!exists(shallow + "/spill_1"))
+    #expect(!exists(shallow + "/spill_1_1"))
     #expect(try sweep("/usr", ", allow_shallow: true").status == 78)
   }
 
@@ -79,8 +79,8 @@ struct RootRefusalTests {
     defer { umount2(merged, Int32(MNT_DETACH)) }
     // In the overlay an owner lives whose lock is not to be seen in the layer.
     let writer = try startWriter(
-      merged + "/root", ["--name", "spill_live", "--stop-at", "chunks"], in: scratch)
-    #expect(wait { writer.output.contains("chunk spill_live 2") })
+      merged + "/root", ["--name", "spill_1_live", "--stop-at", "chunks"], in: scratch)
+    #expect(wait { writer.output.contains("chunk spill_1_live 2") })
     let root = "\(image.path)/\(layer)/root"
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     for command in ["watch", "sweep"] {
@@ -88,11 +88,11 @@ struct RootRefusalTests {
       #expect(result.status == 64, "\(result.error)")
       #expect(result.error.contains("overlay"), "\(result.error)")
     }
-    #expect(names(in: merged + "/root/spill_live").count == 4)
+    #expect(names(in: merged + "/root/spill_1_live").count == 4)
     // Through the overlay it is watched as anything else.
     writer.killHard()
     #expect(try reapd(["sweep", "--grace", "1ms", merged + "/root"], in: scratch).status == 0)
-    #expect(!exists(merged + "/root/spill_live"))
+    #expect(!exists(merged + "/root/spill_1_live"))
   }
 
   @Test("An overlay mounted over a root that is watched already ends its watching")
@@ -116,10 +116,10 @@ struct RootRefusalTests {
     }
     defer { umount2(merged, Int32(MNT_DETACH)) }
     let writer = try startWriter(
-      merged + "/root", ["--name", "spill_live", "--stop-at", "chunks"], in: scratch)
-    #expect(wait { writer.output.contains("chunk spill_live 2") })
-    #expect(!wait(seconds: 3) { !exists(merged + "/root/spill_live/.lock") }, "live data is lost")
-    #expect(watcher.audit(of: image.path + "/upper/root/spill_live", action: "reaped").isEmpty)
+      merged + "/root", ["--name", "spill_1_live", "--stop-at", "chunks"], in: scratch)
+    #expect(wait { writer.output.contains("chunk spill_1_live 2") })
+    #expect(!wait(seconds: 3) { !exists(merged + "/root/spill_1_live/.lock") }, "live data is lost")
+    #expect(watcher.audit(of: image.path + "/upper/root/spill_1_live", action: "reaped").isEmpty)
   }
 
   @Test("A FUSE root is refused, even one whose server does not answer")

@@ -26,8 +26,8 @@ struct RootReturnTests {
       guard run("/usr/bin/chattr", ["+i", stuck + "/file-0"]).status == 0 else {
         return skip("no chattr")
       }
-      #expect(rename(stuck, "\(root)/spill_stuck\(round)") == 0)
-      #expect(wait { watcher.audit(of: "\(root)/spill_stuck\(round)").count == 1 })
+      #expect(rename(stuck, "\(root)/spill_1_stuck\(round)") == 0)
+      #expect(wait { watcher.audit(of: "\(root)/spill_1_stuck\(round)").count == 1 })
       #expect(umount2(place, Int32(MNT_DETACH)) == 0)
       #expect(wait { said("is gone", watcher) == round }, "\(watcher.background.error)")
       #expect(
@@ -47,8 +47,8 @@ struct RootReturnTests {
     guard isRoot else { return skip("mounts need root") }
     let root = scratch.directory("root")
     let watcher = try start(root)
-    let owner = try startWriter(root, ["--name", "spill_1", "--stop-at", "chunks"], in: scratch)
-    #expect(wait { owner.output.contains("chunk spill_1 2") })
+    let owner = try startWriter(root, ["--name", "spill_1_1", "--stop-at", "chunks"], in: scratch)
+    #expect(wait { owner.output.contains("chunk spill_1_1 2") })
     guard run("/bin/mount", ["-t", "tmpfs", "tmpfs", root]).status == 0 else {
       return skip("no tmpfs")
     }
@@ -58,8 +58,8 @@ struct RootReturnTests {
     owner.killHard()
     watcher.catchUp(in: root)
     #expect(umount2(root, Int32(MNT_DETACH)) == 0)
-    #expect(wait { !exists(root + "/spill_1") }, "\(watcher.background.error)")
-    #expect(wait { watcher.audit(of: root + "/spill_1", action: "reaped").count == 1 })
+    #expect(wait { !exists(root + "/spill_1_1") }, "\(watcher.background.error)")
+    #expect(wait { watcher.audit(of: root + "/spill_1_1", action: "reaped").count == 1 })
   }
 
   @Test("An empty root that is removed is missed at once, though it is held open")
@@ -80,8 +80,8 @@ struct RootReturnTests {
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let other = scratch.directory("other")
-    makeOrphan(other + "/spill_1", files: 3)
-    let before = portrait(other) + portrait(other + "/spill_1")
+    makeOrphan(other + "/spill_1_1", files: 3)
+    let before = portrait(other) + portrait(other + "/spill_1_1")
     let watcher = try start(root)
     for round in 1...3 {
       #expect(wait { rmdir(root) == 0 })
@@ -93,7 +93,7 @@ struct RootReturnTests {
       #expect(mkdir(root, 0o755) == 0)
       watcher.catchUp(in: root)
     }
-    #expect(portrait(other) + portrait(other + "/spill_1") == before)
+    #expect(portrait(other) + portrait(other + "/spill_1_1") == before)
   }
 
   @Test("A root that is somebody else's is refused, said once, and taken again when it is not")
@@ -104,9 +104,9 @@ struct RootReturnTests {
     let watcher = try start(root)
     for round in 1...3 {
       let other = scratch.directory("other")
-      makeOrphan(other + "/spill_1")
+      makeOrphan(other + "/spill_1_1")
       chown(other, 12345, 12345)
-      let before = portrait(other + "/spill_1")
+      let before = portrait(other + "/spill_1_1")
       #expect(wait { rmdir(root) == 0 })
       #expect(rename(other, root) == 0)
       #expect(
@@ -114,7 +114,7 @@ struct RootReturnTests {
       disturb()
       #expect(said("now belongs to uid 12345", watcher) == round, "\(watcher.background.error)")
       #expect(
-        portrait(root + "/spill_1").dropFirst()
+        portrait(root + "/spill_1_1").dropFirst()
           == before.map {
             $0.replacing(other, with: root)
           }.dropFirst())

@@ -12,15 +12,15 @@ struct StubbornTests {
   @Test(
     "What chattr protects is said once, and goes when that is taken back",
     arguments: [
-      "+i spill_1/sub/deeper/file", "+a spill_1/sub/deeper/file", "+i spill_1/sub/deeper",
-      "+a spill_1/sub/deeper", "+i spill_1/.lock", "+i spill_1",
+      "+i spill_1_1/sub/deeper/file", "+a spill_1_1/sub/deeper/file", "+i spill_1_1/sub/deeper",
+      "+a spill_1_1/sub/deeper", "+i spill_1_1/.lock", "+i spill_1_1",
     ])
   func protected(_ what: String) throws {
     guard isRoot else { return skip("chattr needs root") }
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let directory = plant(root + "/spill_1")
+    let directory = plant(root + "/spill_1_1")
     let words = what.split(separator: " ").map(String.init)
     let target = "\(root)/\(words[1])"
     guard run("/usr/bin/chattr", [words[0], target]).status == 0 else { return skip("no chattr") }
@@ -58,7 +58,7 @@ struct StubbornTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let directory = plant(root + "/spill_1")
+    let directory = plant(root + "/spill_1_1")
     for number in 1...4 { plant("\(directory)/more-\(number)") }
     guard shell("chattr +i $(find \(directory) -name file)").status == 0 else {
       return skip("no chattr")
@@ -94,24 +94,24 @@ struct StubbornTests {
       ["-c", "exec 9<\(image.path)/locking/.lock; flock -n 9 && echo locked; exec sleep 1000"],
       in: scratch)
     #expect(wait { owner.output.contains("locked") })
-    #expect(rename(image.path + "/locking", root + "/spill_1") == 0)
-    #expect(wait { watcher.holds(root + "/spill_1") })
-    var directories = ["spill_1"]
+    #expect(rename(image.path + "/locking", root + "/spill_1_1") == 0)
+    #expect(wait { watcher.holds(root + "/spill_1_1") })
+    var directories = ["spill_1_1"]
     if isClaimed {
       // Another one, claimed already and held up by an immutable file.
       plant(image.path + "/building")
       run("/usr/bin/chattr", ["+i", image.path + "/building/sub/deeper/file"])
-      #expect(rename(image.path + "/building", root + "/spill_2") == 0)
-      directories.append("spill_2")
-      #expect(wait { !watcher.audit(of: root + "/spill_2").isEmpty })
+      #expect(rename(image.path + "/building", root + "/spill_2_1") == 0)
+      directories.append("spill_2_1")
+      #expect(wait { !watcher.audit(of: root + "/spill_2_1").isEmpty })
     }
     #expect(wait { run("/bin/mount", ["-o", "remount,ro", image.path]).status == 0 })
     owner.killHard()
     #expect(
-      wait { !watcher.audit(of: root + "/spill_1").isEmpty }, "\(watcher.background.error)")
+      wait { !watcher.audit(of: root + "/spill_1_1").isEmpty }, "\(watcher.background.error)")
     watcher.catchUp(in: elsewhere)
     #expect(names(in: root).count == directories.count)
-    expectOneFailure(of: root + "/spill_1", watcher)
+    expectOneFailure(of: root + "/spill_1_1", watcher)
 
     #expect(run("/bin/mount", ["-o", "remount,rw", image.path]).status == 0)
     _ = shell("chattr -R -i \(root)")
@@ -135,19 +135,19 @@ struct StubbornTests {
     let root = disk.path + "/root"
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "200ms"])
     #expect(
-      wait { !watcher.audit(of: root + "/spill_1").isEmpty }, "\(watcher.background.error)")
-    #expect(wait { !exists(root + "/spill_2") })
+      wait { !watcher.audit(of: root + "/spill_1_1").isEmpty }, "\(watcher.background.error)")
+    #expect(wait { !exists(root + "/spill_2_1") })
     for _ in 1...3 { watcher.catchUp(in: root) }
     let errors = watcher.background.error.components(separatedBy: "Input/output error").count - 1
     #expect(errors == 1, "\(watcher.background.error)")
-    expectOneFailure(of: root + "/spill_1", watcher)
+    expectOneFailure(of: root + "/spill_1_1", watcher)
     #expect(exists(root + "/" + (names(in: root).first ?? "none") + "/.lock"), "the lock goes last")
 
     // No event tells of it; the backstop finds it.
     disk.mend()
     #expect(wait { names(in: root).isEmpty }, "\(names(in: root)) \(watcher.background.error)")
-    #expect(wait { watcher.audit(of: root + "/spill_1", action: "reaped").count == 1 })
-    expectOneFailure(of: root + "/spill_1", watcher)
+    #expect(wait { watcher.audit(of: root + "/spill_1_1", action: "reaped").count == 1 })
+    expectOneFailure(of: root + "/spill_1_1", watcher)
   }
 
   // MARK: - Helpers
@@ -198,9 +198,9 @@ private final class CutDisk {
     image = scratch.path + "/cut.img"
     let commands = """
       truncate -s \(size) \(image) && mkfs.ext4 -q -b 1024 -O ^has_journal \(image) &&
-      mount -o loop \(image) \(path) && mkdir -p \(path)/root/spill_2 \(path)/root/spill_1/sub/deep &&
-      touch \(path)/root/spill_{1,2}/.lock \(path)/root/spill_1/sub/deep/file && umount \(path) &&
-      debugfs -R 'blocks /root/spill_1/sub/deep' \(image) 2>/dev/null
+      mount -o loop \(image) \(path) && mkdir -p \(path)/root/spill_2_1 \(path)/root/spill_1_1/sub/deep &&
+      touch \(path)/root/spill_{1,2}_1/.lock \(path)/root/spill_1_1/sub/deep/file && umount \(path) &&
+      debugfs -R 'blocks /root/spill_1_1/sub/deep' \(image) 2>/dev/null
       """
     let result = shell(commands)
     guard result.status == 0,

@@ -63,6 +63,11 @@ struct CursorTests {
       (#"{"epoch":0,"rowCount":100,"compaction":null,"layout":"source-table"}"#, "table"),
       (#"{"epoch":12}"#, "epoch=12"), (#"{"epoch":3,"layout":"epoch"}"#, "epoch=3"),
       (#"{"epoch":7,"tableDir":"table-5"}"#, "table-5"),
+      (
+        #"{"epoch":0,"rowCount":1,"layout":"source-table","tableDir":"table-1795794961000-"#
+          + #"3f2c7f0e-8d2b-4d57-9a51-0c7f6a1f2b33","pendingFallbacks":2}"#,
+        "table-1795794961000-3f2c7f0e-8d2b-4d57-9a51-0c7f6a1f2b33"
+      ),
     ])
   func known(text: String, name: String) {
     #expect(read(bytes(text)) == .known(entryName(name)))
@@ -158,6 +163,81 @@ struct CursorTests {
     }
   }
 
+  @Test(
+    "Dots lead into objects, unless there is a member of just that name",
+    arguments: [
+      (#"{"current":{"dir":"gen-1"}}"#, "gen-1"), (#"{"current.dir":"gen-1"}"#, "gen-1"),
+      (#"{"current":7,"current.dir":"gen-1"}"#, "gen-1"),
+      (#"{"current":{},"current.dir":"gen-1"}"#, "gen-1"),
+      (#"{"current":{"dir":"gen-1"},"current.dir":"gen-1"}"#, nil),
+      (#"{"current":{}}"#, nil), (#"{"current":"gen-1"}"#, nil), (#"{"current":null}"#, nil),
+      (#"{"current":{"dir":{"dir":"gen-1"}}}"#, nil), (#"{"current":[{"dir":"gen-1"}]}"#, nil),
+      (#"{"dir":"gen-1"}"#, nil), (#"{"current":{"dir":"gen-1","dir":"gen-2"}}"#, nil),
+    ] as [(String, String?)])
+  func dotted(text: String, name: String?) throws {
+    let layout = CursorLayout.member(
+      field: "current.dir", pattern: try #require(CursorPattern("{}")))
+    #expect(read(bytes(text), [layout], match: "gen-*").name == name.map(entryName), "\(text)")
+    // One that is not to be read must not make way for the next layout where it says something.
+    let both = read(
+      bytes(text), [layout, .text(try #require(CursorPattern("gen-{}")))], match: "*")
+    if text.contains("null") || text.contains(":[") { #expect(both.name == nil) }
+  }
+
+  @Test(
+    "A cursor of plain text is one line",
+    arguments: [
+      ("3", "v3"), ("3\n", "v3"), ("007", "v007"), ("a b", "va b"), ("é", "vé"), ("", nil),
+      ("\n", nil), ("3\n\n", nil), ("3\n4", nil), ("\n3", nil), ("3\r\n", nil), ("3\0", nil),
+      ("3\t", nil), ("a/b", nil), ("../v3", nil), (String(repeating: "9", count: 255), nil),
+    ] as [(String, String?)])
+  func plainText(text: String, name: String?) throws {
+    let layout = CursorLayout.text(try #require(CursorPattern("v{}")))
+    #expect(read(bytes(text), [layout], match: "*").name == name.map(entryName))
+    #expect(isUnknown(read(bytes(text), [layout], match: "w*")))
+  }
+
+  @Test("Names in plain text are bytes, and neither dots nor nothing are a name")
+  func plainNames() throws {
+    let layout = CursorLayout.text(try #require(CursorPattern("{}")))
+    let raw: [UInt8] = [0x67, 0xFF, 0x80]
+    #expect(read(raw + [10], [layout], match: "g*") == .known(EntryName(raw)!))
+    for bad in ["", ".", "..", "a/", "/a"] {
+      #expect(isUnknown(read(bytes(bad), [layout], match: "*")))
+    }
+  }
+
+  @Test("Plain text comes after JSON: a document that no layout reads is one line, too")
+  func textAfterJSON() throws {
+    let text = CursorLayout.text(try #require(CursorPattern("{}")))
+    #expect(read(bytes(#"{"epoch":4}"#), [.hypaware, text]) == .known(entryName("epoch=4")))
+    #expect(read(bytes("table-4\n"), [.hypaware, text]) == .known(entryName("table-4")))
+    #expect(isUnknown(read(bytes(#"{"epoch":"#), [.hypaware, text])))
+    #expect(isUnknown(read(bytes(#"{"rows":1}"#), [.hypaware, text])))
+  }
+
+  @Test(
+    "A link names what lies beside it",
+    arguments: [
+      ("gen-3", "gen-3"), ("./gen-3", "gen-3"), ("gen-3/", nil), ("././gen-3", nil), ("", nil),
+      ("/data/gen-3", nil), ("../p/gen-3", nil), ("sub/gen-3", nil), (".", nil), ("..", nil),
+      ("./", nil), ("other", nil),
+    ] as [(String, String?)])
+  func link(target: String, name: String?) throws {
+    var settings = GenerationSettings()
+    settings.layouts = [.hypaware, .link(try #require(CursorPattern("{}")))]
+    let reading = readCursorLink(bytes(target), settings: settings, match: glob("gen-*"))
+    #expect(reading.name == name.map(entryName))
+    settings.layouts = [.link(try #require(CursorPattern("gen-{}")))]
+    #expect(
+      readCursorLink(bytes("3"), settings: settings, match: glob("gen-*")).name
+        == entryName("gen-3"))
+    // A file is no link, and a link is none where no layout reads one.
+    #expect(isUnknown(read(bytes("gen-3"), settings.layouts, match: "gen-*")))
+    settings.layouts = [.hypaware]
+    #expect(isUnknown(readCursorLink(bytes("table"), settings: settings, match: glob("*"))))
+  }
+
   @Test("The first layout that applies decides, also when it cannot tell")
   func order() throws {
     let layout = CursorLayout.member(field: "current", pattern: try #require(CursorPattern("{}")))
@@ -175,9 +255,11 @@ struct CursorTests {
     #expect(CursorPattern("a{}b")?.text == "a{}b" && CursorPattern("{{}}")?.prefix == "{")
   }
 
-  @Test("Neither hidden directories nor the spool are entered")
+  @Test("Neither hidden directories nor the spool or a backup are entered")
   func entered() {
-    for name in [".retired", ".reapd.1", "_hypaware_spool", ".x"] {
+    for name in [
+      ".retired", ".reapd.1", "_hypaware_spool", ".x", ".purge-cleanup", "tables_backup",
+    ] {
       #expect(!GenerationSettings.isEntered(entryName(name)))
     }
     for name in ["datasets", "source=x", "_hypaware", "_hypaware_spool2"] {

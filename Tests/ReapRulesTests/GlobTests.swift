@@ -42,15 +42,72 @@ struct GlobTests {
 
   @Test("Names of generations are told from those that merely begin like one")
   func generations() {
-    let pattern = glob("@(table|table-+([0-9])|epoch=+([0-9]))")
-    for name in ["table", "table-1", "table-1795216876835", "epoch=0", "epoch=17"] {
+    let pattern = glob(GenerationSettings.defaultMatch)
+    let uuid = "3f2c7f0e-8d2b-4d57-9a51-0c7f6a1f2b33"
+    for name in [
+      "table", "table-1", "table-1795216876835", "epoch=0", "epoch=17", "table-7-\(uuid)",
+      "table-1795794961000-\(uuid)",
+    ] {
       #expect(pattern.matches(entryName(name)), "\(name)")
     }
     for name in [
       "tables_backup", "tables", "table-", "table-1x", "table--1", "xtable", "table1", "table-1-2",
       "epoch=", "epoch", "epoch=-1", "epoch=1.5", "Table", ".retired", "table\n", "table-１",
+      "table-\(uuid)", "table-1-\(uuid)0", "table-1-\(uuid.dropLast())", "table-1\(uuid)",
+      "table-1-\(uuid.uppercased())", "table-1-\(uuid.replacing("-", with: "0"))",
+      "table-1-\(uuid)-\(uuid)", "epoch=1-\(uuid)", ".purge-cleanup", "table-1-\(uuid).tmp",
     ] {
       #expect(!pattern.matches(entryName(name)), "\(name)")
+    }
+  }
+
+  @Test(
+    "A group may be repeated a number of times, exactly",
+    arguments: [
+      ("{3}(a)", "aaa", true), ("{3}(a)", "aa", false), ("{3}(a)", "aaaa", false),
+      ("x{2}(ab|c)y", "xabcy", true), ("x{2}(ab|c)y", "xccy", true), ("x{2}(ab|c)y", "xcy", false),
+      ("{8}([0-9a-f])", "3480f633", true), ("{8}([0-9a-f])", "3480f63g", false),
+      ("{2}({2}(a)b)", "aabaab", true), ("{2}({2}(a)b)", "aabab", false), ("{2}()a", "a", true),
+      ("{2}", "{2}", true), ("{a}(b)", "{a}(b)", true), ("{2}a", "{2}a", true), ("{", "{", true),
+      (#"\{2}(a)"#, "{2}(a)", true), ("{255}(a)", String(repeating: "a", count: 255), true),
+    ])
+  func repetitions(pattern: String, text: String, expected: Bool) {
+    #expect(glob(pattern).matches(entryName(text)) == expected)
+  }
+
+  @Test(
+    "A pattern tells how the names that fit it begin",
+    arguments: [
+      ("spill_+([0-9])_*", ["spill_"]), ("*", [""]), ("abc", ["abc"]), ("a?b", ["a"]),
+      ("@(a|bc)d", ["ad", "bcd"]), ("x@(a|)y", ["xay", "xy"]), ("+(ab)c", ["ab", "abc"]),
+      ("@(table|table-+([0-9])|epoch=+([0-9]))", ["table", "table-", "epoch="]),
+      ("{2}(a|b)", ["aa", "ab", "ba", "bb"]), ("[a]b", [""]), (#"\**"#, ["*"]),
+      ("{9}(a|b)", [""]),
+    ])
+  func beginnings(pattern: String, heads: [String]) {
+    #expect(glob(pattern).beginnings == Set(heads.map(bytes)))
+  }
+
+  @Test("Patterns are apart if no name can begin like both", .timeLimit(.minutes(1)))
+  func apart() {
+    let generations = glob(GenerationSettings.defaultMatch)
+    #expect(generations.isApart(from: glob("spill_+([0-9])_*")))
+    #expect(generations.isApart(from: glob("v+([0-9])")))
+    for same in ["*", "ta*", "table-5", "epoch", "?", "@(x|e*)"] {
+      #expect(!generations.isApart(from: glob(same)) && !glob(same).isApart(from: generations))
+    }
+    // What begins with one of the heads begins with it, and what is said to be apart is.
+    var random = SeededRandom(seed: 7)
+    let parts = ["a", "b", "*", "?", "[ab]", "@(a|b)", "@(ab|)", "+(a)", "+(ab|b)", "{2}(a|b)"]
+    for _ in 0..<2000 {
+      let pair = (0..<2).map { _ in
+        glob((0..<3).map { _ in random.pick(parts) }.joined())
+      }
+      guard pair[0].isApart(from: pair[1]) else { continue }
+      for _ in 0..<20 {
+        let text = (0...Int(random.below(6))).map { _ in random.pick(["a", "b"]) }.joined()
+        #expect(!pair[0].matches(entryName(text)) || !pair[1].matches(entryName(text)))
+      }
     }
   }
 
@@ -77,6 +134,7 @@ struct GlobTests {
     "A malformed pattern is refused",
     arguments: [
       "", "a/b", "[a", "[", "a\\", "[z-a]", "[]", "@(a", "+(a|b", "@(a|@(b)", "@(a/b)", "a\\/b",
+      "{0}(a)", "{256}(a)", "{99999999999999999999}(a)", "{2}(a", "{200}({200}(a))",
     ])
   func malformed(pattern: String) {
     #expect(throws: Glob.Malformed.self) { try Glob(pattern) }

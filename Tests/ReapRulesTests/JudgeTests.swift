@@ -40,8 +40,18 @@ struct JudgeTests {
     evidence.inside?.newestChange = second
   }
 
+  private static func sparing(_ pattern: String) -> Rule {
+    var rule = spillRule()
+    rule.never = [glob("other"), glob(pattern)]
+    return rule
+  }
+
   static let cases: [Case] = [
     Case("a foreign name is kept", .keep(.notMatched)) { $0.entry.name = entryName("upload_1") },
+    Case("what never names is kept", .keep(.keptByHand), rule: sparing("spill_[0-9]*")) { _ in },
+    Case("what never does not name goes", .verdict(.dispose(.lockReleased)), rule: sparing("x")) {
+      _ in
+    },
     Case("a file is kept", .keep(.notADirectory)) { $0.entry.type = .other },
     Case("a link is kept", .keep(.notADirectory)) { $0.entry.type = .symbolicLink },
     Case("a mount point is kept", .keep(.mountPoint)) { $0.entry.isMountPoint = true },

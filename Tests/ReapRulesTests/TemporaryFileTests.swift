@@ -51,6 +51,19 @@ struct TemporaryFileTests {
     #expect(TemporaryName(data: entryName(name)) == nil)
   }
 
+  @Test("What never names is kept")
+  func never() {
+    var rule = generationRule()
+    rule.never = [glob("*.tmp")]
+    let evidence = Evidence(
+      entry: .init(
+        name: entryName(Self.cursorName), type: .regularFile, owner: 1000, isMountPoint: false),
+      clocks: .init(firstSeen: 0))
+    #expect(
+      GenerationSettings().judgeTemporary(
+        evidence, inGeneration: false, rule: rule, now: generationTime) == .keep(.keptByHand))
+  }
+
   struct Case: Sendable, CustomTestStringConvertible {
     var title: String
     var expected: Judgement

@@ -1,5 +1,5 @@
 import CLinuxShims
-import ReapRules
+package import ReapRules
 import Glibc
 
 // What following a file asks of the system: opening it, asking for writers, keeping a checkpoint.
@@ -17,6 +17,17 @@ package func readLink(_ path: [UInt8]) -> [UInt8]? {
   var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
   let length = unsafe withCPath(path) { path in
     unsafe target.withUnsafeMutableBytes { unsafe readlink(path, $0.baseAddress!, $0.count) }
+  }
+  return length > 0 ? Array(target[..<length]) : nil
+}
+
+/// The same for an entry of an open directory.
+package func readLinkTarget(_ name: EntryName, at directory: Descriptor) -> [UInt8]? {
+  var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+  let length = unsafe withCPath(name.bytes) { name in
+    unsafe target.withUnsafeMutableBytes {
+      unsafe readlinkat(directory.number, name, $0.baseAddress!, $0.count)
+    }
   }
   return length > 0 ? Array(target[..<length]) : nil
 }

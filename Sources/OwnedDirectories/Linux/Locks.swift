@@ -110,3 +110,8 @@ package func isOpenForWriting(_ file: Descriptor) -> Bool {
 
 /// Takes the BSD lock on a root directory that makes this process its only reaper.
 package func tryLockRoot(_ root: Descriptor) -> LockAttempt { tryLock(root, .flock) }
+
+/// The same beside somebody else's shared lock; false where that is no shared one.
+package func tryLockRootShared(_ root: Descriptor) -> Bool {
+  retrying { flock(root.number, LOCK_SH | LOCK_NB) } == 0
+}

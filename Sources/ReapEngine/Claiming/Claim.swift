@@ -118,7 +118,7 @@ extension Examination {
       return .kept(.unsure(.replaced), evidence, held: nil)
     }
     guard let cursor = partition.lockCursor() else { return undone() }
-    defer { cursor.close() }
+    defer { cursor.release() }
     // Held until its last file is gone. Whoever restores by hand takes it too, so that one of both
     // comes too late.
     guard tryLock(directory, .flock) == .taken else { return undone() }

@@ -10,6 +10,8 @@ package struct OpenRoot: Sendable {
   package let descriptor: Descriptor
   package let identity: FileIdentity
   package let owner: UInt32
+  /// Of the one who opened it to work on it.
+  package fileprivate(set) var lock: RootLock?
   private let use = RootUse()
 
   init(path: [UInt8], descriptor: Descriptor, identity: FileIdentity, owner: UInt32) {
@@ -24,7 +26,7 @@ package struct OpenRoot: Sendable {
 
   /// Gives up one use; the last one closes the descriptor. The opener's own gives the lock back.
   package func release(unlocking: Bool = false) {
-    if unlocking { releaseLock(descriptor, .flock) }
+    if unlocking { lock?.release() }
     if use.count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { descriptor.close() }
   }
 
@@ -131,16 +133,10 @@ package func openRoot(
     if let pinnedOwner, facts.owner != pinnedOwner {
       throw RootFailure.ownerChanged(path: path, from: pinnedOwner, to: facts.owner)
     }
-    if exclusive {
-      switch tryLockRoot(descriptor) {
-      case .taken: break
-      case .held: throw RootFailure.held(path: path, by: lockHolders(of: facts.identity).text)
-      case .failed(let reason):
-        throw RootFailure.system(SystemError("lock (\(reason))", "\(path)", EIO))
-      }
-    }
-    return OpenRoot(
+    var root = OpenRoot(
       path: path.bytes, descriptor: descriptor, identity: facts.identity, owner: facts.owner)
+    if exclusive { root.lock = try RootLock.take(root, for: rule) }
+    return root
   } catch let failure as RootFailure {
     descriptor.close()
     throw failure

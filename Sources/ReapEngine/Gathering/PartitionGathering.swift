@@ -87,6 +87,7 @@ struct PartitionGathering {
   /// What the cursor names, and its change time (wall clock).
   func readCursorFile() -> (CursorReading, Nanoseconds?) {
     do {
+      if settings.readsLinks, let link = try readLink() { return link }
       let file = try openFile(
         settings.cursor.bytes, at: partition.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
         follow: .within)
@@ -108,13 +109,38 @@ struct PartitionGathering {
     return (readCursor(bytes, settings: settings, match: match), facts.change)
   }
 
+  /// Nil where the cursor is no link. A link cannot be rewritten, only replaced: its target and
+  /// its times belong together if it is the same one before and after.
+  private func readLink() throws(SystemError) -> (CursorReading, Nanoseconds?)? {
+    for _ in 0..<Self.linkAttempts {
+      let facts = try status(of: settings.cursor, at: partition.descriptor)
+      guard facts.type == .symbolicLink else { return nil }
+      guard let target = readLinkTarget(settings.cursor, at: partition.descriptor),
+        try status(of: settings.cursor, at: partition.descriptor).identity == facts.identity
+      else { continue }
+      return (readCursorLink(target, settings: settings, match: match), facts.change)
+    }
+    return (.unknown("it is replaced all the time"), nil)
+  }
+
+  private static let linkAttempts = 4
+
+  /// What keeps writers of the cursor away while a generation is claimed.
+  enum CursorLock {
+    case file(Descriptor)
+    /// A symbolic link cannot be locked: that it says the same before and after is all there is.
+    case link
+
+    func release() { if case .file(let file) = self { file.close() } }
+  }
+
   /// Opens the cursor and takes its lock, so that no writer that locks it too can flip meanwhile.
   ///
   /// Others of our own threads, and writers that flip, hold the lock for milliseconds: that is waited
   /// for, on a worker's thread.
   ///
   /// - Returns: nil where somebody else holds it for longer, or it is not there.
-  func lockCursor() -> Descriptor? {
+  func lockCursor() -> CursorLock? {
     for wait in Self.lockWaits {
       if let file = tryLockCursor() { return file }
       pause(milliseconds: wait)
@@ -124,7 +150,12 @@ struct PartitionGathering {
 
   private static let lockWaits: [UInt32] = [1, 2, 4, 8, 16, 32]
 
-  private func tryLockCursor() -> Descriptor? {
+  private func tryLockCursor() -> CursorLock? {
+    if settings.readsLinks,
+      (try? status(of: settings.cursor, at: partition.descriptor))?.type == .symbolicLink
+    {
+      return .link
+    }
     guard
       let file = try? openFile(
         settings.cursor.bytes, at: partition.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
@@ -137,7 +168,7 @@ struct PartitionGathering {
       file.close()
       return nil
     }
-    return file
+    return .file(file)
   }
 
   private func state(of live: EntryName) -> Evidence.Partition.Live {

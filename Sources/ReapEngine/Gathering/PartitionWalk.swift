@@ -17,11 +17,24 @@ extension Rule {
   /// - Parameter isDirectory: nil where that is not known.
   package func role(of name: EntryName, isDirectory: Bool?) -> EntryRole {
     if let claim = ClaimName(name) { return match.matches(claim.original) ? .candidate : .nothing }
-    if match.matches(name) { return .candidate }
-    guard case .generations(let settings) = kind else { return .nothing }
+    guard case .generations(let settings) = kind else {
+      return match.matches(name) ? .candidate : .nothing
+    }
+    // Before the match, which may be as wide as `*`.
     if name == settings.cursor { return .cursor }
+    if match.matches(name) { return .candidate }
     if TemporaryName(cursor: settings.cursor, name) != nil { return .candidate }
-    return isDirectory != false && GenerationSettings.isEntered(name) ? .place : .nothing
+    guard isDirectory != false, GenerationSettings.isEntered(name), !neverTakes(name),
+      !others.contains(where: { $0.matches(name) })
+    else { return .nothing }
+    return .place
+  }
+
+  /// Whether an entry of a directory below the root is one of the rule's candidates.
+  package func takes(_ name: EntryName, in directory: [UInt8]) -> Bool {
+    guard directory.isEmpty || kind.hasPartitions, reaches(directory) else { return false }
+    guard case .candidate = role(of: name, isDirectory: nil) else { return false }
+    return true
   }
 
   /// Whether candidates are looked for in a directory below the root, and so in each one above it.

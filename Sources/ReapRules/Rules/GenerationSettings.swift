@@ -30,7 +30,11 @@ package struct GenerationSettings: Sendable, Equatable {
   package var compaction = CompactionSettings()
 
   package static let defaultQuarantine: Nanoseconds = 3600 * nanosecondsPerSecond
-  package static let defaultMatch = "@(table|table-+([0-9])|epoch=+([0-9]))"
+  /// `table-<ms>-<uuid>` is what newer writers of hypaware make when they purge rows.
+  package static let defaultMatch =
+    "@(table|table-+([0-9])|table-+([0-9])-\(uuid)|epoch=+([0-9]))"
+  private static let uuid =
+    "{8}([0-9a-f])-{4}([0-9a-f])-{4}([0-9a-f])-{4}([0-9a-f])-{12}([0-9a-f])"
   package static let defaultComplete = "metadata/v+([0-9]).metadata.json"
 
   package init() {
@@ -40,20 +44,43 @@ package struct GenerationSettings: Sendable, Equatable {
   }
 
   /// Whether partitions may lie below a directory of that name. Not below hidden ones (`.retired`,
-  /// claimed names) nor in hypaware's spool, whose rows were not yet taken into a table.
+  /// `.purge-cleanup`, claimed names), in hypaware's spool, whose rows were not yet taken into a
+  /// table, nor in a backup.
   package static func isEntered(_ name: EntryName) -> Bool {
     name.bytes.first != UInt8(ascii: ".") && !neverEntered.contains(name)
   }
 
-  private static let neverEntered: Set<EntryName> = [EntryName("_hypaware_spool")!]
+  private static let neverEntered: Set<EntryName> = [
+    EntryName("_hypaware_spool")!, EntryName("tables_backup")!,
+  ]
 }
 
 /// How a cursor names the live generation.
 package enum CursorLayout: Hashable, Sendable {
   /// `tableDir` if given; else `table` where `layout` is `source-table`; else `epoch=<epoch>`.
   case hypaware
-  /// A member of the cursor, put in place of `{}` in the pattern.
+  /// A member of the cursor, put in place of `{}` in the pattern. Dots in the field lead into
+  /// objects, unless the cursor has a member of just that name.
   case member(field: String, pattern: CursorPattern)
+  /// The whole cursor is one line, a number or a name: `version-hint.text`, `CURRENT`.
+  case text(CursorPattern)
+  /// The cursor is a symbolic link to the live generation, which lies beside it.
+  case link(CursorPattern)
+
+  /// Whether it reads a symbolic link; the others read a file.
+  package var readsLink: Bool { if case .link = self { true } else { false } }
+}
+
+extension GenerationSettings {
+  /// Whether the cursor may be a symbolic link: one that is made is news then, since nothing is
+  /// written into it.
+  package var readsLinks: Bool { layouts.contains(where: \.readsLink) }
+}
+
+extension Rule {
+  package var readsLinks: Bool {
+    if case .generations(let settings) = kind { settings.readsLinks } else { false }
+  }
 }
 
 /// A directory name with one `{}` for a cursor's member.

@@ -10,6 +10,7 @@ extension GenerationSettings {
     _ evidence: Evidence, inGeneration: Bool, rule: Rule, now: Now
   ) -> Judgement {
     let entry = evidence.entry
+    guard !rule.neverTakes(entry.name) else { return .keep(.keptByHand) }
     let name =
       inGeneration
       ? TemporaryName(data: entry.name) : TemporaryName(cursor: cursor, entry.name)
