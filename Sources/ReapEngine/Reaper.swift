@@ -57,6 +57,7 @@ package final class Reaper {
   let inotify: INotifyThread
   let pool: WorkerPool
   let mounts = MountView()
+  let unlinkedLocks = UnlinkedLocks()
   /// Where no candidate may lie around: shared by every rule.
   var surroundings: SurroundingsView
   var options: Options
@@ -112,12 +113,14 @@ package final class Reaper {
     for rule in options.rules where rule.enabled { try add(rule) }
   }
 
-  func add(_ rule: Rule) throws(RootFailure) {
+  ///
+  /// - Parameter isWaiting: whether a root that somebody else has at this moment is waited for.
+  func add(_ rule: Rule, isWaiting: Bool = false) throws(RootFailure) {
     #if DEBUG
       var rule = rule
       if Fault.injected == .grace { rule.grace = 0 }
     #endif
-    let watched = WatchedRoot(index: nextIndex, rule: rule)
+    let watched = WatchedRoot(index: takeIndex(), rule: rule)
     if let table = mounts.current(),
       let refusal = refusal(
         root: watched.path, homes: [], mounts: table, allowShallow: rule.allowShallow,
@@ -125,16 +128,26 @@ package final class Reaper {
     {
       throw .refused(path: watched.path, refusal)
     }
-    watched.owner = OwnerWatch(rule) { [mailbox, index = nextIndex] _ in
+    watched.owner = OwnerWatch(rule) { [mailbox, index = watched.index] _ in
       mailbox.post(.ownerExited(root: index))
     }
     do {
       try attach(watched)
     } catch {
-      guard case .absent = error else { throw error }
+      switch error {
+      case .absent: break
+      case .held where isWaiting: waitForLock(watched, error)
+      default: throw error
+      }
     }
-    roots[nextIndex] = watched
-    nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots
+    roots[watched.index] = watched
+  }
+
+  /// The next number that no root has; they come round after 4,095.
+  private func takeIndex() -> Int {
+    while roots[nextIndex] != nil { nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots }
+    defer { nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots }
+    return nextIndex
   }
 
   /// Works until told to stop; returns once the removals in hand are finished.
@@ -337,26 +350,30 @@ package final class Reaper {
   }
 
   /// Keeps what did not change, so that nothing is missed in between.
+  ///
+  /// Taken whole or not at all: what a start would refuse leaves everything as it was.
   private func apply(_ new: Options) {
+    let old = options
     options = new
     lookForRoots()
-    setBackstop(readMonotonic())
     let wanted = new.rules.filter(\.enabled)
-    for watched in sortedRoots where !wanted.contains(watched.rule) {
+    let before = sortedRoots
+    do {
+      for rule in wanted where !before.contains(where: { $0.rule == rule }) {
+        try add(rule, isWaiting: true)
+      }
+    } catch {
+      logger.error("the configuration is left as it was: \(error)")
+      options = old
+      lookForRoots()
+      for watched in sortedRoots where !before.contains(where: { $0 === watched }) { end(watched) }
+      return
+    }
+    setBackstop(readMonotonic())
+    for watched in before where !wanted.contains(watched.rule) {
       dropExaminations(of: watched)
       reprieveAll(watched, "rule-ended")
-      detach(watched)
-      endOwnerWatch(watched)
-      endDirectoryWatches(watched)
-      roots[watched.index] = nil
-    }
-    let present = roots.values.map(\.rule)
-    for rule in wanted where !present.contains(rule) {
-      do {
-        try add(rule)
-      } catch {
-        logger.error("rule \(rule.name): \(error)")
-      }
+      end(watched)
     }
     for watched in sortedRoots {
       if let root = watched.root { watched.examination = examination(watched, root) }
@@ -367,5 +384,12 @@ package final class Reaper {
       }
     }
     logger.notice("configuration reread: \(roots.count) roots")
+  }
+
+  private func end(_ watched: WatchedRoot) {
+    detach(watched)
+    endOwnerWatch(watched)
+    endDirectoryWatches(watched)
+    roots[watched.index] = nil
   }
 }

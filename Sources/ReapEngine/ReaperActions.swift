@@ -342,7 +342,12 @@ extension Reaper {
   func discard(_ result: Examination.Result) {
     switch result {
     case .kept(_, _, let held), .needsWalk(let held), .failed(_, _, let held):
-      held?.descriptor.close()
+      guard let held else { break }
+      if held.isLock, (try? status(of: held.descriptor))?.links == 0 {
+        unlinkedLocks.keep(held)
+      } else {
+        held.descriptor.close()
+      }
     case .claimed(let claimed):
       // The root was let go of meanwhile; the claim stands, so it is finished all the same.
       remove(claimed, root: -1, Occasion(trigger: .rescan), on: pool)

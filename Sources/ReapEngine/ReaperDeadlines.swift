@@ -45,6 +45,7 @@ extension Reaper {
     }
     if let instant = nextBackstop, instant <= now {
       setBackstop(now)
+      unlinkedLocks.dropFree(.auto)
       for watched in sortedRoots {
         checkWay(watched, anew: watched.root == nil)
         watchOwner(watched)

@@ -45,7 +45,10 @@ extension Reaper {
       }
     case .created:
       appeared(watched, number, path, created: true, .created, arrival)
-    case .movedIn: appeared(watched, number, path, created: false, .created, arrival)
+    // Its own age says nothing of when its owner came here with it. What was claimed has none.
+    case .movedIn:
+      let isClaim = ClaimName(path.name) != nil
+      appeared(watched, number, path, created: !isClaim, .created, arrival)
     case .movedOut:
       // Two names that were exchanged are both still there, though this event comes last for one
       // of them: only looking tells.

@@ -11,7 +11,8 @@ extension Reaper {
     Examination(
       rule: watched.rule, root: root, surroundings: surroundings, claims: watched.claims,
       claiming: !options.dryRun, quarantining: true,
-      memory: watched.memory, owner: watched.owner, audit: reporter.audit)
+      memory: watched.memory, owner: watched.owner, unlinkedLocks: unlinkedLocks,
+      audit: reporter.audit)
   }
 
   /// Where every root lies now; one that was absent may have come as a link.
@@ -135,8 +136,11 @@ extension Reaper {
       return true
     } catch {
       if case .absent = error { return false }
-      if case .held = error { watched.nextLockTry = readMonotonic() + Self.lockInterval }
-      complain(watched, "\(error)")
+      if case .held = error {
+        waitForLock(watched, error)
+      } else {
+        complain(watched, "\(error)")
+      }
       return false
     }
   }
@@ -196,6 +200,12 @@ extension Reaper {
     feed(watched, .desynced, readMonotonic())
   }
 
+  /// Another reapd has the root, perhaps for the moment of a sweep.
+  func waitForLock(_ watched: WatchedRoot, _ failure: RootFailure) {
+    complain(watched, "\(failure)")
+    watched.nextLockTry = readMonotonic() + Self.lockInterval
+  }
+
   /// How often the lock of a root is tried that somebody else has: no event tells of its end.
   private static let lockInterval: Nanoseconds = 5 * nanosecondsPerSecond
 
@@ -223,6 +233,7 @@ extension Reaper {
     reprieveAll(watched, "root-gone")
     watched.nextScan = nil
     endScan(watched)
+    keepUnlinkedLocks(watched)
     removeTree(watched)
     feed(watched, .rootLost, readMonotonic())
     if roots[watched.index] != nil, !root.isInPlace {
@@ -236,6 +247,14 @@ extension Reaper {
     watched.nextPoll = nil
     watched.nextLockTry = nil
     root.release(unlocking: true)
+  }
+
+  /// What is known of owners whose lock file has no name any more goes to whoever looks next.
+  private func keepUnlinkedLocks(_ watched: WatchedRoot) {
+    let unlinked = watched.holdings.takeFiles {
+      $0.isLock && (try? status(of: $0.descriptor))?.links == 0
+    }
+    for file in unlinked { unlinkedLocks.keep(file) }
   }
 
   private func complain(_ watched: WatchedRoot, _ text: String) {

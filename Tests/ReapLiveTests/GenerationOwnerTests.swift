@@ -76,6 +76,30 @@ struct GenerationOwnerTests {
     #expect(partition.isWhole("table"))
   }
 
+  @Test("A start in seconds since 1970 is understood, and its process is no stranger")
+  func seconds() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2", committed: false)
+    let owner = try Background("/bin/sleep", ["1000"], in: scratch)
+    note(pid: owner.pid, startedAt: "\(Int(Date().timeIntervalSince1970))")
+    let watcher = try rule(["trust_pids": "true", "quarantine": ""]).watch()
+    waitQuiet()
+    #expect(exists(orphan), "\(watcher.audit)")
+    owner.killHard()
+    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: "reaped").count == 1 })
+  }
+
+  @Test("A FIFO in the pid file's place is no pid file, and nobody waits for it")
+  func fifo() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    #expect(mkfifo(pidfile, 0o644) == 0)
+    let watcher = try rule(["lock": ".lock"]).watch()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(unlink(pidfile) == 0 && mkfifo(pidfile, 0o644) == 0)
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(watcher.stop().status == 0)
+  }
+
   @Test("A new owner that has come meanwhile may still flip: nothing goes")
   func successor() throws {
     defer { withExtendedLifetime(scratch) {} }

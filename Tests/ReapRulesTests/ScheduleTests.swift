@@ -38,6 +38,7 @@ struct Driven {
   }
 
   /// A candidate whose lock is held, watched, and past every retry.
+  @discardableResult
   mutating func settledHeld() -> CandidateID {
     let id = examined(by: .appeared(first, created: false, .startup))!
     feed(.examined(id, .kept(.lockHeld, recheckAfter: nil, .unwatched)))
@@ -67,9 +68,26 @@ struct ScheduleTests {
     #expect(request?.sawCreation == born && request?.trigger == .graceOver)
   }
 
-  @Test("One that is found or moved in is examined at once, its age unknown")
-  func movedIn() {
-    for trigger in [Trigger.created, .startup, .rescan] {
+  @Test("One that is first seen after events were lost is new, unless it was claimed")
+  func foundAfterLoss() {
+    var driven = Driven()
+    #expect(driven.feed(.appeared(driven.first, created: false, .rescan)) == [])
+    #expect(driven.schedule.reasons == [.young: 1])
+    let request = driven.request(in: driven.tickAtDeadline())
+    #expect(request?.sawCreation == driven.now - Driven.grace && request?.trigger == .graceOver)
+    // One that was known before is looked at again, as old as it was.
+    var known = Driven()
+    known.settledHeld()
+    let again = known.request(in: known.feed(.appeared(known.first, created: false, .rescan)))
+    #expect(again?.sawCreation == nil && again?.trigger == .rescan)
+    var claimed = Driven()
+    let path = candidatePath(".reapd.1795216876835000000.spill_1_1")
+    #expect(claimed.request(in: claimed.feed(.appeared(path, created: false, .rescan))) != nil)
+  }
+
+  @Test("One that is found at the start, or by the backstop, is examined at once, its age unknown")
+  func found() {
+    for trigger in [Trigger.created, .startup, .backstop] {
       var driven = Driven()
       let actions = driven.feed(.appeared(driven.first, created: false, trigger))
       let request = driven.request(in: actions)

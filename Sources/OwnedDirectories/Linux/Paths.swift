@@ -42,6 +42,17 @@ package func homeDirectories() -> [FilePath] {
   return homes
 }
 
+/// Opens another program's file for reading by its path, following links, without waiting: whoever
+/// relies on it sees that it is a regular file, and no FIFO.
+package func openWithoutWaiting(_ path: FilePath) throws(SystemError) -> Descriptor {
+  let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+  let number = unsafe withCPath(path.bytes) { path in
+    retrying { unsafe Glibc.open(path, flags) }
+  }
+  guard number >= 0 else { throw SystemError("open", "\(path)") }
+  return Descriptor(number: number)
+}
+
 /// Opens a file for reading by its path, following links: for files of the system's.
 package func openForReading(_ path: FilePath) throws(SystemError) -> Descriptor {
   let number = unsafe withCPath(path.bytes) { path in

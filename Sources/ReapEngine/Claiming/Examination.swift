@@ -20,13 +20,15 @@ package final class Examination: Sendable {
   let quarantining: Bool
   private let memory: PartitionMemory
   private let owner: OwnerWatch?
+  private let unlinkedLocks: UnlinkedLocks?
   /// Nil where there is to be none.
   private let audit: AuditLog?
 
   init(
     rule: Rule, root: OpenRoot, surroundings: SurroundingsView, claims: OwnClaims, claiming: Bool,
     quarantining: Bool = false, memory: PartitionMemory = PartitionMemory(),
-    owner: OwnerWatch? = nil, audit: AuditLog? = nil, place: [UInt8] = []
+    owner: OwnerWatch? = nil, unlinkedLocks: UnlinkedLocks? = nil, audit: AuditLog? = nil,
+    place: [UInt8] = []
   ) {
     self.rule = rule
     self.root = root
@@ -37,6 +39,7 @@ package final class Examination: Sendable {
     self.quarantining = quarantining
     self.memory = memory
     self.owner = owner
+    self.unlinkedLocks = unlinkedLocks
     self.audit = audit
     switch rule.kind {
     case .spill(let settings): contents = settings.contents.flatMap(ContentsPattern.init)
@@ -119,7 +122,7 @@ package final class Examination: Sendable {
     Examination(
       rule: rule, root: try root.place(directory), surroundings: surroundings, claims: claims,
       claiming: claiming, quarantining: quarantining, memory: memory, owner: owner,
-      audit: audit, place: directory)
+      unlinkedLocks: unlinkedLocks, audit: audit, place: directory)
   }
 
   /// Nothing goes that could not be told.
@@ -164,7 +167,7 @@ package final class Examination: Sendable {
     gatherClaim(name, claimName, isHalfRemoved, &evidence)
     var gathering = CandidateGathering(
       rule: rule, contents: contents, root: root, name: name, identity: facts.identity,
-      held: held, isLocked: isLocked)
+      held: held ?? unlinkedLocks?.take(facts.identity), isLocked: isLocked)
     defer { gathering.finish() }
     gathering.isSettled = wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     let verdict: Verdict

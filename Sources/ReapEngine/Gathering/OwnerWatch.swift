@@ -104,7 +104,7 @@ final class OwnerWatch: Sendable {
     let noted: JSONValue?
     let written: Nanoseconds
     do {
-      let file = try openForReading(pidfile.path)
+      let file = try openWithoutWaiting(pidfile.path)
       defer { file.close() }
       let facts = try status(of: file)
       guard facts.type == .regular, facts.size <= Int64(Self.sizeLimit) else {
@@ -159,8 +159,9 @@ final class OwnerWatch: Sendable {
   }
 
   /// Whether a process that started then wrote the file: by the time that it notes, as RFC 3339, in
-  /// milliseconds since 1970 or in clock ticks; without one, by the time of writing. Nil where that
-  /// cannot be told: a process lives under the pid, so only what is exact denies that it is the one.
+  /// seconds or milliseconds since 1970 or in clock ticks; without one, by the time of writing. Nil
+  /// where that cannot be told: a process lives under the pid, so only what is exact denies that it is
+  /// the one.
   private func isStart(_ start: ProcessStart, _ noted: JSONValue?, written: Nanoseconds) -> Bool? {
     let instant: Nanoseconds
     switch noted {
@@ -169,10 +170,11 @@ final class OwnerWatch: Sendable {
       guard let stamp = parseTimestamp(text) else { return nil }
       instant = stamp
     case .integer(let number)?:
-      // Ticks of a machine that has been up for ten years are still below the year 1971.
-      guard number > 1_000_000_000_000 else { return number == start.ticks }
-      guard number < Int64.max / 1_000_000 else { return nil }
-      instant = number * 1_000_000
+      switch readStart(number, ticks: start.ticks) {
+      case .ticks(let isSame): return isSame
+      case .instant(let stamp): instant = stamp
+      case .unclear: return nil
+      }
     default: return nil
     }
     let delay = saturatingDifference(instant, start.wall)

@@ -6,7 +6,7 @@
 package struct Schedule: Sendable {
   package enum Event: Sendable, Equatable {
     /// A name that the rule's match accepts (or a claimed form of one) is in the root.
-    /// `created`: by an event that shows its creation, so that its age is known.
+    /// `created`: by an event that shows that it was made or came there just now.
     case appeared(CandidatePath, created: Bool, Trigger)
     case vanished(CandidatePath)
     case scanBegan
@@ -205,8 +205,10 @@ package struct Schedule: Sendable {
       // Its end was missed, or this name was swapped in: what was known of it is another's.
       return forget(slot) + appeared(path, created: true, trigger, now: now)
     }
-    let slot = insert(path, created: created, trigger, now: now)
-    guard created else { return look(slot, trigger) }
+    // Events were lost: it may have come just now, whatever its own age is.
+    let isNew = created || (trigger == .rescan && ClaimName(path.name) == nil)
+    let slot = insert(path, created: isNew, trigger, now: now)
+    guard isNew else { return look(slot, trigger) }
     // Its creator may not have locked it yet. Until the grace is over nothing goes near it.
     slots[Int(slot)]!.reason = .young
     setDeadline(slot, now + grace)
