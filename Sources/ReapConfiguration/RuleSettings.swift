@@ -114,12 +114,11 @@ struct RuleSettings {
 
   private func match(_ kind: KindName) throws(ConfigurationError) -> Glob {
     if let setting = written[.match] { return try setting.glob() }
-    let pattern =
-      switch kind {
-      case .spill: Rule.defaultSpillMatch
-      case .generations: GenerationSettings.defaultMatch
-      }
-    return try Setting(key: "match", untyped: pattern, file: place.file).glob()
+    switch kind {
+    case .spill:
+      return try Setting(key: "match", untyped: Rule.defaultSpillMatch, file: place.file).glob()
+    case .generations: return GenerationSettings.defaultGlob
+    }
   }
 
   func lockType() throws(ConfigurationError) -> LockType? {

@@ -1,22 +1,20 @@
 /// A shell pattern over the bytes of a name: `*`, `?`, `[a-z]`, `[!a-z]`, `\` before a literal, and three
 /// operators of ksh: `@(a|b)`, one of several patterns, `+(a|b)`, one or more of them, and
 /// `{8}(a|b)`, exactly eight of them.
-package struct Glob: Hashable, Sendable {
+package struct Glob: Sendable {
   package let pattern: String
   /// A nondeterministic automaton (Thompson, "Regular Expression Search Algorithm", 1968). All of
   /// its states advance together, so no pattern costs more than its length times the name's.
-  private let program: [Instruction]
+  let program: [Instruction]
   /// What every name that fits begins with, and the state behind it.
   private let prefix: [UInt8]
   /// Nothing but a `*` follows the prefix: what most patterns are.
   private let isPrefixAlone: Bool
-  /// By state, the states that it reaches without a byte, as bits; empty where there are more than
-  /// a word has. Every event's name is matched, so that matching one must not allocate.
-  private let closures: [States.Bits]
-  /// The state of a `*` at the end, as a bit: who has come to it has matched.
-  private let endlessState: States.Bits
+  /// Every event's name is matched, so that matching one must not allocate; nil for a pattern with
+  /// too many states for a table.
+  private let table: GlobTable?
 
-  private enum Instruction: Hashable {
+  enum Instruction: Hashable {
     /// Consumes one byte that the test accepts.
     case byte(ByteTest)
     /// Goes on at both places at once.
@@ -27,7 +25,7 @@ package struct Glob: Hashable, Sendable {
     var literal: UInt8? { if case .byte(.literal(let byte)) = self { byte } else { nil } }
   }
 
-  private enum ByteTest: Hashable {
+  enum ByteTest: Hashable {
     case any
     case literal(UInt8)
     case oneOf(ranges: [ClosedRange<UInt8>], negated: Bool)
@@ -64,22 +62,7 @@ package struct Glob: Hashable, Sendable {
       rest.elementsEqual([
         .fork(prefix.count + 1, prefix.count + 3), .byte(.any), .jump(prefix.count), .end,
       ])
-    guard program.count <= States.Bits.bitWidth else {
-      (closures, endlessState) = ([], 0)
-      return
-    }
-    closures = program.indices.map { start in
-      var states = States(count: program.count)
-      Glob.activate(start, of: program, in: &states)
-      return states.list.reduce(0) { $0 | 1 << States.Bits($1) }
-    }
-    let last = program.count - 4
-    let endsWithStar =
-      last >= 0
-      && program[last...].elementsEqual([
-        .fork(last + 1, last + 3), .byte(.any), .jump(last), .end,
-      ])
-    endlessState = endsWithStar ? 1 << States.Bits(last) : 0
+    table = isPrefixAlone ? nil : GlobTable(program, from: prefix.count)
   }
 
   /// Translates a pattern as it reads it; addresses are absolute.
@@ -209,66 +192,16 @@ package struct Glob: Hashable, Sendable {
     guard bytes.count >= prefix.count else { return false }
     for index in prefix.indices where bytes[index] != prefix[index] { return false }
     if isPrefixAlone { return true }
-    return closures.isEmpty ? advanceLists(bytes) : advanceBits(bytes)
+    return table?.accepts(bytes, from: prefix.count) ?? advance(bytes)
   }
 
-  private func advanceBits(_ bytes: [UInt8]) -> Bool {
-    var active = closures[prefix.count]
+  private func advance(_ bytes: [UInt8]) -> Bool {
+    var active = GlobStates(program, from: prefix.count)
     for index in prefix.count..<bytes.count {
-      if active & endlessState != 0 { return true }
-      var next: States.Bits = 0
-      while active != 0 {
-        let place = active.trailingZeroBitCount
-        active &= active - 1
-        if case .byte(let test) = program[place], test.accepts(bytes[index]) {
-          next |= closures[place + 1]
-        }
-      }
-      guard next != 0 else { return false }
-      active = next
+      guard !active.isEmpty else { return false }
+      active = active.advanced(by: bytes[index], in: program)
     }
-    return active & 1 << States.Bits(program.count - 1) != 0
-  }
-
-  private func advanceLists(_ bytes: [UInt8]) -> Bool {
-    var active = States(count: program.count)
-    var next = active
-    Glob.activate(prefix.count, of: program, in: &active)
-    for index in prefix.count..<bytes.count {
-      guard !active.list.isEmpty else { return false }
-      for place in active.list {
-        if case .byte(let test) = program[place], test.accepts(bytes[index]) {
-          Glob.activate(place + 1, of: program, in: &next)
-        }
-      }
-      swap(&active, &next)
-      next.clear()
-    }
-    return active.list.contains(program.count - 1)
-  }
-
-  /// The places that are reached, each once.
-  private struct States {
-    /// As many as the longest default pattern has, and some.
-    typealias Bits = UInt128
-
-    private(set) var list: [Int] = []
-    private var seen: [Bool]
-
-    init(count: Int) { seen = Array(repeating: false, count: count) }
-
-    /// False where it was there already.
-    mutating func insert(_ place: Int) -> Bool {
-      guard !seen[place] else { return false }
-      seen[place] = true
-      list.append(place)
-      return true
-    }
-
-    mutating func clear() {
-      for place in list { seen[place] = false }
-      list.removeAll(keepingCapacity: true)
-    }
+    return active.contains(program.count - 1)
   }
 
   /// What an instruction leads to, for those who read the program.
@@ -287,19 +220,10 @@ package struct Glob: Hashable, Sendable {
     case .jump(let target): .places([target])
     }
   }
+}
 
-  /// Adds a place and all that is reached from it without a byte.
-  private static func activate(
-    _ place: Int, of program: [Instruction], in states: inout States
-  ) {
-    var pending = [place]
-    while let place = pending.popLast() {
-      guard states.insert(place) else { continue }
-      switch program[place] {
-      case .fork(let first, let second): pending += [second, first]
-      case .jump(let target): pending.append(target)
-      case .byte, .end: break
-      }
-    }
-  }
+extension Glob: Hashable {
+  package static func == (left: Glob, right: Glob) -> Bool { left.pattern == right.pattern }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(pattern) }
 }

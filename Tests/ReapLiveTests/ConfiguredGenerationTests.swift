@@ -70,9 +70,9 @@ struct ConfiguredGenerationTests {
     guard shell("chattr +i '\(stuck)'").status == 0 else { return skip("chattr +i does not work") }
     defer { _ = shell("chattr -R -f -i '\(partition.path)'") }
     let rule = GenerationRule(root, ["marker": "OLD"], in: scratch)
+    waitQuiet()  // within its grace nothing inside is looked at
     let evidence = rule.explain(partition["table"])["evidence"] as? [String: Any]
     #expect(evidence?["marker_time"] != nil, "\(evidence ?? [:])")
-    waitQuiet()
     let watcher = try rule.watch()
     #expect(wait(seconds: 60) { !watcher.audit(of: partition["table"], action: "failed").isEmpty })
     let claim = try #require(partition.claims(of: "table").first)

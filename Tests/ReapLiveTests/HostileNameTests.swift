@@ -18,7 +18,7 @@ struct HostileNameTests {
       + [
         named("spill_1_", 255), named("spill_1_", 229), named("spill_1_", 228),
         Array("spill_1_".utf8) + [0xFF, 0xFE, 0x80], Array("spill_1_".utf8) + [0xC3],
-        Array("spill_1_".utf8) + [0xFF] + named("", 248),
+        Array("spill_1_".utf8) + [0xFF] + named("", 246),
       ]
     try expectReaped(names, arguments: [])
   }

@@ -46,11 +46,12 @@ struct CursorTests {
 
   func read(
     _ text: [UInt8], _ layouts: [CursorLayout] = [.hypaware],
-    match: String = GenerationSettings.defaultMatch
+    match: String? = nil
   ) -> CursorReading {
     var settings = GenerationSettings()
     settings.layouts = layouts
-    return readCursor(text, settings: settings, match: glob(match))
+    return readCursor(
+      text, settings: settings, match: match.map(glob) ?? GenerationSettings.defaultGlob)
   }
 
   func isUnknown(_ reading: CursorReading) -> Bool { reading.name == nil }

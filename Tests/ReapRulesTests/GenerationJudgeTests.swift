@@ -12,7 +12,7 @@ func generationRule(
   var settings = GenerationSettings()
   change(&settings)
   return Rule(
-    name: "hypaware", root: "/data/cache", match: glob(GenerationSettings.defaultMatch),
+    name: "hypaware", root: "/data/cache", match: GenerationSettings.defaultGlob,
     grace: 30 * second, owners: owners, kind: .generations(settings))
 }
 

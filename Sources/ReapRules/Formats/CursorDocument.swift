@@ -21,8 +21,7 @@ package struct CursorDocument: Sendable {
   package init(parsing text: [UInt8]) throws(CursorProblem) {
     let settings = GenerationSettings()
     do {
-      let match = try Glob(GenerationSettings.defaultMatch)
-      switch readCursor(text, settings: settings, match: match) {
+      switch readCursor(text, settings: settings, match: GenerationSettings.defaultGlob) {
       case .known(let name): live = name
       case .unknown(let reason): throw CursorProblem(what: reason)
       }

@@ -35,6 +35,12 @@ package struct GenerationSettings: Sendable, Equatable {
     "@(table|table-+([0-9])|table-+([0-9])-\(uuid)|epoch=+([0-9]))"
   private static let uuid =
     "{8}([0-9a-f])-{4}([0-9a-f])-{4}([0-9a-f])-{4}([0-9a-f])-{12}([0-9a-f])"
+  /// Made once: its table is the largest there is.
+  package static let defaultGlob: Glob = {
+    do { return try Glob(defaultMatch) } catch {
+      preconditionFailure("the default pattern is right")
+    }
+  }()
   package static let defaultComplete = "metadata/v+([0-9]).metadata.json"
 
   package init() {
