@@ -33,6 +33,11 @@ struct TailCommand: ParsableCommand, NeedsProc {
   @Option(help: ArgumentHelp("Keep the position here, and go on from it.", valueName: "file"))
   var checkpoint: FilePath?
 
+  @Option(
+    help: ArgumentHelp(
+      "Names that rotation gives the log, besides the usual ones.", valueName: "glob"))
+  var rotated: String?
+
   @Flag(help: "One JSON object for each line.")
   var json = false
 
@@ -54,7 +59,14 @@ struct TailCommand: ParsableCommand, NeedsProc {
     }
     var start = TailStart.lines(lines ?? 10)
     if let from { start = from == .start ? .start : .lines(0) }
-    let settings = TailSettings(from: start, checkpoint: checkpoint.map { absolute($0).bytes })
+    let pattern: Glob?
+    do throws(Glob.Malformed) {
+      pattern = try rotated.map { (text) throws(Glob.Malformed) in try Glob(text) }
+    } catch {
+      throw fail(.usage, "--rotated \(rotated ?? ""): \(error.reason)")
+    }
+    let settings = TailSettings(
+      from: start, checkpoint: checkpoint.map { absolute($0).bytes }, rotated: pattern)
     _ = raiseDescriptorLimit()
     let loop: TailLoop
     do {

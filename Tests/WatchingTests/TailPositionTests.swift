@@ -3,6 +3,7 @@
 
 import Glibc
 import OwnedDirectories
+import ReapRules
 import Testing
 
 @testable import Watching
@@ -39,28 +40,41 @@ struct TailPositionTests {
       offset: Int64(offset), window: Array(log[max(0, offset - 1024)..<offset]), isSkipping: false)
   }
 
-  private func relocated(_ position: ReadingPosition, in file: [UInt8]) -> Relocation {
-    relocate(position, size: Int64(file.count)) { bytes, end in
-      let start = Int(end) - bytes.count
-      return start >= 0 && end <= file.count && file[start..<Int(end)].elementsEqual(bytes)
+  /// Where a position is in a file that was cut; nil where it is gone.
+  private func relocated(_ position: ReadingPosition, in file: [UInt8]) throws -> Int64? {
+    var template = Array("/tmp/reapd-search.XXXXXX".utf8CString)
+    let number = mkstemp(&template)
+    defer {
+      close(number)
+      unlink(template)
     }
+    _ = write(number, file, file.count)
+    let descriptor = Descriptor(number: number)
+    var restarts = 0
+    let source = TailSource(
+      descriptor, try status(of: descriptor).identity, at: position, log: 0, limit: 100,
+      restarted: { _ in restarts += 1 })
+    let buffer = ReadBuffer(capacity: TailSource.pieceSize)
+    try source.beginSearch()
+    while try !source.continueSearch(buffer) {}
+    return restarts == 0 ? source.position.offset : nil
   }
 
   @Test("a position is found again after any cut of whole blocks before it")
-  func moved() {
+  func moved() throws {
     for cut in [512, 4096, 8192, 16384, 20480] {
-      #expect(relocated(place(20490), in: Array(log[cut...])) == .moved(to: Int64(20490 - cut)))
+      #expect(try relocated(place(20490), in: Array(log[cut...])) == Int64(20490 - cut))
     }
     let grown = Array(log[4096...]) + Array("and so on\n".utf8)
-    #expect(relocated(place(log.count), in: grown) == .moved(to: Int64(log.count - 4096)))
+    #expect(try relocated(place(log.count), in: grown) == Int64(log.count - 4096))
   }
 
   @Test("a position that was cut off, or whose file was rewritten, is gone")
-  func gone() {
-    #expect(relocated(place(20490), in: Array(log[24576...])) == .gone)
-    #expect(relocated(place(20490), in: []) == .gone)
-    #expect(relocated(place(20490), in: Array("new\n".utf8)) == .gone)
-    #expect(relocated(place(700), in: Array(repeating: 0x78, count: 5000)) == .gone)
+  func gone() throws {
+    #expect(try relocated(place(20490), in: Array(log[24576...])) == nil)
+    #expect(try relocated(place(20490), in: []) == nil)
+    #expect(try relocated(place(20490), in: Array("new\n".utf8)) == nil)
+    #expect(try relocated(place(700), in: Array(repeating: 0x78, count: 5000)) == nil)
   }
 
   @Test(
@@ -70,10 +84,53 @@ struct TailPositionTests {
       ("app.log.2026-11-20T12:00", true), ("app.log.old", true), ("app-2026-11-20.log", true),
       ("app.log.1.gz", false), ("app-error.log", false), ("app.log", false), ("app.logger", false),
       ("app.log.err", false), ("app2.log", false), ("other.log.1", false), (".log", false),
-      ("app.log.-", false),
+      ("app.log.-", false), ("@400000006812340001a2b3c4d.s", false),
     ])
   func names(_ name: String, _ expected: Bool) {
     #expect(isRotatedName(Array(name.utf8), of: Array("app.log".utf8)) == expected)
+  }
+
+  @Test(
+    "multilog and svlogd name what they rotate by TAI64N, beside current only",
+    arguments: [
+      ("@400000006812340a1a2b3c4d.s", true), ("@400000006812340a1a2b3c4d.u", true),
+      ("@400000006812340a1a2b3c4d", true), ("@400000006812340a1a2b3c4d.gz", false),
+      ("@400000006812340a", false), ("@400000006812340aXa2b3c4d.s", false), ("state", false),
+      ("lock", false), ("current.1", true),
+    ])
+  func stamped(_ name: String, _ expected: Bool) {
+    #expect(isRotatedName(Array(name.utf8), of: Array("current".utf8)) == expected)
+  }
+
+  @Test("files behind a dated link follow each other by their dates' digits alone")
+  func dated() {
+    func peers(_ name: String, _ base: String) -> Bool {
+      isDatedPeer(Array(name.utf8), of: Array(base.utf8))
+    }
+    #expect(peers("app-2026-11-20.log", "app-2026-11-21.log"))
+    #expect(peers("app.20261120", "app.20261121"))
+    #expect(!peers("app-2026-11-21.log", "app-2026-11-21.log"), "itself")
+    #expect(!peers("api-2026-11-20.log", "app-2026-11-21.log"))
+    #expect(!peers("worker-1.log", "worker-2.log"), "a number is no date")
+    let after = successors(
+      of: Array("app-2026-11-22.log".utf8), after: 10,
+      current: FileIdentity(device: 1, inode: 3, birth: 30),
+      among: [
+        sibling("app-2026-11-20.log", inode: 1, birth: 10),
+        sibling("app-2026-11-21.log", inode: 2, birth: 20),
+        sibling("app-2026-11-22.log", inode: 3, birth: 30),
+      ], isLinked: true)
+    #expect(after.map(\.identity.inode) == [1, 2])
+  }
+
+  @Test("names of the user's own count as well")
+  func pattern() throws {
+    let glob = try Glob("app_*.done")
+    let found = successors(
+      of: Array("app.log".utf8), after: 0, current: nil,
+      among: [sibling("app_x.done", inode: 1, birth: 1), sibling("app_x.log", inode: 2, birth: 2)],
+      pattern: glob)
+    #expect(found.map(\.identity.inode) == [1])
   }
 
   private func sibling(_ name: String, inode: UInt64, birth: Int64?, change: Int64 = 0)
@@ -137,7 +194,8 @@ struct TailPositionTests {
       }
     }
     #expect(isSame(file(7, "abc"), 7, "cut at its head"))
-    #expect(!isSame(file(7, "abc"), 8, "abc"))
+    #expect(!isSame(file(7, "abc"), 8, "cut at its head"))
+    #expect(isSame(file(7, "abc"), 8, "abcdef"), "copied up by an overlay")
     #expect(isSame(file(nil, "abc"), nil, "abcdef"))
     #expect(!isSame(file(nil, "abc"), nil, "abd"))
     #expect(!isSame(file(nil, ""), nil, "abd"), "an empty head says nothing")

@@ -12,6 +12,31 @@ package func openToFollow(_ path: [UInt8]) throws(SystemError) -> Descriptor {
   return Descriptor(number: number)
 }
 
+/// Whether this process may read what stands at a path (faccessat(2)); inotify asks for that too.
+package func mayRead(_ path: [UInt8]) -> Bool {
+  unsafe withCPath(path) { unsafe faccessat(AT_FDCWD, $0, R_OK, AT_EACCESS) } == 0
+}
+
+/// Whether a file lies on an overlay (OVERLAYFS_SUPER_MAGIC of linux/magic.h), which may copy it up
+/// when it is first written to: what is open then goes on reading the lower one.
+package func isOnOverlay(_ file: Descriptor) -> Bool {
+  shim_file_system_type(file.number) == 0x794C_7630
+}
+
+/// The next byte at or after an offset that is not in a hole; nil where there is none up to the end.
+/// Where a file system keeps no holes, every byte is data (lseek(2), SEEK_DATA).
+package func nextData(_ file: Descriptor, from offset: Int64) -> Int64? {
+  let found = lseek(file.number, Int(offset), Int32(shim_SEEK_DATA))
+  if found >= 0 { return Int64(found) }
+  return errno == ENXIO ? nil : offset
+}
+
+/// Where the data that begins at an offset ends: at a hole, or at the end of the file.
+package func endOfData(_ file: Descriptor, from offset: Int64) -> Int64 {
+  let found = lseek(file.number, Int(offset), Int32(shim_SEEK_HOLE))
+  return found > offset ? Int64(found) : .max
+}
+
 /// What a symbolic link says; nil where there is none.
 package func readLink(_ path: [UInt8]) -> [UInt8]? {
   var target = [UInt8](repeating: 0, count: Int(PATH_MAX))

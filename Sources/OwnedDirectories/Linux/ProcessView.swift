@@ -67,7 +67,8 @@ package struct ProcessView: Sendable {
   /// namespace where its path leads elsewhere, cannot be told from another of the same name.
   package func binder(of name: EntryName, identity: FileIdentity) -> ProcessHold? {
     for socket in sockets[name.bytes] ?? [] {
-      if socket.path.first == UInt8(ascii: "/"), let there = try? status(ofPath: FilePath(socket.path)),
+      if socket.path.first == UInt8(ascii: "/"),
+        let there = try? status(ofPath: FilePath(socket.path)),
         there.identity != identity
       {
         continue

@@ -47,6 +47,12 @@ import Glibc
     return unsafe UnsafeRawPointer(found) - UnsafeRawPointer(memory.baseAddress!)
   }
 
+  package func firstNonNUL(in range: Range<Int>) -> Int? {
+    precondition(range.upperBound <= count)
+    for index in range where unsafe memory[index] != 0 { return index }
+    return nil
+  }
+
   package func last(_ byte: UInt8, in range: Range<Int>) -> Int? {
     guard !range.isEmpty, range.upperBound <= count else { return nil }
     let start = unsafe memory.baseAddress! + range.lowerBound

@@ -1,5 +1,6 @@
 // From a path to the directories whose entries decide where it leads.
 
+import Glibc
 import OwnedDirectories
 import ReapRules
 
@@ -9,6 +10,10 @@ struct PathWalk {
     let directory: [UInt8]
     /// The names in it that matter; none: only its own moving away does.
     let names: Set<[UInt8]>
+    /// Device and inode of what is there now: a watch belongs to those, and the path may lead to
+    /// others after a rename, a mount, or a link that was switched.
+    let device: UInt64
+    let inode: UInt64
   }
 
   /// The directory and name of the last component, links followed; nil where it leads nowhere.
@@ -25,6 +30,11 @@ struct PathWalk {
     var names: [[UInt8]: Set<[UInt8]>] = [[]: []]
     var links = 0
     func full(_ name: [UInt8]) -> [UInt8] { directory + [0x2F] + name }
+    /// A directory that cannot be searched or read may become so: its parent's events tell.
+    func noteBarred(_ directory: [UInt8]) {
+      guard let slash = directory.lastIndex(of: 0x2F) else { return }
+      names[Array(directory[..<slash]), default: []].insert(Array(directory[(slash + 1)...]))
+    }
     while let name = rest.first {
       rest.removeFirst()
       if name == [0x2E] { continue }
@@ -34,7 +44,12 @@ struct PathWalk {
       }
       names[directory, default: []].formUnion([])
       let path = full(name)
-      let found = try? status(ofPath: path, at: .workingDirectory)
+      var found: FileStatus?
+      do {
+        found = try status(ofPath: path, at: .workingDirectory)
+      } catch {
+        if error.code == EACCES { noteBarred(directory) }
+      }
       if found?.type == .symbolicLink, let target = readLink(path), links < Self.linkLimit {
         names[directory, default: []].insert(name)
         links += 1
@@ -49,7 +64,13 @@ struct PathWalk {
       }
       directory = path
     }
-    places = names.map { Place(directory: $0.key + [0x2F], names: $0.value) }
+    for directory in Array(names.keys) where !mayRead(directory + [0x2F]) { noteBarred(directory) }
+    places = names.map { directory, names in
+      let path = directory + [0x2F]
+      let identity = (try? status(ofPath: path, at: .workingDirectory))?.identity
+      return Place(
+        directory: path, names: names, device: identity?.device ?? 0, inode: identity?.inode ?? 0)
+    }
   }
 
   private static func components(_ path: [UInt8]) -> [[UInt8]] {

@@ -24,33 +24,17 @@ package struct ReadingPosition: Sendable, Equatable {
   }
 }
 
-/// What became of the place up to which a file was read.
-package enum Relocation: Sendable, Equatable {
-  /// The head was cut off: the same place now has this offset.
-  case moved(to: Int64)
-  /// It is not in the file any more: what is there now was never read.
-  case gone
+/// Where the remembered bytes may end in a file whose head was cut off: the place to which the least
+/// that can have been cut moved them. Below it lies one every `granularity` bytes.
+package func firstCandidate(_ position: ReadingPosition, size: Int64) -> Int64 {
+  let step = ReadingPosition.granularity
+  let candidate = position.offset - step
+  return candidate > size ? nextCandidate(candidate, atMost: size) : candidate
 }
 
-/// Looks for the remembered bytes at every place to which cutting the head can have moved them,
-/// the least cut first.
-///
-/// - Parameter matches: whether the file holds these bytes, ending at this offset.
-package func relocate<Failure: Error>(
-  _ position: ReadingPosition, size: Int64,
-  matches: (ArraySlice<UInt8>, Int64) throws(Failure) -> Bool
-) throws(Failure) -> Relocation {
+/// The first of these places that is no further than that.
+package func nextCandidate(_ candidate: Int64, atMost limit: Int64) -> Int64 {
   let step = ReadingPosition.granularity
-  var candidate = position.offset - step
-  if candidate > size { candidate -= (candidate - size + step - 1) / step * step }
-  while candidate > 0 {
-    // Where less is left before it than is remembered, what is left must do.
-    if try matches(
-      position.window.suffix(Int(min(candidate, Int64(ReadingPosition.windowSize)))), candidate)
-    {
-      return .moved(to: candidate)
-    }
-    candidate -= step
-  }
-  return .gone
+  guard candidate > limit else { return candidate }
+  return candidate - (candidate - limit + step - 1) / step * step
 }

@@ -1,7 +1,7 @@
 // Which files of a directory were a log between two others, by name and time of birth.
 
 package import OwnedDirectories
-import ReapRules
+package import ReapRules
 
 /// A file in the directory of a log.
 package struct LogSibling: Sendable, Equatable {
@@ -26,13 +26,16 @@ package struct LogSibling: Sendable, Equatable {
 /// - Parameters:
 ///   - after: birth of the last file that is known, ns.
 ///   - current: what stands at the path now; nil where nothing does.
+///   - isLinked: the path is a link, and what it leads to has a name with a date.
 package func successors(
-  of base: [UInt8], after: Int64, current: FileIdentity?, among siblings: [LogSibling]
+  of base: [UInt8], after: Int64, current: FileIdentity?, among siblings: [LogSibling],
+  isLinked: Bool = false, pattern: Glob? = nil
 ) -> [LogSibling] {
   let found = siblings.filter { sibling in
     guard let birth = sibling.identity.birth, sibling.identity != current else { return false }
     guard birth >= after, birth <= current?.birth ?? .max else { return false }
-    return isRotatedName(sibling.name, of: base)
+    return isRotatedName(sibling.name, of: base) || isLinked && isDatedPeer(sibling.name, of: base)
+      || EntryName(sibling.name).map { pattern?.matches($0) ?? false } ?? false
   }
   return found.sorted {
     let (left, right) = ($0.identity.birth ?? 0, $1.identity.birth ?? 0)
@@ -46,8 +49,10 @@ package func successors(
 }
 
 /// Whether rotation names files so: `app.log.1`, `app.log-20261120`, `app.log.2026-11-20T12:00`,
-/// `app.log.old`, `app-2026-11-20.log`, `app.1.log`. Not `app.log.1.gz`, nor `app-error.log`.
+/// `app.log.old`, `app-2026-11-20.log`, `app.1.log`; beside `current` also multilog's, s6-log's and
+/// svlogd's `@4000000068….s`. Not `app.log.1.gz`, nor `app-error.log`.
 package func isRotatedName(_ name: [UInt8], of base: [UInt8]) -> Bool {
+  if base.elementsEqual("current".utf8), isTAI64N(name) { return true }
   if name.starts(with: base), isStamp(name.dropFirst(base.count)) { return true }
   guard let dot = base.lastIndex(of: UInt8(ascii: ".")), dot > 0 else { return false }
   let suffix = base[dot...]
@@ -57,6 +62,29 @@ package func isRotatedName(_ name: [UInt8], of base: [UInt8]) -> Bool {
   return isStamp(name[dot...].dropLast(suffix.count))
 }
 
+/// `@`, 24 hexadecimal digits or more (TAI64N: a time to the nanosecond; TAI64NA has 32), and what became
+/// of the file: `.s` all was written, `.u` it was cut short.
+private func isTAI64N(_ name: [UInt8]) -> Bool {
+  guard name.first == UInt8(ascii: "@") else { return false }
+  let stamp = name.dropFirst().prefix {
+    isDigit($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+  }
+  let rest = name[stamp.endIndex...]
+  return (24...32).contains(stamp.count)
+    && (rest.isEmpty || rest.elementsEqual(".s".utf8) || rest.elementsEqual(".u".utf8))
+}
+
+private func isDigit(_ byte: UInt8) -> Bool {
+  (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+}
+
+/// Whether two names differ in nothing but the digits of a date, four at least: `app-2026-11-20.log` and
+/// `app-2026-11-21.log`.
+package func isDatedPeer(_ name: [UInt8], of base: [UInt8]) -> Bool {
+  name.count == base.count && name != base && base.count(where: isDigit) >= 4
+    && zip(name, base).allSatisfy { isDigit($0) && isDigit($1) || $0 == $1 }
+}
+
 /// A separator, and digits with what stands in dates; or a word for "the one before".
 private func isStamp(_ bytes: ArraySlice<UInt8>) -> Bool {
   guard let first = bytes.first, [0x2E, 0x2D, 0x5F].contains(first) else { return false }
@@ -64,7 +92,6 @@ private func isStamp(_ bytes: ArraySlice<UInt8>) -> Bool {
   for word in ["old", "prev", "bak", "0.old", "1.old"] where rest.elementsEqual(word.utf8) {
     return true
   }
-  let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
-  return rest.contains { digits.contains($0) }
-    && rest.allSatisfy { digits.contains($0) || "-_.:+TZ".utf8.contains($0) }
+  return rest.contains(where: isDigit)
+    && rest.allSatisfy { isDigit($0) || "-_.:+TZ".utf8.contains($0) }
 }

@@ -6,6 +6,7 @@ package import OwnedDirectories
 ///
 ///     reapd-tail 1
 ///     log <path, hexadecimal> <since ns>
+///     beside <device> <inode> <birth ns or ->
 ///     file <device> <inode> <birth ns or -> <offset> <skipping 0|1> <head length> <head hash> <window, hexadecimal or ->
 ///     end
 package struct TailCheckpoint: Sendable, Equatable {
@@ -26,13 +27,19 @@ package struct TailCheckpoint: Sendable, Equatable {
     /// Wall clock, ns: what was born before is not asked for, where no file is known yet.
     package var since: Int64
     package var files: [File]
+    /// Other logs with names like those that rotation gives, which are no part of this one.
+    package var neighbours: [FileIdentity] = []
 
-    package init(path: [UInt8], since: Int64, files: [File]) {
+    package init(path: [UInt8], since: Int64, files: [File], neighbours: [FileIdentity] = []) {
       self.path = path
       self.since = since
       self.files = files
+      self.neighbours = neighbours
     }
   }
+
+  /// Some 400 files' worth; bytes.
+  package static let sizeLimit = 1 << 20
 
   package var logs: [Log]
 
@@ -42,6 +49,9 @@ package struct TailCheckpoint: Sendable, Equatable {
     var text = "reapd-tail 1\n"
     for log in logs {
       text += "log \(hexadecimal(log.path)) \(log.since)\n"
+      for other in log.neighbours {
+        text += "beside \(other.device) \(other.inode) \(other.birth.map { "\($0)" } ?? "-")\n"
+      }
       for file in log.files {
         let identity = file.identity
         let birth = identity.birth.map { "\($0)" } ?? "-"
@@ -70,11 +80,18 @@ package struct TailCheckpoint: Sendable, Equatable {
           return nil
         }
         logs.append(Log(path: path, since: since, files: []))
+      case "beside":
+        guard words.count == 4, !logs.isEmpty, let device = UInt64(words[1]),
+          let inode = UInt64(words[2]), words[3] == "-" || Int64(words[3]) != nil
+        else { return nil }
+        logs[logs.count - 1].neighbours.append(
+          FileIdentity(device: device, inode: inode, birth: Int64(words[3])))
       case "file":
         guard words.count == 9, !logs.isEmpty, let device = UInt64(words[1]),
           let inode = UInt64(words[2]), words[3] == "-" || Int64(words[3]) != nil,
           let offset = Int64(words[4]), offset >= 0, let skipping = Int(words[5]),
-          let length = Int(words[6]), let hash = UInt64(words[7]),
+          let length = Int(words[6]), (0...FileHead.size).contains(length),
+          let hash = UInt64(words[7]),
           let window = words[8] == "-" ? [] : bytes(words[8]),
           window.count == min(Int(clamping: offset), ReadingPosition.windowSize)
         else { return nil }
@@ -120,9 +137,10 @@ extension TailCheckpoint.File {
     guard identity.inode == other.inode else { return false }
     let bornTogether = identity.birth != nil && identity.birth == other.birth
     if bornTogether, identity.device == other.device { return true }
-    if identity.birth != nil, other.birth != nil, !bornTogether { return false }
-    // Device numbers may change from one boot to the next; births may be unknown. Then the contents
-    // must speak, and an empty head says nothing.
+    // Device numbers may change from one boot to the next; births may be unknown, and an overlay that
+    // copies a file up keeps its inode number and gives it another birth. Then the contents must speak,
+    // and an empty head says nothing. Another file with the same head is found out by the bytes before
+    // the position.
     return self.head.length > 0 && head(self.head.length) == self.head
   }
 }

@@ -2,7 +2,7 @@
 
 import Glibc
 package import OwnedDirectories
-import ReapRules
+package import ReapRules
 
 package struct TailSettings: Sendable {
   /// The longest line that is given out whole, bytes without its newline.
@@ -12,11 +12,15 @@ package struct TailSettings: Sendable {
   /// Where the position is kept; nil: nowhere.
   package var checkpoint: [UInt8]?
   package var lineLimit: Int
+  /// Names that rotation gives besides those that are known.
+  package var rotated: Glob?
 
   package init(
-    from: TailStart, checkpoint: [UInt8]? = nil, lineLimit: Int = Self.defaultLineLimit
+    from: TailStart, checkpoint: [UInt8]? = nil, lineLimit: Int = Self.defaultLineLimit,
+    rotated: Glob? = nil
   ) {
     self.from = from
+    self.rotated = rotated
     self.checkpoint = checkpoint
     self.lineLimit = min(lineLimit, 1 << 40)  // room for sums
   }
@@ -84,9 +88,12 @@ package final class TailLoop {
     do {
       let file = try openToFollow(path)
       defer { file.close() }
-      guard let checkpoint = TailCheckpoint(try readToEnd(file, displayText(path))) else {
-        throw TailFailure.badCheckpoint(displayText(path))
-      }
+      // A device would never end, and what is larger than any of ours is none of them.
+      let limit = TailCheckpoint.sizeLimit
+      guard try status(of: file).type == .regular,
+        case let text = try readToEnd(file, displayText(path), limit: limit), text.count <= limit,
+        let checkpoint = TailCheckpoint(text)
+      else { throw TailFailure.badCheckpoint(displayText(path)) }
       return checkpoint
     } catch let failure as TailFailure {
       throw failure

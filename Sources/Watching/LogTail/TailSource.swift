@@ -43,13 +43,20 @@ final class TailSource {
   var position: ReadingPosition
   let log: Int
   let limit: Int
-  /// Told when the file turned out to have been cut below the position.
-  let restarted: () -> Void
+  /// Told when the file turned out to have been cut below the position: where that was.
+  let restarted: (ReadRecord) -> Void
+  let isOnOverlay: Bool
+  /// The first bytes of what was read, as long as that is there.
+  var head = FileHead(length: 0, hash: 0)
   private let check = ReadBuffer(capacity: ReadingPosition.windowSize)
+  /// Under way after the file was cut; it goes on at the next turn.
+  var search: PositionSearch?
+  /// Up to where nothing but NULs was found behind the position; 0: nothing is known.
+  var nulsUntil: Int64 = 0
 
   init(
     _ file: Descriptor, _ identity: FileIdentity, at position: ReadingPosition, log: Int,
-    limit: Int, restarted: @escaping () -> Void
+    limit: Int, restarted: @escaping (ReadRecord) -> Void
   ) {
     self.file = file
     self.identity = identity
@@ -57,6 +64,7 @@ final class TailSource {
     self.log = log
     self.limit = limit
     self.restarted = restarted
+    isOnOverlay = OwnedDirectories.isOnOverlay(file)
   }
 
   /// Gives out what is there.
@@ -64,13 +72,24 @@ final class TailSource {
     var capacity = min(Self.pieceSize, limit + 1)
     var grew = false
     for _ in 0..<Self.piecesPerTurn {
+      if search != nil, try !continueSearch(buffer) { return .paused }
       guard let count = try load(buffer, capacity) else { continue }
       let before = position.window.count
       let piece = before..<(before + count)
+      let text = buffer.textBeforeNULs(in: piece)
+      if !position.isSkipping, count > 0, text == 0 {
+        switch try passNULs(buffer, piece) {
+        case .passed: grew = true
+        case .paused: return .paused
+        case .nothingBehind: return try atEnd(grew)
+        }
+        continue
+      }
+      let lines = position.isSkipping ? piece : before..<(before + text)
       let step = scanLines(
-        count: count, capacity: capacity,
-        first: position.isSkipping ? buffer.first(0x0A, in: piece).map { $0 - before } : nil,
-        last: position.isSkipping ? nil : buffer.last(0x0A, in: piece).map { $0 - before },
+        count: lines.count, capacity: capacity,
+        first: position.isSkipping ? buffer.first(0x0A, in: lines).map { $0 - before } : nil,
+        last: position.isSkipping ? nil : buffer.last(0x0A, in: lines).map { $0 - before },
         limit: limit, isSkipping: position.isSkipping)
       switch step {
       case .lines(let size), .cut(let size):
@@ -84,20 +103,30 @@ final class TailSource {
         grew = true
       case .enlarge:
         capacity = min(capacity * 2, limit + 1)
-      case .wait:
-        let status = try status(of: file)
-        return .atEnd(grew: grew, isDeleted: status.links == 0)
+      case .wait: return try atEnd(grew)
       }
     }
     return .paused
   }
+
+  private func atEnd(_ grew: Bool) throws(SystemError) -> Outcome {
+    if head.length < FileHead.size, position.offset > Int64(head.length) {
+      head = try FileHead(of: file, length: Int(min(position.offset, Int64(FileHead.size))))
+    }
+    return .atEnd(grew: grew, isDeleted: try status(of: file).links == 0)
+  }
+
+  /// What was read of it so far.
+  var record: ReadRecord { ReadRecord(head: head, position: position) }
 
   /// Gives out a last line that has no end, because none will come.
   func readTorn(_ buffer: ReadBuffer, _ output: TailOutput) throws(SystemError) -> Bool {
     guard !position.isSkipping, let count = try load(buffer, limit + 1), count > 0 else {
       return true
     }
-    return give(.torn, buffer, position.window.count, min(count, limit), output)
+    let start = position.window.count
+    guard buffer.textBeforeNULs(in: start..<(start + count)) > 0 else { return true }
+    return give(.torn, buffer, start, min(count, limit), output)
   }
 
   private func give(
@@ -110,7 +139,7 @@ final class TailSource {
     return taken == size
   }
 
-  private func advance(_ buffer: ReadBuffer, _ start: Int, _ size: Int) {
+  func advance(_ buffer: ReadBuffer, _ start: Int, _ size: Int) {
     let end = start + size
     position.window = buffer.bytes(max(0, end - ReadingPosition.windowSize)..<end)
     position.offset += Int64(size)
@@ -130,12 +159,12 @@ final class TailSource {
     let start = position.offset - Int64(before)
     try buffer.fill(from: file, at: start, upTo: wanted)
     guard buffer.holds(position.window[...], at: 0) else {
-      try seek(buffer)
+      try beginSearch()
       return nil
     }
     guard buffer.count > before else { return 0 }
     guard try stands(position.window[...], endingAt: position.offset) else {
-      try seek(buffer)
+      try beginSearch()
       return nil
     }
     return buffer.count - before
@@ -144,41 +173,6 @@ final class TailSource {
   private func stands(_ bytes: ArraySlice<UInt8>, endingAt end: Int64) throws(SystemError) -> Bool {
     try check.fill(from: file, at: end - Int64(bytes.count), upTo: bytes.count)
     return check.holds(bytes, at: 0)
-  }
-
-  /// Finds the position after the file was cut: at its head, or below the position.
-  private func seek(_ buffer: ReadBuffer) throws(SystemError) {
-    while true {
-      let size = try status(of: file).size
-      let head = try FileHead(of: file, length: FileHead.size)
-      // Backwards through the file a piece at a time: candidates lie close together.
-      let span = Int64(Self.pieceSize)
-      buffer.resize(to: Self.pieceSize)
-      var from = Int64.max
-      let found = try relocate(position, size: size) {
-        (bytes, end) throws(SystemError) in
-        let start = end - Int64(bytes.count)
-        if start < from {
-          from = max(0, end - span)
-          try buffer.fill(from: file, at: from, upTo: Self.pieceSize)
-        }
-        return buffer.holds(bytes, at: Int(start - from))
-      }
-      switch found {
-      case .moved(let offset):
-        position.offset = offset
-        position.window = position.window.suffix(
-          Int(min(offset, Int64(ReadingPosition.windowSize))))
-        return
-      case .gone:
-        // Cut again meanwhile: then the search says nothing.
-        let after = try FileHead(of: file, length: head.length)
-        guard head == after, try status(of: file).size >= size else { continue }
-        position = .start
-        restarted()
-        return
-      }
-    }
   }
 }
 

@@ -22,6 +22,10 @@ final class TailedLog {
   private var sources: [Int: TailSource] = [:]
   private var serial = 0
   private var remembered: [(identity: FileIdentity, position: ReadingPosition)] = []
+  /// What was read of files before they were cut.
+  private var records: [ReadRecord] = []
+  /// Files beside it with names like those that rotation gives, which never were at the path.
+  private var neighbours: Set<FileIdentity> = []
   /// The last file that was opened, done with or not.
   private var newest: FileIdentity?
   private var complaint: String?
@@ -55,6 +59,7 @@ final class TailedLog {
       }
       opened = [follow(current.file, current.status, position)]
     }
+    noteNeighbours(walk)
     var actions = opened.isEmpty ? [] : machine.handle(.appeared(opened), now: now)
     if current == nil { actions += machine.handle(.vanished, now: now) }
     return actions
@@ -70,11 +75,18 @@ final class TailedLog {
       current.file.close()
       return machine.handle(.returned(known.key), now: now)
     }
+    if let id = machine.newest, let source = sources[id],
+      isCopiedUp(source, current.file, current.status)
+    {
+      replace(id, source, by: current.file, current.status)
+      return machine.handle(.returned(id), now: now) + machine.handle(.changed(id), now: now)
+    }
     var opened: [Int] = []
     if let after = newest == nil ? since : newest?.birth {
       opened = between(after, identity, walk)
     }
     opened.append(follow(current.file, current.status, remembered(identity) ?? .start))
+    noteNeighbours(walk)
     return machine.handle(.appeared(opened), now: now)
   }
 
@@ -112,14 +124,57 @@ final class TailedLog {
   private func between(_ after: Int64, _ current: FileIdentity?, _ walk: PathWalk) -> [Int] {
     guard let end = walk.end else { return [] }
     let found = successors(
-      of: end.name, after: after, current: current, among: logSiblings(in: end.directory))
+      of: end.name, after: after, current: current, among: logSiblings(in: end.directory),
+      isLinked: isLinked(end.name), pattern: settings.rotated)
     return found.compactMap { sibling in
       guard sibling.identity != newest, remembered(sibling.identity) == nil,
+        !neighbours.contains(sibling.identity),
         !sources.values.contains(where: { $0.identity == sibling.identity }),
         let (file, status) = openSibling(sibling, in: end.directory)
       else { return nil }
+      guard !wasRead(file, status) else {
+        file.close()
+        return nil
+      }
       return follow(file, status, .start)
     }
+  }
+
+  /// Whether a file is a copy of what was given out.
+  private func wasRead(_ file: Descriptor, _ status: FileStatus) -> Bool {
+    sources.values.contains { isCopy(file, size: status.size, of: $0.file) }
+      || records.contains { $0.isBeginning(of: file, size: status.size) }
+  }
+
+  private func isLinked(_ name: [UInt8]) -> Bool {
+    path.split(separator: 0x2F).last.map { !$0.elementsEqual(name) } ?? false
+  }
+
+  /// What is beside it now, and no part of it, will be none either when it is rotated.
+  private func noteNeighbours(_ walk: PathWalk) {
+    guard let end = walk.end else { return }
+    let ours = Set(sources.values.map(\.identity))
+    let beside = logSiblings(in: end.directory).filter {
+      isRotatedName($0.name, of: end.name) && !ours.contains($0.identity)
+    }
+    neighbours = Set(beside.prefix(Self.neighbourLimit).map(\.identity))
+  }
+
+  private static let neighbourLimit = 1024
+
+  /// The copy that was made of a file before it was cut, with what had not been given out of it.
+  private func copy(
+    of saved: TailCheckpoint.File, _ walk: PathWalk
+  ) -> (file: Descriptor, status: FileStatus)? {
+    guard let end = walk.end else { return nil }
+    let record = ReadRecord(head: saved.head, position: saved.position)
+    for sibling in logSiblings(in: end.directory)
+    where sibling.identity != saved.identity && isRotatedName(sibling.name, of: end.name) {
+      guard let (file, status) = openSibling(sibling, in: end.directory) else { continue }
+      if status.size >= saved.position.offset, record.holds(file) { return (file, status) }
+      file.close()
+    }
+    return nil
   }
 
   // MARK: - Going on from a checkpoint
@@ -130,6 +185,7 @@ final class TailedLog {
   ) -> [Int] {
     var opened: [Int] = []
     var isCurrentTaken = false
+    neighbours = Set(saved.neighbours)
     for file in saved.files {
       var match: (Descriptor, FileStatus)?
       if let current, !isCurrentTaken, isSame(file, current.file, current.status) {
@@ -145,7 +201,17 @@ final class TailedLog {
         }
       }
       if let match {
-        opened.append(follow(match.0, match.1, file.position))
+        let wasCut =
+          match.1.size < file.position.offset
+          || !ReadRecord(head: file.head, position: file.position).holds(match.0)
+        if wasCut, file.position.offset > 0, let copy = copy(of: file, walk) {
+          // What it held is in the copy; those that were made later are whole.
+          opened.append(follow(copy.file, copy.status, file.position))
+          if let birth = copy.status.birth { opened += between(birth, nil, walk) }
+          opened.append(follow(match.0, match.1, .start))
+        } else {
+          opened.append(follow(match.0, match.1, file.position))
+        }
       } else {
         newest = file.identity
         notice(
@@ -179,8 +245,10 @@ final class TailedLog {
           let head = try? FileHead(of: source.file, length: FileHead.size)
         else { return nil }
         return .init(identity: source.identity, head: head, position: source.position)
-      })
+      }, neighbours: neighbours.sorted { $0.inode < $1.inode }.suffix(Self.savedNeighbours))
   }
+
+  private static let savedNeighbours = 64
 
   // MARK: - Files
 
@@ -188,15 +256,58 @@ final class TailedLog {
     _ file: Descriptor, _ status: FileStatus, _ position: ReadingPosition
   ) -> Int {
     serial += 1
-    let path = displayText(path)
-    let notice = notice
-    let source = TailSource(
-      file, status.identity, at: position, log: index, limit: settings.lineLimit,
-      restarted: { notice("\(path): truncated; reading it from its beginning") })
-    sources[serial] = source
+    sources[serial] = source(file, status, at: position)
     newest = status.identity
     watches.follow(file, as: serial)
     return serial
+  }
+
+  private func source(
+    _ file: Descriptor, _ status: FileStatus, at position: ReadingPosition
+  ) -> TailSource {
+    TailSource(
+      file, status.identity, at: position, log: index, limit: settings.lineLimit,
+      restarted: { [unowned self] lost in
+        records.append(lost)
+        if records.count > Self.rememberedLimit { records.removeFirst() }
+        notice("\(displayText(path)): truncated; reading it from its beginning")
+      })
+  }
+
+  /// Whether an overlay has copied a file up that was opened in a lower layer: the number of the inode
+  /// stays, its time of birth does not, and what was read is there.
+  private func isCopiedUp(_ source: TailSource, _ file: Descriptor, _ status: FileStatus) -> Bool {
+    guard source.identity.inode == status.identity.inode,
+      source.identity.birth != status.identity.birth, status.size >= source.position.offset,
+      let old = try? FileHead(of: source.file, length: FileHead.size), old.length > 0
+    else { return false }
+    return (try? FileHead(of: file, length: old.length)) == old
+  }
+
+  /// Goes on in the copy that an overlay has made, since the open file grows no more.
+  private func followCopyUp(_ id: Int, _ source: TailSource) -> Bool {
+    guard machine.newest == id, let end = PathWalk(path).end,
+      let there = try? OwnedDirectories.status(ofPath: FilePath(end.directory + end.name)),
+      there.identity.inode == source.identity.inode,
+      there.identity.birth != source.identity.birth,
+      let file = try? openToFollow(end.directory + end.name)
+    else { return false }
+    guard let status = try? OwnedDirectories.status(of: file), isCopiedUp(source, file, status)
+    else {
+      file.close()
+      return false
+    }
+    replace(id, source, by: file, status)
+    return true
+  }
+
+  private func replace(
+    _ id: Int, _ source: TailSource, by file: Descriptor, _ status: FileStatus
+  ) {
+    watches.close(source.file, of: id)
+    sources[id] = self.source(file, status, at: source.position)
+    newest = status.identity
+    watches.follow(file, as: id)
   }
 
   private func remembered(_ identity: FileIdentity) -> ReadingPosition? {
@@ -212,6 +323,8 @@ final class TailedLog {
       guard let source = sources[id] else { return [] }
       do {
         switch try source.read(buffer, output) {
+        case .atEnd(grew: false, _) where source.isOnOverlay && followCopyUp(id, source):
+          return [action]
         case .atEnd(let grew, let isDeleted):
           return machine.handle(.ended(id, grew: grew, isDeleted: isDeleted), now: now())
         case .paused: return [action]
