@@ -47,8 +47,8 @@ extension Reaper {
       appeared(watched, number, path, created: true, .created, arrival)
     // Its own age says nothing of when its owner came here with it. What was claimed has none.
     case .movedIn:
-      let isClaim = ClaimName(path.name) != nil
-      appeared(watched, number, path, created: !isClaim, .created, arrival)
+      let isKnown = ClaimName(path.name) != nil || watched.claims.isReturn(path)
+      appeared(watched, number, path, created: !isKnown, .created, arrival)
     case .movedOut:
       // Two names that were exchanged are both still there, though this event comes last for one
       // of them: only looking tells.

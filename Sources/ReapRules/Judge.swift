@@ -18,9 +18,10 @@ package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
 extension Evidence {
   /// What keeps a directory whatever its lock file says.
   func objectionOfDirectory(_ inside: Inside, now: Now) -> Verdict? {
+    // First: `restore` holds the directory's lock while it pins.
+    if inside.isPinned { return .keep(.keptByHand, recheckAfter: nil) }
     if inside.isLocked { return .keep(.directoryLocked, recheckAfter: clocks.backOff(now: now)) }
-    if inside.namedProcess != nil { return .unsure(.lockNamesProcess) }
-    return inside.isPinned ? .keep(.keptByHand, recheckAfter: nil) : nil
+    return inside.namedProcess != nil ? .unsure(.lockNamesProcess) : nil
   }
 
   /// What keeps a directory that no lock proves dead: somebody who can be seen uses it. No event

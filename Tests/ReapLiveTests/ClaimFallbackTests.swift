@@ -25,7 +25,7 @@ struct ClaimFallbackTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let script = """
-      for n in dead live; do
+      for n in 1_1 1_3; do
         mkdir -p spill_$n/part/deep; touch spill_$n/.lock spill_$n/part/{a,deep/b}
         mkdir -p spill_$n/$(printf '%s/' {1..40})x; touch spill_$n/$(printf '%s/' {1..40})file
       done
@@ -35,15 +35,15 @@ struct ClaimFallbackTests {
     // Its owner has the lock, and copies the lock file up while reapd watches.
     let owner = try Background(
       "/bin/bash",
-      ["-c", "exec 9<\(root)/spill_live/.lock; flock -n 9 && echo locked; exec sleep 1000"],
+      ["-c", "exec 9<\(root)/spill_1_3/.lock; flock -n 9 && echo locked; exec sleep 1000"],
       in: scratch)
     #expect(wait { owner.output.contains("locked") })
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
-    #expect(wait(seconds: 60) { names(in: root) == ["spill_live"] }, "\(watcher.background.error)")
-    #expect(wait { watcher.audit(of: root + "/spill_dead", action: "reaped").count == 1 })
-    #expect(shell("echo x >> \(root)/spill_live/.lock").status == 0)
+    #expect(wait(seconds: 60) { names(in: root) == ["spill_1_3"] }, "\(watcher.background.error)")
+    #expect(wait { watcher.audit(of: root + "/spill_1_1", action: "reaped").count == 1 })
+    #expect(shell("echo x >> \(root)/spill_1_3/.lock").status == 0)
     watcher.catchUp(in: root)
-    #expect(exists(root + "/spill_live/part/deep/b"))
+    #expect(exists(root + "/spill_1_3/part/deep/b"))
     owner.killHard()
     #expect(wait(seconds: 60) { names(in: root).isEmpty }, "\(watcher.background.error)")
     #expect(watcher.audit.allSatisfy { $0["action"] as? String == "reaped" }, "\(watcher.audit)")
@@ -54,7 +54,7 @@ struct ClaimFallbackTests {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
-    guard let root = overlay("mkdir spill_1; touch spill_1/file", in: scratch) else {
+    guard let root = overlay("mkdir spill_1_0; touch spill_1_0/file", in: scratch) else {
       return skip("no overlay here")
     }
     defer { unmount(root) }
@@ -65,12 +65,12 @@ struct ClaimFallbackTests {
     _ = FileManager.default.createFile(atPath: rule, contents: Data(text.utf8))
     let watcher = try Watcher(
       [], grace: nil, in: scratch, arguments: ["--config", rule], waitForStart: false)
-    #expect(wait(seconds: 60) { !watcher.audit(of: root + "/spill_1").isEmpty })
-    #expect(!wait(seconds: 1) { watcher.audit(of: root + "/spill_1").count > 1 })
-    let line = watcher.audit(of: root + "/spill_1").first
+    #expect(wait(seconds: 60) { !watcher.audit(of: root + "/spill_1_0").isEmpty })
+    #expect(!wait(seconds: 1) { watcher.audit(of: root + "/spill_1_0").count > 1 })
+    let line = watcher.audit(of: root + "/spill_1_0").first
     #expect(line?["action"] as? String == "refused")
     #expect(line?["reason"] as? String == "cannot-claim")
-    #expect(exists(root + "/spill_1/file"))
+    #expect(exists(root + "/spill_1_0/file"))
   }
 
   @Test("A name too long for a claimed one is kept as well where no lock proves anything")
@@ -104,12 +104,12 @@ struct ClaimFallbackTests {
     let server = try Background("/usr/bin/bindfs", ["-f", source, point], in: scratch)
     guard wait(until: { exists(root) }) else { return skip("no bindfs: \(server.error)") }
     defer { umount2(point, Int32(MNT_DETACH)) }
-    let dead = makeOrphan(root + "/spill_dead", files: 3)
+    let dead = makeOrphan(root + "/spill_1_1", files: 3)
     mkdir(dead + "/sub", 0o755)
     close(open(dead + "/sub/file", O_CREAT | O_WRONLY, 0o644))
-    let live = makeOrphan(root + "/spill_live", files: 1)
+    let live = makeOrphan(root + "/spill_1_3", files: 1)
     // Its owner may hold the lock through the other name, which is another inode here.
-    let linked = makeOrphan(root + "/spill_linked", files: 1)
+    let linked = makeOrphan(root + "/spill_1_2", files: 1)
     #expect(link(linked + "/.lock", point + "/data/lock") == 0)
     let owners = try [live + "/.lock", point + "/data/lock"].map { file in
       try Background(
@@ -130,9 +130,9 @@ struct ClaimFallbackTests {
       wait(seconds: 60) { watcher.audit(of: dead, action: "reaped").count == 1 },
       "\(watcher.audit)")
     #expect(wait { watcher.audit(of: linked).first?["reason"] as? String == "lock-unknown" })
-    #expect(wait { names(in: root) == ["spill_linked", "spill_live"] }, "\(names(in: root))")
+    #expect(wait { names(in: root) == ["spill_1_2", "spill_1_3"] }, "\(names(in: root))")
     for owner in owners { owner.killHard() }
-    #expect(wait(seconds: 60) { names(in: root) == ["spill_linked"] }, "\(names(in: root))")
+    #expect(wait(seconds: 60) { names(in: root) == ["spill_1_2"] }, "\(names(in: root))")
     #expect(unlink(point + "/data/lock") == 0)
     #expect(wait(seconds: 60) { names(in: root).isEmpty }, "\(watcher.audit)")
   }

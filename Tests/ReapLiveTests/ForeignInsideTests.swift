@@ -8,7 +8,7 @@ import Testing
 struct ForeignInsideTests {
   /// An orphan of nobody's that holds a tree made by a script; `$d` is the orphan.
   private func plant(_ script: String, in root: String) -> String {
-    let orphan = makeOrphan(root + "/spill_1", files: 3)
+    let orphan = makeOrphan(root + "/spill_1_0", files: 3)
     let made = shell(
       "set -e; d=\(orphan); mkdir -p $d/own/deep; touch $d/own/deep/file; "
         + "chown -R 65534:65534 \(root); \(script)")
@@ -32,7 +32,7 @@ struct ForeignInsideTests {
   }
 
   private func catchUp(_ root: String) {
-    let later = makeOrphan(root + "/spill_later_\(UInt32.random(in: 0 ... .max))")
+    let later = makeOrphan(root + "/spill_2_\(UInt32.random(in: 0 ... .max))")
     chown(later, 65534, 65534)
     #expect(wait(seconds: 60) { !exists(later) })
   }
@@ -64,7 +64,7 @@ struct ForeignInsideTests {
       }
     }
     #expect(wait(seconds: 60) { refusals() == 1 }, "\(watcher.audit) \(watcher.background.error)")
-    #expect(wait { names(in: root) == ["spill_1"] })
+    #expect(wait { names(in: root) == ["spill_1_0"] })
     #expect(shell("find \(orphan) | sort").output == before, "nothing of it is gone")
     let dry = run(
       reapdBinary,
@@ -112,11 +112,11 @@ struct ForeignInsideTests {
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let orphan = plant(Self.outOfReach[1], in: root)
-    wait { false == exists(root + "/spill_1/.lock") || age(of: orphan) > 0.3 }
+    wait { false == exists(root + "/spill_1_0/.lock") || age(of: orphan) > 0.3 }
     let audit = scratch.path + "/sweep.jsonl"
     let result = run(
       reapdBinary, ["sweep", "--json", "--audit-log", audit] + rule(root, in: scratch))
-    #expect(names(in: root) == ["spill_1"])
+    #expect(names(in: root) == ["spill_1_0"])
     #expect(exists(orphan + "/mount/file") && exists(orphan + "/own/deep/file"))
     #expect(result.output.contains("\"foreign-inside\""), "\(result)")
     #expect(jsonLines(result.output).last?["reaped"] as? Int == 0)

@@ -19,7 +19,7 @@ struct RemovalRightsTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let orphan = makeOrphan(root + "/spill_1", files: 2)
+    let orphan = makeOrphan(root + "/spill_1_0", files: 2)
     let elsewhere = scratch.directory("elsewhere")
     #expect(
       shell(
@@ -43,7 +43,7 @@ struct RemovalRightsTests {
     let scratch = Scratch()
     defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
-    let orphan = makeOrphan(root + "/spill_1")
+    let orphan = makeOrphan(root + "/spill_1_0")
     let foreign = orphan + "/foreign"
     #expect(
       shell(
@@ -74,15 +74,15 @@ struct RemovalRightsTests {
     #expect(
       shell(
         """
-        set -e; exec >/dev/null; mkdir -p \(root)/spill_1/deep; touch \(root)/spill_1/.lock
-        btrfs subvolume create \(root)/spill_1/deep/image
-        btrfs subvolume create \(root)/spill_1/deep/image/nested
-        mkdir \(root)/spill_1/deep/image/etc
-        touch \(root)/spill_1/deep/image/{etc/file,nested/file}
-        btrfs subvolume create \(root)/spill_2; touch \(root)/spill_2/{.lock,file}
-        chown -R 65534:65534 \(image.path) \(scratch.path); chmod 0555 \(root)/spill_1/deep/image/etc
-        btrfs subvolume snapshot -r \(root)/spill_1/deep/image \(root)/spill_1/snapshot
-        btrfs subvolume snapshot -r \(root)/spill_2 \(root)/spill_3
+        set -e; exec >/dev/null; mkdir -p \(root)/spill_1_0/deep; touch \(root)/spill_1_0/.lock
+        btrfs subvolume create \(root)/spill_1_0/deep/image
+        btrfs subvolume create \(root)/spill_1_0/deep/image/nested
+        mkdir \(root)/spill_1_0/deep/image/etc
+        touch \(root)/spill_1_0/deep/image/{etc/file,nested/file}
+        btrfs subvolume create \(root)/spill_2_0; touch \(root)/spill_2_0/{.lock,file}
+        chown -R 65534:65534 \(image.path) \(scratch.path); chmod 0555 \(root)/spill_1_0/deep/image/etc
+        btrfs subvolume snapshot -r \(root)/spill_1_0/deep/image \(root)/spill_1_0/snapshot
+        btrfs subvolume snapshot -r \(root)/spill_2_0 \(root)/spill_3_0
         """
       ).status == 0)
     let rule = scratch.path + "/rule.yaml"
@@ -111,14 +111,14 @@ struct RemovalRightsTests {
     let root = image.path + "/data/root"
     let made = shell(
       """
-      set -e; exec >/dev/null; mkdir -p \(root)/spill_1; touch \(root)/spill_1/.lock
+      set -e; exec >/dev/null; mkdir -p \(root)/spill_1_0; touch \(root)/spill_1_0/.lock
       btrfs subvolume create \(image.path)/image; touch \(image.path)/image/file
       chown -R 12345:12345 \(image.path)/image; chmod 0777 \(image.path)/image
-      btrfs subvolume snapshot -r \(image.path)/image \(root)/spill_1/snapshot
+      btrfs subvolume snapshot -r \(image.path)/image \(root)/spill_1_0/snapshot
       """)
     #expect(made.status == 0, "\(made)")
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
-    #expect(wait(seconds: 60) { !watcher.audit(of: root + "/spill_1", action: "failed").isEmpty })
+    #expect(wait(seconds: 60) { !watcher.audit(of: root + "/spill_1_0", action: "failed").isEmpty })
     #expect(shell("find \(root) -path '*snapshot/file' | wc -l").output == "1\n")
   }
 

@@ -25,16 +25,16 @@ struct RootWayTests {
     let top = try layOut()
     let watcher = try start(top + "/current/spill")
     let owner = try startWriter(
-      top + "/v1/spill", ["--name", "spill_live", "--stop-at", "chunks"], in: scratch)
-    #expect(wait { owner.output.contains("chunk spill_live 2") })
+      top + "/v1/spill", ["--name", "spill_1_3", "--stop-at", "chunks"], in: scratch)
+    #expect(wait { owner.output.contains("chunk spill_1_3 2") })
     #expect(shell("cd \(top) && \(command)").status == 0)
     #expect(wait { said("is there", watcher) == 1 }, "\(watcher.background.error)")
     watcher.catchUp(in: top + "/current/spill")
     // What lies on the old way is no root any more.
     owner.killHard()
-    makeOrphan(top + "/v1/spill/spill_old")
+    makeOrphan(top + "/v1/spill/spill_1_4")
     watcher.catchUp(in: top + "/current/spill")
-    #expect(names(in: top + "/v1/spill") == ["spill_live", "spill_old"])
+    #expect(names(in: top + "/v1/spill") == ["spill_1_3", "spill_1_4"])
     // And back again.
     #expect(shell("cd \(top) && rm -rf current && ln -s v1 current").status == 0)
     #expect(wait { names(in: top + "/v1/spill").isEmpty }, "\(watcher.background.error)")
@@ -85,13 +85,13 @@ struct RootWayTests {
     defer { withExtendedLifetime(scratch) {} }
     let top = try layOut()
     let other = scratch.directory("other")
-    makeOrphan(other + "/spill_1")
+    makeOrphan(other + "/spill_1_0")
     let watcher = try start(top + "/current/spill")
     #expect(
       shell("cd \(top) && mkdir v3 && ln -s \(other) v3/spill && ln -sfn v3 current").status == 0)
     #expect(wait { said("is a link", watcher) == 1 }, "\(watcher.background.error)")
     if isRoot {
-      makeOrphan(top + "/v2/spill/spill_1")
+      makeOrphan(top + "/v2/spill/spill_1_0")
       chown(top + "/v2/spill", 12345, 12345)
       #expect(shell("cd \(top) && ln -sfn v2 current").status == 0)
       #expect(
@@ -101,15 +101,15 @@ struct RootWayTests {
     }
     #expect(shell("cd \(top) && ln -sfn v1 current").status == 0)
     watcher.catchUp(in: top + "/v1/spill")
-    #expect(exists(other + "/spill_1"))
+    #expect(exists(other + "/spill_1_0"))
     if isRoot {
-      #expect(exists(top + "/v2/spill/spill_1"))
+      #expect(exists(top + "/v2/spill/spill_1_0"))
       // Given back, it is taken by its mode's change alone.
       #expect(shell("cd \(top) && ln -sfn v2 current").status == 0)
       #expect(
         wait { said("now belongs to uid 12345", watcher) == 2 }, "\(watcher.background.error)")
       chown(top + "/v2/spill", geteuid(), getegid())
-      #expect(wait { !exists(top + "/v2/spill/spill_1") }, "\(watcher.background.error)")
+      #expect(wait { !exists(top + "/v2/spill/spill_1_0") }, "\(watcher.background.error)")
     }
   }
 
@@ -141,12 +141,12 @@ struct RootWayTests {
     let (parent, root) = (top + "/v1", top + "/v1/spill")
     let watcher = try start(root, wrapper: asNobody())
     // Its owner is seen to die while the way is barred.
-    makeOrphan(root + "/spill_1")
-    _ = shell("chown -R 65534:65534 \(root)/spill_1")
+    makeOrphan(root + "/spill_1_0")
+    _ = shell("chown -R 65534:65534 \(root)/spill_1_0")
     chmod(parent, 0)
     #expect(wait { said("is gone", watcher) == 1 }, "\(watcher.background.error)")
     chmod(parent, 0o755)
-    #expect(wait { !exists(root + "/spill_1") }, "\(watcher.background.error) \(watcher.audit)")
+    #expect(wait { !exists(root + "/spill_1_0") }, "\(watcher.background.error) \(watcher.audit)")
   }
 
   @Test("SIGHUP looks for a root in any case, also where no event can tell")
@@ -158,11 +158,11 @@ struct RootWayTests {
     // It may be passed, and not be read: so it cannot be watched either.
     _ = shell("chown 0:0 \(top) && chmod 711 \(top)")
     let watcher = try start(top + "/current/spill", wrapper: wrapper)
-    makeOrphan(top + "/v2/spill/spill_1")
-    _ = shell("chown -R 65534:65534 \(top)/v2/spill/spill_1")
+    makeOrphan(top + "/v2/spill/spill_1_0")
+    _ = shell("chown -R 65534:65534 \(top)/v2/spill/spill_1_0")
     #expect(shell("cd \(top) && ln -sfn v2 current").status == 0)
     watcher.background.signal(SIGHUP)
-    #expect(wait { !exists(top + "/v2/spill/spill_1") }, "\(watcher.background.error)")
+    #expect(wait { !exists(top + "/v2/spill/spill_1_0") }, "\(watcher.background.error)")
   }
 
   // MARK: - Helpers

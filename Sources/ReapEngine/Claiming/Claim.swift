@@ -81,6 +81,7 @@ extension Examination {
       guard (try? status(of: claimedName, at: root.descriptor))?.identity == gathering.identity,
         gathering.lockIsStill(evidence.lock ?? .missing, in: directory), !isPinnedNow(directory)
       else {
+        claims.noteReturn(path(name))
         try? renameDirectory(claimedName, to: name, at: root.descriptor)
         claims.remove(path(claimedName))
         gathering.unlock()

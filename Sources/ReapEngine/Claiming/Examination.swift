@@ -349,6 +349,7 @@ package final class Examination: Sendable {
   /// the two halves.
   func giveBack(_ claimed: EntryName, _ original: EntryName) -> Joining {
     do {
+      claims.noteReturn(path(original))
       try renameDirectory(claimed, to: original, at: root.descriptor)
       return .joined
     } catch {

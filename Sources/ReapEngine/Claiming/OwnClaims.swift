@@ -9,6 +9,8 @@ package final class OwnClaims: Sendable {
     var removing: Set<CandidatePath> = []
     /// Removals that could not be finished, for file systems on which no mode tells of that.
     var unfinished: Set<CandidatePath> = []
+    /// Names that this process is giving back: what comes under them has been there before.
+    var returning: Set<CandidatePath> = []
     var condemned: [CandidatePath: Evidence.Condemnation] = [:]
     /// Found to hold what is beyond their owner's reach, after a claim that was undone.
     var foreign: Set<CandidatePath> = []
@@ -39,6 +41,15 @@ package final class OwnClaims: Sendable {
 
   func forgetUnfinished(_ path: CandidatePath) {
     state.withLock { if !$0.unfinished.isEmpty { $0.unfinished.remove(path) } }
+  }
+
+  // MARK: - Given back
+
+  func noteReturn(_ path: CandidatePath) { _ = state.withLock { $0.returning.insert(path) } }
+
+  /// Whether what has just come under a name was given back by this process.
+  func isReturn(_ path: CandidatePath) -> Bool {
+    state.withLock { !$0.returning.isEmpty && $0.returning.remove(path) != nil }
   }
 
   // MARK: - Condemned

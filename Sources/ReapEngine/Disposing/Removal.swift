@@ -143,6 +143,7 @@ package final class Removal: Sendable {
       guard try status(of: claimed.name, at: root).identity == claimed.identity else {
         throw SystemError("rename", claimed.name.display, ESTALE)
       }
+      claimed.claims.noteReturn(claimed.path.renamed(claimed.original))
       try renameDirectory(claimed.name, to: claimed.original, at: root)
     } catch {
       fail(error)

@@ -10,8 +10,8 @@ struct ReadRecord {
 }
 
 extension ReadRecord {
-  /// Too little to tell one log from another by.
-  private static let least = 2
+  /// Fewer bytes hardly tell one log from another: a line and its stamp.
+  private static let least = 32
 
   /// Whether a file begins with what was read, as far as it goes: a copy, made before or after.
   func isBeginning(of file: Descriptor, size: Int64) -> Bool {

@@ -132,31 +132,39 @@ final class TailedLog {
         !sources.values.contains(where: { $0.identity == sibling.identity }),
         let (file, status) = openSibling(sibling, in: end.directory)
       else { return nil }
-      guard !wasRead(file, status) else {
+      guard let position = positionBehindCopy(file, status) else {
         file.close()
         return nil
       }
-      return follow(file, status, .start)
+      return follow(file, status, position)
     }
   }
 
-  /// Whether a file is a copy of what was given out.
-  private func wasRead(_ file: Descriptor, _ status: FileStatus) -> Bool {
-    sources.values.contains { isCopy(file, size: status.size, of: $0.file) }
-      || records.contains { $0.isBeginning(of: file, size: status.size) }
+  /// Where to begin in a file: behind what is a copy of what was given out; nil where that is all.
+  private func positionBehindCopy(_ file: Descriptor, _ status: FileStatus) -> ReadingPosition? {
+    if sources.values.contains(where: { isCopy(file, size: status.size, of: $0.file) }) {
+      return nil
+    }
+    guard let record = records.last(where: { $0.isBeginning(of: file, size: status.size) }) else {
+      return .start
+    }
+    return status.size > record.position.offset ? record.position : nil
   }
 
   private func isLinked(_ name: [UInt8]) -> Bool {
     path.split(separator: 0x2F).last.map { !$0.elementsEqual(name) } ?? false
   }
 
-  /// What is beside it now, and no part of it, will be none either when it is rotated.
+  /// What is beside it now, and no part of it, will be none either when it is rotated. Where the path
+  /// leads to another file by the time that they are listed, some may be parts that were not seen yet.
   private func noteNeighbours(_ walk: PathWalk) {
     guard let end = walk.end else { return }
     let ours = Set(sources.values.map(\.identity))
     let beside = logSiblings(in: end.directory).filter {
       isRotatedName($0.name, of: end.name) && !ours.contains($0.identity)
     }
+    let path = FilePath(end.directory + end.name)
+    guard let there = try? status(ofPath: path), there.identity == newest else { return }
     neighbours = Set(beside.prefix(Self.neighbourLimit).map(\.identity))
   }
 
