@@ -358,6 +358,8 @@ package final class Reaper {
     lookForRoots()
     let wanted = new.rules.filter(\.enabled)
     let before = sortedRoots
+    let leaving = before.filter { !wanted.contains($0.rule) }
+    for watched in leaving { watched.root?.lock?.makeWay() }
     do {
       for rule in wanted where !before.contains(where: { $0.rule == rule }) {
         try add(rule, isWaiting: true)
@@ -367,10 +369,11 @@ package final class Reaper {
       options = old
       lookForRoots()
       for watched in sortedRoots where !before.contains(where: { $0 === watched }) { end(watched) }
+      for watched in leaving { watched.root?.lock?.makeWay(staying: watched.rule) }
       return
     }
     setBackstop(readMonotonic())
-    for watched in before where !wanted.contains(watched.rule) {
+    for watched in leaving {
       dropExaminations(of: watched)
       reprieveAll(watched, "rule-ended")
       end(watched)
