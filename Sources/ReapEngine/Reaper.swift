@@ -358,10 +358,13 @@ package final class Reaper {
     lookForRoots()
     let wanted = new.rules.filter(\.enabled)
     let before = sortedRoots
-    let leaving = before.filter { !wanted.contains($0.rule) }
+    // By name, since comparing thousands with thousands takes seconds.
+    let present = Dictionary(before.map { ($0.rule.name, $0.rule) }, uniquingKeysWith: { $1 })
+    let staying = Set(wanted.filter { present[$0.name] == $0 }.map(\.name))
+    let leaving = before.filter { !staying.contains($0.rule.name) }
     for watched in leaving { watched.root?.lock?.makeWay() }
     do {
-      for rule in wanted where !before.contains(where: { $0.rule == rule }) {
+      for rule in wanted where !staying.contains(rule.name) {
         try add(rule, isWaiting: true)
       }
     } catch {
