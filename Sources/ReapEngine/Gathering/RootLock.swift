@@ -57,8 +57,14 @@ package final class RootLock: Sendable {
     return use
   }
 
-  /// Why the root is worked on although somebody else has a lock on it; nil where nobody has.
-  package var trouble: String? { Self.holdings.withLock { $0[identity]?.trouble } }
+  /// Why the root is worked on although somebody else has a lock on it, told once; nil where nobody
+  /// has.
+  package func takeTrouble() -> String? {
+    Self.holdings.withLock { holdings in
+      defer { holdings[identity]?.trouble = nil }
+      return holdings[identity]?.trouble
+    }
+  }
 
   /// Whether it is to be tried again.
   package var isMissing: Bool { Self.holdings.withLock { $0[identity]?.hold == Hold.none } }
@@ -68,9 +74,7 @@ package final class RootLock: Sendable {
     let failure = Self.holdings.withLock { holdings -> RootFailure? in
       guard let holding = holdings[identity], holding.hold == .none else { return nil }
       do throws(RootFailure) {
-        let (hold, trouble) = try Self.acquire(holding.root)
-        holdings[identity]!.hold = hold
-        holdings[identity]!.trouble = trouble
+        holdings[identity]!.hold = try Self.acquire(holding.root).0
         return nil
       } catch {
         return error
