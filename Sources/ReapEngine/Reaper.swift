@@ -113,7 +113,6 @@ package final class Reaper {
     for rule in options.rules where rule.enabled { try add(rule) }
   }
 
-  ///
   /// - Parameter isWaiting: whether a root that somebody else has at this moment is waited for.
   func add(_ rule: Rule, isWaiting: Bool = false) throws(RootFailure) {
     #if DEBUG
