@@ -113,7 +113,6 @@ package final class Reaper {
     for rule in options.rules where rule.enabled { try add(rule) }
   }
 
-  ///
   /// - Parameter isWaiting: whether a root that somebody else has at this moment is waited for.
   func add(_ rule: Rule, isWaiting: Bool = false) throws(RootFailure) {
     #if DEBUG
@@ -358,8 +357,13 @@ package final class Reaper {
     lookForRoots()
     let wanted = new.rules.filter(\.enabled)
     let before = sortedRoots
+    // By name, since comparing thousands with thousands takes seconds.
+    let present = Dictionary(before.map { ($0.rule.name, $0.rule) }, uniquingKeysWith: { $1 })
+    let staying = Set(wanted.filter { present[$0.name] == $0 }.map(\.name))
+    let leaving = before.filter { !staying.contains($0.rule.name) }
+    for watched in leaving { watched.root?.lock?.makeWay() }
     do {
-      for rule in wanted where !before.contains(where: { $0.rule == rule }) {
+      for rule in wanted where !staying.contains(rule.name) {
         try add(rule, isWaiting: true)
       }
     } catch {
@@ -367,10 +371,11 @@ package final class Reaper {
       options = old
       lookForRoots()
       for watched in sortedRoots where !before.contains(where: { $0 === watched }) { end(watched) }
+      for watched in leaving { watched.root?.lock?.makeWay(staying: watched.rule) }
       return
     }
     setBackstop(readMonotonic())
-    for watched in before where !wanted.contains(watched.rule) {
+    for watched in leaving {
       dropExaminations(of: watched)
       reprieveAll(watched, "rule-ended")
       end(watched)

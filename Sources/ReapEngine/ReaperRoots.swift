@@ -29,7 +29,7 @@ extension Reaper {
     watched.pinnedOwner = root.owner
     watched.complaint = nil
     watched.nextLockTry = root.lock?.isMissing == true ? readMonotonic() + Self.lockInterval : nil
-    if let trouble = root.lock?.trouble { logger.warning("\(trouble)") }
+    if let trouble = root.lock?.takeTrouble() { logger.warning("\(trouble)") }
     watched.examination = examination(watched, root)
     if let table = mounts.current(), let type = remoteType(of: watched.path, mounts: table) {
       let interval = pollInterval(watched.rule)

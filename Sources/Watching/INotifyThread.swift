@@ -62,8 +62,10 @@ package final class INotifyThread: @unchecked Sendable {
   private var tokens: [Int32: UInt64] = [:]
   /// Watch descriptors of directories; the others are of files.
   private var directories: Set<Int32> = []
-  /// Tokens of further watches on an inode that is already watched (hard links).
+  /// Tokens of further watches on an inode that is already watched (hard links, directories above
+  /// several roots).
   private var further: [Int32: [UInt64]] = [:]
+  private var furtherCount = 0
   private var leaks = 0
   /// Tells paths apart that would be spelled the same.
   private var serial: UInt64 = 0
@@ -167,7 +169,8 @@ package final class INotifyThread: @unchecked Sendable {
         guard obey(arrival) else { return shutDown() }
       }
       // As many as there are watches to put anew: so a leak costs no more than one of those.
-      if leaks > max(leakLimit, tokens.count) { rebuild() }
+      // The library keeps a second record for a second watch: a new instance has that again.
+      if leaks > max(leakLimit, tokens.count + furtherCount) + furtherCount { rebuild() }
     }
   }
 
@@ -235,7 +238,8 @@ package final class INotifyThread: @unchecked Sendable {
     guard descriptor > 0 else { return .failure(WatchFailure(code: EINVAL)) }
     if tokens[descriptor] != nil {
       further[descriptor, default: []].append(token)
-      leaks += 1  // the library keeps a second record for the same watch
+      furtherCount += 1
+      leaks += 1
     } else {
       tokens[descriptor] = token
     }
@@ -262,8 +266,10 @@ package final class INotifyThread: @unchecked Sendable {
     guard handle.instance == instance, let first = tokens[descriptor] else { return }
     if var others = further[descriptor] {
       // Another lock file is the same inode: the watch stays for that one.
+      furtherCount -= others.count
       if first == token { tokens[descriptor] = others.removeLast() }
       others.removeAll { $0 == token }
+      furtherCount += others.count
       further[descriptor] = others.isEmpty ? nil : others
       return
     }
@@ -312,6 +318,7 @@ package final class INotifyThread: @unchecked Sendable {
     if mask & IN_IGNORED != 0 {
       tokens[descriptor] = nil
       directories.remove(descriptor)
+      furtherCount -= all.count - 1
       further[descriptor] = nil
       leaks += 1
       return messages += all.map { .lost(token: $0) }
@@ -394,6 +401,7 @@ package final class INotifyThread: @unchecked Sendable {
     tokens = [:]
     directories = []
     further = [:]
+    furtherCount = 0
     leaks = 0
     begin()
   }

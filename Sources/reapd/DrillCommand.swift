@@ -15,8 +15,8 @@ struct DrillCommand: ParsableCommand, NeedsProc {
       at random points, and judges what is left: nothing dead may stay, nothing living may \
       be touched. Exits 1 when a promise is broken, and then keeps the directory.
 
-      With a COMMAND that is the writer. It makes its directories (spill_*, with a locked \
-      .lock) in $REAPD_DRILL_ROOT, and is started again each time it was killed.
+      With a COMMAND that is the writer. It makes its directories (spill_<number>_…, with a \
+      locked .lock) in $REAPD_DRILL_ROOT, and is started again each time it was killed.
 
       A reapd under test is told nothing of the drill but a configuration: the table's \
       latencies are from an owner's last word, or its kill, to reapd's audit line.

@@ -29,7 +29,7 @@ func openPasses(
   for (rule, path) in zip(rules, paths) {
     do {
       let root = try openRoot(path, rule: rule, mounts: mounts, exclusive: exclusive)
-      if let trouble = root.lock?.trouble { logger.warning("\(trouble)") }
+      if let trouble = root.lock?.takeTrouble() { logger.warning("\(trouble)") }
       passes.append(
         Pass(rule: rule, root: root, otherRoots: setup.roots.map(resolveRoot), mounts: mounts))
     } catch {

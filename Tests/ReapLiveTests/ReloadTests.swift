@@ -78,6 +78,8 @@ struct ReloadTests {
     #expect(exists(directory + "/file-0"), "\(watcher.audit)")
     close(lock)
     #expect(wait(seconds: 60) { !exists(directory) }, "\(watcher.background.error)")
+    // Its name goes first, and its line is written when all of it is gone.
+    #expect(wait { !watcher.audit(of: directory, action: "reaped").isEmpty })
     let reaped = watcher.audit(of: directory, action: "reaped")
     #expect(reaped.first?["reason"] as? String == "lock-released", "\(reaped)")
   }

@@ -134,6 +134,11 @@ struct SharedRootTests {
     #expect(exists(left))
     try reload([one, far], 3)
     #expect(wait(seconds: 60) { !exists(left) }, "\(watcher.background.error)")
+    // One that merely changes is followed by itself, and the lock is never given up.
+    try reload([one + ", never: x", far], 4)
+    let late = makeOrphan(root + "/a_2")
+    #expect(wait(seconds: 60) { !exists(late) }, "\(watcher.background.error)")
+    #expect(!watcher.background.error.contains("already reaped"))
     #expect(watcher.stop().status == 0)
   }
 

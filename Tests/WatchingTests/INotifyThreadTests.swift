@@ -141,6 +141,31 @@ struct INotifyThreadTests {
     }
   }
 
+  @Test("is not made anew for many watches on one directory, which a new one would have as well")
+  func manyOnOne() throws {
+    try withThread(leakLimit: 10) { thread, reports in
+      for token in 1...100 { thread.watch(path: directory + "/", token: UInt64(token), .directory) }
+      #expect(reports.handle(of: 100) != nil)
+      touch(directory + "/entry")
+      let name = Array("entry".utf8)
+      #expect(
+        wait {
+          reports.all.contains(.entry(token: 100, name: name, isDirectory: false, .created))
+        })
+      #expect(!reports.all.contains(.rebuilt))
+      // What is left behind by those that have ended counts.
+      for round in 1...3 {
+        let tokens = (1...50).map { UInt64(round * 1000 + $0) }
+        for token in tokens { thread.watch(path: directory + "/", token: token, .directory) }
+        for token in tokens {
+          guard let handle = reports.handle(of: token) else { continue }
+          thread.unwatch(handle, token: token)
+        }
+      }
+      #expect(wait { reports.all.contains(.rebuilt) })
+    }
+  }
+
   @Test("is made anew though every low number is taken, and others take each one that is free")
   func contendedNumbers() throws {
     var limit = rlimit()

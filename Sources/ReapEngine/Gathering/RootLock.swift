@@ -22,7 +22,8 @@ package final class RootLock: Sendable {
     let root: OpenRoot
     var hold: Hold
     var trouble: String?
-    var users: [ObjectIdentifier: Rule] = [:]
+    /// Nil for a rule that is about to leave.
+    var users: [ObjectIdentifier: Rule?] = [:]
   }
 
   private static let holdings = Mutex<[FileIdentity: Holding]>([:])
@@ -36,7 +37,8 @@ package final class RootLock: Sendable {
   static func take(_ root: OpenRoot, for rule: Rule) throws(RootFailure) -> RootLock {
     let use = RootLock(root.identity)
     let failure = holdings.withLock { holdings -> RootFailure? in
-      if let other = holdings[root.identity]?.users.values.first(where: rule.mayTakeSame) {
+      let others = holdings[root.identity]?.users.values.compactMap(\.self) ?? []
+      if let other = others.first(where: rule.mayTakeSame) {
         return .held(path: root.path, by: "rule \(other.name), which may take the same names")
       }
       if holdings[root.identity] == nil {
@@ -55,8 +57,14 @@ package final class RootLock: Sendable {
     return use
   }
 
-  /// Why the root is worked on although somebody else has a lock on it; nil where nobody has.
-  package var trouble: String? { Self.holdings.withLock { $0[identity]?.trouble } }
+  /// Why the root is worked on although somebody else has a lock on it, told once; nil where nobody
+  /// has.
+  package func takeTrouble() -> String? {
+    Self.holdings.withLock { holdings in
+      defer { holdings[identity]?.trouble = nil }
+      return holdings[identity]?.trouble
+    }
+  }
 
   /// Whether it is to be tried again.
   package var isMissing: Bool { Self.holdings.withLock { $0[identity]?.hold == Hold.none } }
@@ -66,15 +74,21 @@ package final class RootLock: Sendable {
     let failure = Self.holdings.withLock { holdings -> RootFailure? in
       guard let holding = holdings[identity], holding.hold == .none else { return nil }
       do throws(RootFailure) {
-        let (hold, trouble) = try Self.acquire(holding.root)
-        holdings[identity]!.hold = hold
-        holdings[identity]!.trouble = trouble
+        holdings[identity]!.hold = try Self.acquire(holding.root).0
         return nil
       } catch {
         return error
       }
     }
     if let failure { throw failure }
+  }
+
+  /// Lets a rule follow that may take the same names, before this one is ended: so a root that stays
+  /// is never without its lock.
+  ///
+  /// - Parameter staying: takes it back, for this rule.
+  func makeWay(staying rule: Rule? = nil) {
+    Self.holdings.withLock { $0[identity]?.users[ObjectIdentifier(self)] = .some(rule) }
   }
 
   /// Gives up this use; the last one unlocks the root.
