@@ -132,7 +132,8 @@ struct TailCopyTests {
       for number in 0..<3 {
         rename(tail.log, scratch.path + "/" + rotated(number))
         append("\(number)\n", to: tail.log)
-        waitQuiet(0.02)  // births and renames within one tick of the clock have no order of their own
+        // births and renames within one tick of the clock have no order of their own.
+        waitQuiet(0.02)
       }
       try tail.restart()
       tail.expect("a2\n0\n1\n2\n")

@@ -12,22 +12,22 @@ final class TailedLog {
   let index: Int
   /// Absolute.
   let path: [UInt8]
-  private let settings: TailSettings
+  let settings: TailSettings
   private let watches: LogWatches
   private let notice: (String) -> Void
   /// Wall clock, ns. Births are rounded down to a tick of the clock, 10 ms at the longest (HZ=100).
   private var since = readClocks().wall - 10_000_000
 
   private(set) var machine = TailMachine()
-  private var sources: [Int: TailSource] = [:]
+  var sources: [Int: TailSource] = [:]
   private var serial = 0
-  private var remembered: [(identity: FileIdentity, position: ReadingPosition)] = []
+  var remembered: [(identity: FileIdentity, position: ReadingPosition)] = []
   /// What was read of files before they were cut.
-  private var records: [ReadRecord] = []
+  var records: [ReadRecord] = []
   /// Files beside it with names like those that rotation gives, which never were at the path.
-  private var neighbours: Set<FileIdentity> = []
+  var neighbours: Set<FileIdentity> = []
   /// The last file that was opened, done with or not.
-  private var newest: FileIdentity?
+  var newest: FileIdentity?
   private var complaint: String?
 
   init(
@@ -118,73 +118,6 @@ final class TailedLog {
     notice(text)
   }
 
-  // MARK: - Files beside it
-
-  /// Files that stood at the path between two others and were rotated away before they were seen.
-  private func between(_ after: Int64, _ current: FileIdentity?, _ walk: PathWalk) -> [Int] {
-    guard let end = walk.end else { return [] }
-    let found = successors(
-      of: end.name, after: after, current: current, among: logSiblings(in: end.directory),
-      isLinked: isLinked(end.name), pattern: settings.rotated)
-    return found.compactMap { sibling in
-      guard sibling.identity != newest, remembered(sibling.identity) == nil,
-        !neighbours.contains(sibling.identity),
-        !sources.values.contains(where: { $0.identity == sibling.identity }),
-        let (file, status) = openSibling(sibling, in: end.directory)
-      else { return nil }
-      guard let position = positionBehindCopy(file, status) else {
-        file.close()
-        return nil
-      }
-      return follow(file, status, position)
-    }
-  }
-
-  /// Where to begin in a file: behind what is a copy of what was given out; nil where that is all.
-  private func positionBehindCopy(_ file: Descriptor, _ status: FileStatus) -> ReadingPosition? {
-    if sources.values.contains(where: { isCopy(file, size: status.size, of: $0.file) }) {
-      return nil
-    }
-    guard let record = records.last(where: { $0.isBeginning(of: file, size: status.size) }) else {
-      return .start
-    }
-    return status.size > record.position.offset ? record.position : nil
-  }
-
-  private func isLinked(_ name: [UInt8]) -> Bool {
-    path.split(separator: 0x2F).last.map { !$0.elementsEqual(name) } ?? false
-  }
-
-  /// What is beside it now, and no part of it, will be none either when it is rotated. Where the path
-  /// leads to another file by the time that they are listed, some may be parts that were not seen yet.
-  private func noteNeighbours(_ walk: PathWalk) {
-    guard let end = walk.end else { return }
-    let ours = Set(sources.values.map(\.identity))
-    let beside = logSiblings(in: end.directory).filter {
-      isRotatedName($0.name, of: end.name) && !ours.contains($0.identity)
-    }
-    let path = FilePath(end.directory + end.name)
-    guard let there = try? status(ofPath: path), there.identity == newest else { return }
-    neighbours = Set(beside.prefix(Self.neighbourLimit).map(\.identity))
-  }
-
-  private static let neighbourLimit = 1024
-
-  /// The copy that was made of a file before it was cut, with what had not been given out of it.
-  private func copy(
-    of saved: TailCheckpoint.File, _ walk: PathWalk
-  ) -> (file: Descriptor, status: FileStatus)? {
-    guard let end = walk.end else { return nil }
-    let record = ReadRecord(head: saved.head, position: saved.position)
-    for sibling in logSiblings(in: end.directory)
-    where sibling.identity != saved.identity && isRotatedName(sibling.name, of: end.name) {
-      guard let (file, status) = openSibling(sibling, in: end.directory) else { continue }
-      if status.size >= saved.position.offset, record.holds(file) { return (file, status) }
-      file.close()
-    }
-    return nil
-  }
-
   // MARK: - Going on from a checkpoint
 
   private func resume(
@@ -260,7 +193,7 @@ final class TailedLog {
 
   // MARK: - Files
 
-  private func follow(
+  func follow(
     _ file: Descriptor, _ status: FileStatus, _ position: ReadingPosition
   ) -> Int {
     serial += 1
@@ -318,7 +251,7 @@ final class TailedLog {
     watches.follow(file, as: id)
   }
 
-  private func remembered(_ identity: FileIdentity) -> ReadingPosition? {
+  func remembered(_ identity: FileIdentity) -> ReadingPosition? {
     remembered.first { $0.identity == identity && identity.birth != nil }?.position
   }
 

@@ -1,0 +1,99 @@
+// Signs of life that are no lock and no open file of the candidate's: processes, as they can be seen.
+
+import Glibc
+import OwnedDirectories
+import ReapRules
+
+extension CandidateGathering {
+  /// Whether nobody but reapds has a file open: another one looks at the same root, or the file is the
+  /// lock file of another candidate as well. Finding out takes milliseconds.
+  ///
+  /// The lock is given back meanwhile: one who has the file open may be about to take it.
+  mutating func isOurs(_ held: HeldFile) -> Bool {
+    guard isSettled else { return false }
+    unlock()
+    return users(of: held.identity)?.isEmpty == true && attempt(held) == .taken
+  }
+
+  /// A living process whose number the free lock file holds. Some programs write it and lock nothing.
+  func processNamed(in held: HeldFile) -> Int32? {
+    guard let facts = lockFacts ?? (try? status(of: held.descriptor)), facts.size > 0 else {
+      return nil
+    }
+    return numbers(in: held.descriptor).first {
+      guard let start = processStart(of: $0), !start.hasEnded else { return false }
+      return saturatingDifference(start.wall, facts.modification) <= Self.startTolerance
+    }
+  }
+
+  /// Who uses the directory in a way that no lock and no lease tells of.
+  mutating func gatherLife(_ view: ProcessView, mounts: MountTable?) throws(SystemError)
+    -> Evidence.Life
+  {
+    guard let directory else { return .unknown("it was not opened") }
+    if !places.isWhole, let hold = try searchTree(directory, view) { return life(hold) }
+    if places.isWhole, let hold = places.holder(in: view) { return life(hold) }
+    if let place = mounts?.place(of: root.path(of: name)), let pid = view.mounter(at: place) {
+      return .used(.mount, pid: pid, command: commandLine(of: pid))
+    }
+    // A user sees the own processes, and expects no more. What a security module hides from root with
+    // all rights is as invisible as what runs in another PID namespace.
+    guard !view.isPartial || !isBlindRoot else {
+      return .unknown(
+        "CAP_SYS_PTRACE is missing, which other users' processes need; give reapd that capability "
+          + "(AmbientCapabilities= of a unit, --cap-add of a container)")
+    }
+    return .nobody
+  }
+
+  private func life(_ hold: ProcessHold) -> Evidence.Life {
+    .used(hold.use, pid: hold.pid, command: commandLine(of: hold.pid))
+  }
+
+  /// Looks through a tree with more directories than were noted.
+  private func searchTree(
+    _ directory: Descriptor, _ view: ProcessView
+  ) throws(SystemError) -> ProcessHold? {
+    guard !view.holdsNothing else { return nil }
+    var descent = try TreeDescent(from: directory)
+    defer { descent.abandon() }
+    if let hold = view.holder(of: identity) { return hold }
+    while true {
+      if let next = descent.nextSubdirectory() {
+        do { try descent.enter(next) } catch { if error.code != ENOENT { throw error } }
+        continue
+      }
+      let batch = try descent.nextBatch()
+      guard !batch.isEmpty else {
+        guard descent.depth > 0 else { return nil }
+        try descent.leave()
+        continue
+      }
+      var subdirectories: [DirectoryEntry] = []
+      for entry in batch where entry.kind != .regular {
+        guard let facts = try? status(of: entry.name, at: descent.current) else { continue }
+        if facts.type == .directory { subdirectories.append(entry) }
+        if let hold = view.holder(of: facts.identity) { return hold }
+        if facts.type == .other("a socket"),
+          let hold = view.binder(of: entry.name, identity: facts.identity)
+        {
+          return hold
+        }
+      }
+      descent.add(subdirectories)
+    }
+  }
+
+  /// The process that the name of a temporary file names, where one of that number lives and began
+  /// before the file was last changed. It may be another one, in another PID namespace: alive is
+  /// all that this can say.
+  func livingWriter(_ name: EntryName, changed: Nanoseconds) -> Int32? {
+    guard let pid = TemporaryName(data: name)?.pid, let start = processStart(of: pid),
+      !start.hasEnded, saturatingDifference(start.wall, changed) <= Self.startTolerance
+    else { return nil }
+    return pid
+  }
+
+  /// btime, by which the start of a process is told, counts whole seconds (proc_stat(5)).
+  private static let startTolerance: Nanoseconds = 2 * nanosecondsPerSecond
+}
