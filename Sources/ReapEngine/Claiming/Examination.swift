@@ -353,6 +353,7 @@ package final class Examination: Sendable {
       try renameDirectory(claimed, to: original, at: root.descriptor)
       return .joined
     } catch {
+      _ = claims.isReturn(path(original))  // nothing came under it
       guard case .generations = rule.kind, error.code == EEXIST else { return .failed(error) }
       return join(claimed, into: original, at: root.descriptor)
     }
