@@ -25,7 +25,7 @@ let package = Package(
     .target(name: "OwnedDirectories", dependencies: ["ReapRules", "CLinuxShims"]),
     .target(
       name: "Watching",
-      dependencies: ["ReapRules", "OwnedDirectories", "CInotifyTools", "CLinuxShims"]),
+      dependencies: ["ReapRules", "OwnedDirectories", "CInotifyTools", "CLinuxShims", "CZlib"]),
     .target(
       name: "ReapEngine",
       dependencies: [

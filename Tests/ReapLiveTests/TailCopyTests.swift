@@ -93,6 +93,36 @@ struct TailCopyTests {
     tail.expect("a51\n" + lines("b", 3) + "c\n")
   }
 
+  @Test("what was compressed during a pause is unpacked, the oldest first; what is damaged is told")
+  func compressed() throws {
+    let tail = try follower()
+    append(lines("a", 50), to: tail.log)
+    tail.expect(lines("a", 50))
+    _ = tail.stop()
+    append("a51\n", to: tail.log)
+    for number in 1...3 {
+      for old in (1...3).reversed() {
+        rename("\(tail.log).\(old).gz", "\(tail.log).\(old + 1).gz")
+      }
+      rename(tail.log, tail.log + ".1")
+      waitQuiet(0.02)
+      #expect(shell("gzip '\(tail.log).1'").status == 0)
+      append(lines("b\(number)", 3), to: tail.log)
+    }
+    try tail.restart()
+    let expected = "a51\n" + (1...3).map { lines("b\($0)", 3) }.joined()
+    tail.expect(expected)
+    #expect(tail.stop() == expected)
+    append("c\n", to: tail.log)
+    rename(tail.log + ".1.gz", tail.log + ".9.gz")
+    rename(tail.log, tail.log + ".1")
+    #expect(shell("gzip '\(tail.log).1' && truncate -s -9 '\(tail.log).1.gz'").status == 0)
+    append("d\n", to: tail.log)
+    try tail.restart()
+    tail.expect("d\n")
+    #expect(tail.background.error.contains("is not beside it any more"))
+  }
+
   @Test("days that passed behind a dated link during a pause are read in their order")
   func dated() throws {
     let tail = try follower()

@@ -69,6 +69,7 @@ enum {
   shim_AT_NO_AUTOMOUNT = 0x800,
   shim_AT_STATX_FORCE_SYNC = 0x2000,
   shim_O_PATH = 0x200000,
+  shim_O_TMPFILE = 0x410000,
   shim_SEEK_DATA = 3,
   shim_SEEK_HOLE = 4,
   shim_F_SETLEASE = 1024,

@@ -12,6 +12,24 @@ package func openToFollow(_ path: [UInt8]) throws(SystemError) -> Descriptor {
   return Descriptor(number: number)
 }
 
+/// Another descriptor of the same open file, at its beginning.
+package func duplicate(_ file: Descriptor) throws(SystemError) -> Descriptor {
+  let number = fcntl(file.number, F_DUPFD_CLOEXEC, 3)
+  guard number >= 0 else { throw SystemError("dup", "(an open file)") }
+  _ = lseek(number, 0, SEEK_SET)
+  return Descriptor(number: number)
+}
+
+/// A file without a name, that goes with its descriptor (open(2), O_TMPFILE).
+package func openTemporary() throws(SystemError) -> Descriptor {
+  for directory in ["/var/tmp", "/tmp"] {
+    let flags = Int32(shim_O_TMPFILE) | O_RDWR | O_CLOEXEC
+    let number = retrying { unsafe Glibc.open(directory, flags, 0o600) }
+    if number >= 0 { return Descriptor(number: number) }
+  }
+  throw SystemError("open", "a temporary file in /var/tmp or /tmp")
+}
+
 /// Whether this process may read what stands at a path (faccessat(2)); inotify asks for that too.
 package func mayRead(_ path: [UInt8]) -> Bool {
   unsafe withCPath(path) { unsafe faccessat(AT_FDCWD, $0, R_OK, AT_EACCESS) } == 0

@@ -19,7 +19,9 @@ func logSiblings(in directory: [UInt8], inode: UInt64? = nil) -> [LogSibling] {
         let status = try? status(of: entry.name, at: opened), status.type == .regular
       else { return }
       found.append(
-        LogSibling(name: entry.name.bytes, identity: status.identity, change: status.change))
+        LogSibling(
+          name: entry.name.bytes, identity: status.identity, change: status.change,
+          modification: status.modification))
     }
     // A name that is moved during the listing may be seen twice or not at all.
     if let before, before == (try? status(of: opened).change) { break }

@@ -10,11 +10,14 @@ package struct LogSibling: Sendable, Equatable {
   /// Wall clock, nanoseconds (ctime): a rename sets it, so of several rotated files the older one
   /// has the smaller, also where two were born within one tick of the clock (4 ms).
   package let change: Int64
+  /// Wall clock, nanoseconds (mtime): of its last line.
+  package let modification: Int64
 
-  package init(name: [UInt8], identity: FileIdentity, change: Int64) {
+  package init(name: [UInt8], identity: FileIdentity, change: Int64, modification: Int64 = 0) {
     self.name = name
     self.identity = identity
     self.change = change
+    self.modification = modification
   }
 }
 

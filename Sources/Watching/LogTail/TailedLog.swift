@@ -153,6 +153,8 @@ final class TailedLog {
         } else {
           opened.append(follow(match.0, match.1, file.position))
         }
+      } else if case let packed = compressed(file, walk), !packed.isEmpty {
+        opened += packed
       } else {
         newest = file.identity
         notice(
@@ -193,21 +195,23 @@ final class TailedLog {
 
   // MARK: - Files
 
+  /// - Parameter identity: what it is known by; nil: its own.
   func follow(
-    _ file: Descriptor, _ status: FileStatus, _ position: ReadingPosition
+    _ file: Descriptor, _ status: FileStatus, _ position: ReadingPosition,
+    as identity: FileIdentity? = nil
   ) -> Int {
     serial += 1
-    sources[serial] = source(file, status, at: position)
+    sources[serial] = source(file, identity ?? status.identity, at: position)
     newest = status.identity
     watches.follow(file, as: serial)
     return serial
   }
 
   private func source(
-    _ file: Descriptor, _ status: FileStatus, at position: ReadingPosition
+    _ file: Descriptor, _ identity: FileIdentity, at position: ReadingPosition
   ) -> TailSource {
     TailSource(
-      file, status.identity, at: position, log: index, limit: settings.lineLimit,
+      file, identity, at: position, log: index, limit: settings.lineLimit,
       restarted: { [unowned self] lost in
         records.append(lost)
         if records.count > Self.rememberedLimit { records.removeFirst() }
@@ -246,7 +250,7 @@ final class TailedLog {
     _ id: Int, _ source: TailSource, by file: Descriptor, _ status: FileStatus
   ) {
     watches.close(source.file, of: id)
-    sources[id] = self.source(file, status, at: source.position)
+    sources[id] = self.source(file, status.identity, at: source.position)
     newest = status.identity
     watches.follow(file, as: id)
   }
