@@ -93,6 +93,21 @@ struct TailCopyTests {
     tail.expect("a51\n" + lines("b", 3) + "c\n")
   }
 
+  @Test("copies that copytruncate made and that were compressed are unpacked as well")
+  func compressedCopies() throws {
+    let tail = try follower()
+    append(lines("a", 50), to: tail.log)
+    tail.expect(lines("a", 50))
+    _ = tail.stop()
+    append("a51\n", to: tail.log)
+    copy(tail.log, tail.log + ".1")
+    #expect(shell("gzip '\(tail.log).1'").status == 0)
+    #expect(truncate(tail.log, 0) == 0)
+    append("b\n", to: tail.log)
+    try tail.restart()
+    tail.expect("a51\nb\n")
+  }
+
   @Test("what was compressed during a pause is unpacked, the oldest first; what is damaged is told")
   func compressed() throws {
     let tail = try follower()

@@ -4,10 +4,17 @@
 import CZlib
 import OwnedDirectories
 
-/// Unpacks a whole gzip file; nil where it is damaged or there is no room.
+/// The most that one file is unpacked to, bytes: a log of a day, and no gzip bomb.
+private let unpackedLimit = 8 << 30
+
+/// Unpacks a whole gzip file; nil where it is damaged, too large, or there is no room.
 ///
-/// - Parameter file: read from its beginning; it stays open.
-func inflated(_ file: Descriptor) -> (file: Descriptor, status: FileStatus)? {
+/// - Parameters:
+///   - file: read from its beginning; it stays open.
+///   - head: what it must begin with, so that no other archive is unpacked whole.
+func inflated(
+  _ file: Descriptor, beginningWith head: FileHead? = nil
+) -> (file: Descriptor, status: FileStatus)? {
   guard let copy = try? duplicate(file), let target = try? openTemporary() else { return nil }
   // It takes the descriptor over, and closes it.
   guard let stream = unsafe gzdopen(copy.number, "rb") else {
@@ -17,12 +24,16 @@ func inflated(_ file: Descriptor) -> (file: Descriptor, status: FileStatus)? {
   }
   var chunk = [UInt8](repeating: 0, count: 1 << 17)
   var isWhole = false
+  var total = 0
   while true {
     let size = unsafe gzread(stream, &chunk, UInt32(chunk.count))
     guard size > 0 else {
       isWhole = size == 0
       break
     }
+    if total == 0, let head, FileHead(chunk[..<min(Int(size), head.length)]) != head { break }
+    total += Int(size)
+    guard total <= unpackedLimit else { break }
     guard (try? writeAll(chunk.span.extracting(first: Int(size)), to: target, "(unpacked)")) != nil
     else { break }
   }
@@ -56,7 +67,8 @@ extension TailedLog {
     }) {
       guard let (packed, _) = openSibling(sibling, in: end.directory) else { continue }
       defer { packed.close() }
-      guard let (file, status) = inflated(packed) else { continue }
+      let head = opened.isEmpty ? saved.head : nil
+      guard let (file, status) = inflated(packed, beginningWith: head) else { continue }
       if opened.isEmpty {
         guard status.size >= saved.position.offset, record.holds(file) else {
           file.close()

@@ -150,6 +150,11 @@ final class TailedLog {
           opened.append(follow(copy.file, copy.status, file.position))
           if let birth = copy.status.birth { opened += between(birth, nil, walk) }
           opened.append(follow(match.0, match.1, .start))
+        } else if wasCut, file.position.offset > 0, case let packed = compressed(file, walk),
+          !packed.isEmpty
+        {
+          opened += packed
+          opened.append(follow(match.0, match.1, .start))
         } else {
           opened.append(follow(match.0, match.1, file.position))
         }
