@@ -41,6 +41,12 @@ final class LogWatches {
     for (place, token) in tokenOfPlace where !wanted.contains(place) { end(place, token) }
     for place in wanted where tokenOfPlace[place] == nil {
       guard let directory = try? openToFollow(place.directory) else { continue }
+      // Known by what is watched: if that is not what the walk saw, the next look tells.
+      let place = place.at((try? status(of: directory))?.identity)
+      guard tokenOfPlace[place] == nil else {
+        directory.close()
+        continue
+      }
       let token = watches.watch(
         directory.procPath + "/", place.names.isEmpty ? .ancestor : .directory, names: place.names)
       entries[token] = Entry(subject: .place(place), directory: directory)

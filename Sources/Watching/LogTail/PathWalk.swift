@@ -14,6 +14,13 @@ struct PathWalk {
     /// others after a rename, a mount, or a link that was switched.
     let device: UInt64
     let inode: UInt64
+
+    /// The same place with what stands there by now.
+    func at(_ identity: FileIdentity?) -> Place {
+      Place(
+        directory: directory, names: names, device: identity?.device ?? 0,
+        inode: identity?.inode ?? 0)
+    }
   }
 
   /// The directory and name of the last component, links followed; nil where it leads nowhere.
@@ -67,9 +74,8 @@ struct PathWalk {
     for directory in Array(names.keys) where !mayRead(directory + [0x2F]) { noteBarred(directory) }
     places = names.map { directory, names in
       let path = directory + [0x2F]
-      let identity = (try? status(ofPath: path, at: .workingDirectory))?.identity
-      return Place(
-        directory: path, names: names, device: identity?.device ?? 0, inode: identity?.inode ?? 0)
+      return Place(directory: path, names: names, device: 0, inode: 0)
+        .at((try? status(ofPath: path, at: .workingDirectory))?.identity)
     }
   }
 

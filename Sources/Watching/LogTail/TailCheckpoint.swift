@@ -76,7 +76,9 @@ package struct TailCheckpoint: Sendable, Equatable {
       let words = line.split(separator: " ")
       switch words.first {
       case "log":
-        guard words.count == 3, let path = bytes(words[1]), let since = Int64(words[2]) else {
+        guard words.count == 3, let path = bytes(words[1]), let since = Int64(words[2]),
+          since >= 0
+        else {
           return nil
         }
         logs.append(Log(path: path, since: since, files: []))
@@ -90,6 +92,7 @@ package struct TailCheckpoint: Sendable, Equatable {
         guard words.count == 9, !logs.isEmpty, let device = UInt64(words[1]),
           let inode = UInt64(words[2]), words[3] == "-" || Int64(words[3]) != nil,
           let offset = Int64(words[4]), offset >= 0, let skipping = Int(words[5]),
+          (0...1).contains(skipping),
           let length = Int(words[6]), (0...FileHead.size).contains(length),
           let hash = UInt64(words[7]),
           let window = words[8] == "-" ? [] : bytes(words[8]),
