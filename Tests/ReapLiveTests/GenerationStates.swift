@@ -69,7 +69,7 @@ struct GenerationStates {
     mkdir(crashed["table-1795216876836"], 0o755)
     goes(crashed["table-1795216876836"])
     let partial = crashed.generation("table-1795216876837", committed: false)
-    crashed.put("table-1795216876837/data/b.parquet.tmp.4242.1795216876837.a1b2c3", "torn")
+    crashed.put("table-1795216876837/data/b.parquet.tmp.4999242.1795216876837.a1b2c3", "torn")
     goes(partial)
     // Crashed between commit and flip.
     goes(crashed.generation("table-1795216876838"))
@@ -147,8 +147,8 @@ struct GenerationStates {
     for name in ["table", "epoch=7"] {
       stays(partition.generation(name, retired: name == "table"), "unsure", reason)
     }
-    partition.put("cursor.json.4242.0123456789ab.tmp", CursorText.table("table"))
-    foreign(partition["cursor.json.4242.0123456789ab.tmp"])
+    partition.put("cursor.json.4999242.0123456789ab.tmp", CursorText.table("table"))
+    foreign(partition["cursor.json.4999242.0123456789ab.tmp"])
   }
 
   private mutating func foreignNames() {
@@ -191,17 +191,17 @@ struct GenerationStates {
     let partition = partition("source=temporary", cursor: CursorText.table("table"))
     stays(partition.generation("table"), "keep", "live")
     for name in [
-      "cursor.json.4242.0123456789ab.tmp",
-      "table/data/c.parquet.tmp.4242.1795216876837.a1b2c3",
-      "table/metadata/v2.metadata.json.tmp.1.1795216876837.ABCDEF",
+      "cursor.json.4999242.0123456789ab.tmp",
+      "table/data/c.parquet.tmp.4999242.1795216876837.a1b2c3",
+      "table/metadata/v2.metadata.json.tmp.4999001.1795216876837.ABCDEF",
     ] {
       partition.put(name, "torn")
       goes(partition[name], "stale-temporary")
     }
     for name in [
-      "cursor.json.4242.0123456789AB.tmp", "cursor.json.4242.tmp", "cursor.json.bak",
+      "cursor.json.4999242.0123456789AB.tmp", "cursor.json.4242.tmp", "cursor.json.bak",
       "table/data/c.parquet.tmp", "table/data/c.tmp.x.1795216876837.a1b2c3",
-      "table/data/c.tmp.4242.1795216876837.a1b2c3.parquet",
+      "table/data/c.tmp.4999242.1795216876837.a1b2c3.parquet",
     ] {
       partition.put(name, "no temporary of theirs")
       foreign(partition[name])

@@ -9,8 +9,9 @@ struct StaleTemporaryTests {
   private let scratch = Scratch()
   private let root: String
   private let partition: Partition
-  private let data = "table/data/c.parquet.tmp.4242.1795216876837.a1b2c3"
-  private let cursor = "cursor.json.4242.0123456789ab.tmp"
+  // Numbers above the highest that a kernel gives (proc_sys_kernel(5), pid_max): nobody's.
+  private let data = "table/data/c.parquet.tmp.4999242.1795216876837.a1b2c3"
+  private let cursor = "cursor.json.4999242.0123456789ab.tmp"
 
   init() {
     root = scratch.directory("root")
@@ -27,7 +28,7 @@ struct StaleTemporaryTests {
     partition.put(data, "torn")
     let watcher = try rule().watch()
     // One that was there at the start, and ones that come.
-    let late = "table/data/day=1/d.parquet.tmp.4243.1795216876838.b1b2c3"
+    let late = "table/data/day=1/d.parquet.tmp.4999243.1795216876838.b1b2c3"
     partition.put(cursor, "torn")
     partition.put(late, "torn")
     for name in [data, cursor, late] {
@@ -61,6 +62,32 @@ struct StaleTemporaryTests {
     writer.killHard()
     #expect(wait(seconds: 60) { !exists(partition[data]) }, "\(watcher.background.error)")
     #expect(wait(seconds: 60) { !exists(partition[cursor]) }, "\(watcher.background.error)")
+  }
+
+  @Test("One that a living process wrote and closed stays until that process has ended")
+  func standingStill() throws {
+    defer { withExtendedLifetime(scratch) {} }
+    // It stands between its last write and its rename, as a stopped one does.
+    let writer = try Background(
+      "/bin/bash",
+      [
+        "-c",
+        """
+        for name in table/data/c.parquet.tmp.$$.1795216876837.a1b2c3 cursor.json.$$.0123456789ab.tmp
+        do echo whole > "$1/$name"; echo "$name"; done
+        exec sleep 1000
+        """, "bash", partition.path,
+      ], in: scratch)
+    #expect(wait { writer.lines.count == 2 })
+    let names = writer.lines.map { String($0) }
+    let watcher = try rule().watch()
+    waitQuiet()
+    watcher.catchUp(below: root)
+    #expect(names.allSatisfy { exists(partition[$0]) }, "\(watcher.audit)")
+    writer.killHard()
+    for name in names {
+      #expect(wait(seconds: 60) { !exists(partition[name]) }, "\(watcher.background.error)")
+    }
   }
 
   @Test("Young ones, those of an unclear partition, and all with stale_temporaries: off stay")

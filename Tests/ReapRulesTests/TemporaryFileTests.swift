@@ -126,6 +126,9 @@ struct TemporaryFileTests {
     Case("an open one is kept", .keep(.fileOpen, recheckAfter: hour)) {
       $0.inside?.openness = .open("it")
     },
+    Case("a living writer's is kept", .keep(.ownerAlive, recheckAfter: hour)) {
+      $0.inside?.writer = 4711
+    },
     Case("unknown use", .unsure(.useUnknown)) { $0.inside?.openness = .unknown("EACCES") },
   ]
 

@@ -113,13 +113,16 @@ extension Examination {
       switch judgement {
       case .verdict(let verdict): return Judged(verdict: verdict, evidence: evidence, facts: facts)
       case .gather(.partition): evidence.partition = partitionGathering(settings).gather()
-      case .gather: evidence.inside = try inside(name, facts, in: directory)
+      case .gather:
+        let written =
+          inGeneration ? TemporaryName(data: name) : TemporaryName(cursor: settings.cursor, name)
+        evidence.inside = try inside(name, written, facts, in: directory)
       }
     }
   }
 
   private func inside(
-    _ name: EntryName, _ facts: FileStatus, in directory: Descriptor
+    _ name: EntryName, _ written: TemporaryName?, _ facts: FileStatus, in directory: Descriptor
   ) throws(SystemError) -> Evidence.Inside {
     let file = try openFile(
       name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
@@ -130,6 +133,7 @@ extension Examination {
     case .open: inside.openness = .open(name.display)
     case .unknown(let reason): inside.openness = .unknown(reason)
     }
+    inside.writer = livingWriter(written, changed: facts.change)
     return inside
   }
 

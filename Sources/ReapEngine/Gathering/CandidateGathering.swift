@@ -306,7 +306,7 @@ struct CandidateGathering {
       inside.newestChange = max(inside.newestChange ?? facts.change, facts.change)
       guard facts.type == .regular else { continue }
       if searchesAlways, inside.writer == nil {
-        inside.writer = livingWriter(entry.name, changed: facts.change)
+        inside.writer = livingWriter(TemporaryName(data: entry.name), changed: facts.change)
       }
       guard inside.openness == .nothingOpen else { continue }
       inside.openness = try probe(entry.name, facts, in: descent.current)

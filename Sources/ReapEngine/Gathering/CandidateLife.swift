@@ -22,7 +22,7 @@ extension CandidateGathering {
     }
     return numbers(in: held.descriptor).first {
       guard let start = processStart(of: $0), !start.hasEnded else { return false }
-      return saturatingDifference(start.wall, facts.modification) <= Self.startTolerance
+      return saturatingDifference(start.wall, facts.modification) <= startTolerance
     }
   }
 
@@ -83,17 +83,17 @@ extension CandidateGathering {
       descent.add(subdirectories)
     }
   }
-
-  /// The process that the name of a temporary file names, where one of that number lives and began
-  /// before the file was last changed. It may be another one, in another PID namespace: alive is
-  /// all that this can say.
-  func livingWriter(_ name: EntryName, changed: Nanoseconds) -> Int32? {
-    guard let pid = TemporaryName(data: name)?.pid, let start = processStart(of: pid),
-      !start.hasEnded, saturatingDifference(start.wall, changed) <= Self.startTolerance
-    else { return nil }
-    return pid
-  }
-
-  /// btime, by which the start of a process is told, counts whole seconds (proc_stat(5)).
-  private static let startTolerance: Nanoseconds = 2 * nanosecondsPerSecond
 }
+
+/// The process that the name of a temporary file names, where one of that number lives and began
+/// before the file was last changed. It may be another one, in another PID namespace: alive is all
+/// that this can say.
+func livingWriter(_ name: TemporaryName?, changed: Nanoseconds) -> Int32? {
+  guard let pid = name?.pid, let start = processStart(of: pid), !start.hasEnded,
+    saturatingDifference(start.wall, changed) <= startTolerance
+  else { return nil }
+  return pid
+}
+
+/// btime, by which the start of a process is told, counts whole seconds (proc_stat(5)).
+private let startTolerance: Nanoseconds = 2 * nanosecondsPerSecond

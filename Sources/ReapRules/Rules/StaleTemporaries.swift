@@ -29,11 +29,15 @@ extension GenerationSettings {
     let wait = evidence.clocks.remainingQuiet(
       since: inside.newestChange, grace: staleTemporaries, now: now)
     guard wait <= 0 else { return .keep(.recentlyChanged, recheckAfter: wait) }
+    // Nothing tells of its being closed, or of its writer's end: neither is watched.
+    let seldom = max(staleTemporaries, nanosecondsPerSecond)
     switch inside.openness {
-    case .nothingOpen: return .verdict(.dispose(.staleTemporary))
-    // Nothing tells of its being closed: the file is not watched itself.
-    case .open: return .keep(.fileOpen, recheckAfter: max(staleTemporaries, nanosecondsPerSecond))
+    case .nothingOpen: break
+    case .open: return .keep(.fileOpen, recheckAfter: seldom)
     case .unknown: return .unsure(.useUnknown)
     }
+    // Closed, and not yet renamed: a writer may stand still between both for any time.
+    if inside.writer != nil { return .keep(.ownerAlive, recheckAfter: seldom) }
+    return .verdict(.dispose(.staleTemporary))
   }
 }
