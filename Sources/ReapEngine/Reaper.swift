@@ -99,7 +99,7 @@ package final class Reaper {
       // What answers a command is never dropped; what tells of the world may be, and is counted.
       let isNews = !messages.contains { if case .armed = $0 { true } else { false } }
       mailbox.post(
-        .watched(messages, at: arrival), droppable: isNews,
+        .watched(messages, at: arrival), weight: messages.count, droppable: isNews,
         inPlace: isNews && messages.count <= Self.fewMessages)
     }
     pool = WorkerPool()

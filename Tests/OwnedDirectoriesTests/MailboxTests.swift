@@ -79,6 +79,18 @@ struct MailboxTests {
     #expect(work.inPlace > 0)
   }
 
+  @Test("It is full by the weight of what waits, and commands come in all the same")
+  func full() {
+    let mailbox = Mailbox<Int>(limit: 100)
+    for number in 0..<10 { mailbox.post(number, weight: 60, droppable: true) }
+    mailbox.post(10)
+    let first = mailbox.take(until: 0)
+    #expect(first.messages == [0, 1, 10] && first.hasLost)
+    mailbox.post(11, weight: 60, droppable: true)
+    let second = mailbox.take(until: 0)
+    #expect(second.messages == [11] && !second.hasLost)
+  }
+
   @Test("Work done in place that has to go on sooner wakes the reader then")
   func deadline() throws {
     let mailbox = Mailbox<Int>(limit: 8)

@@ -6,6 +6,7 @@ import Glibc
   private var mutex = unsafe pthread_mutex_t()
   private var filled = pthread_cond_t()
   private var messages: [Message] = []
+  private var weight = 0
   private var hasLost = false
   private let limit: Int
   private var turn: ((Message) -> Int64?)?
@@ -19,6 +20,7 @@ import Glibc
   /// The reader woke up meanwhile, and waits for that to end, without an instant of its own.
   private var isAwaited = false
 
+  /// - Parameter limit: on the weight of what waits, of all messages together.
   package init(limit: Int) {
     self.limit = limit
     unsafe pthread_mutex_init(&mutex, nil)
@@ -40,10 +42,14 @@ import Glibc
   }
 
   /// - Parameters:
+  ///   - weight: how much it counts towards the limit: the events in it, not the messages, are what
+  ///     takes memory.
   ///   - droppable: it may be lost when the box is full; others never are.
   ///   - inPlace: worked off by the caller itself if the reader waits and nothing comes before it.
   ///     That spares the switch to the reader's thread, which costs more than most messages do.
-  package func post(_ message: Message, droppable: Bool = false, inPlace: Bool = false) {
+  package func post(
+    _ message: Message, weight: Int = 1, droppable: Bool = false, inPlace: Bool = false
+  ) {
     unsafe pthread_mutex_lock(&mutex)
     if inPlace, isWaiting, !isLent, messages.isEmpty, !hasLost, let turn {
       isLent = true
@@ -58,7 +64,12 @@ import Glibc
       if isWanted { unsafe pthread_cond_signal(&filled) }
       return
     }
-    if droppable, messages.count >= limit { hasLost = true } else { messages.append(message) }
+    if droppable, self.weight >= limit {
+      hasLost = true
+    } else {
+      messages.append(message)
+      self.weight += weight
+    }
     unsafe pthread_mutex_unlock(&mutex)
     // After unlocking, or the reader wakes only to wait for the lock.
     unsafe pthread_cond_signal(&filled)
@@ -85,6 +96,7 @@ import Glibc
     isWaiting = false
     defer {
       messages = []
+      weight = 0
       hasLost = false
     }
     return (messages, hasLost)
