@@ -1,3 +1,4 @@
+import OwnedDirectories
 package import ReapRules
 import Synchronization
 
@@ -14,6 +15,15 @@ package final class OwnClaims: Sendable {
     var condemned: [CandidatePath: Evidence.Condemnation] = [:]
     /// Found to hold what is beyond their owner's reach, after a claim that was undone.
     var foreign: Set<CandidatePath> = []
+    /// Own names that this process gave back, until the events of that come.
+    var returned: [CandidatePath: Return] = [:]
+  }
+
+  /// A directory that was given its own name back.
+  struct Return: Sendable {
+    let identity: FileIdentity
+    /// Monotonic; when it was seen to come under the claimed name, if it was.
+    let cameAt: Nanoseconds?
   }
 
   private let state = Mutex(State())
@@ -86,6 +96,16 @@ package final class OwnClaims: Sendable {
       if state.foreign.count >= Self.rememberedForeign { state.foreign.removeAll() }
       state.foreign.insert(path)
     }
+  }
+
+  // MARK: - Put back
+
+  func noteReturn(_ original: CandidatePath, _ identity: FileIdentity, cameAt: Nanoseconds?) {
+    state.withLock { $0.returned[original] = Return(identity: identity, cameAt: cameAt) }
+  }
+
+  func takeReturn(_ original: CandidatePath) -> Return? {
+    state.withLock { $0.returned.isEmpty ? nil : $0.returned.removeValue(forKey: original) }
   }
 
   func forgetForeign(_ path: CandidatePath) {
