@@ -317,10 +317,7 @@ package struct Schedule: Sendable {
       }
       slots[Int(first.id.slot)]!.deadline = Candidate.never
       if candidate.reason != .lockHeld { slots[Int(first.id.slot)]!.isChanged = true }
-      // What only the backstop came upon is its find, also when its grace had to be waited for.
-      let isBackstops = candidate.trigger == .backstop && candidate.sawCreation != Candidate.never
-      let byAge = candidate.waitsForAge && !isBackstops
-      actions += look(first.id.slot, byAge ? .graceOver : candidate.trigger)
+      actions += look(first.id.slot, dueTrigger(candidate))
     }
     return actions
   }
@@ -338,7 +335,14 @@ package struct Schedule: Sendable {
     let candidate = slots[Int(slot)]!
     guard candidate.state == .waiting else { return candidate.trigger }
     guard candidate.deadline != Candidate.never else { return nil }
-    return candidate.waitsForAge ? .graceOver : candidate.trigger
+    return dueTrigger(candidate)
+  }
+
+  /// What brings a look at a deadline about. What only the backstop came upon is its find, also when
+  /// its grace had to be waited for.
+  private func dueTrigger(_ candidate: Candidate) -> Trigger {
+    let isBackstops = candidate.trigger == .backstop && candidate.sawCreation != Candidate.never
+    return candidate.waitsForAge && !isBackstops ? .graceOver : candidate.trigger
   }
 
   /// Asks for an examination, or notes that one is due after the one under way.
