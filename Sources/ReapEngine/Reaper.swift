@@ -378,10 +378,12 @@ package final class Reaper {
       return
     }
     setBackstop(readMonotonic())
-    let added = sortedRoots.filter { new in !before.contains { $0 === new } }
+    let known = Set(before.map { ObjectIdentifier($0) })
+    let added = Dictionary(
+      grouping: roots.values.filter { !known.contains(ObjectIdentifier($0)) }, by: \.path)
     for watched in leaving {
       // What came a moment ago is young for whoever goes on with it as well.
-      let followers = added.filter { $0.path == watched.path }
+      let followers = added[watched.path] ?? []
       if watched.root != nil { for follower in followers { follower.isBelated = true } }
       dropExaminations(of: watched)
       reprieveAll(watched, "rule-ended")

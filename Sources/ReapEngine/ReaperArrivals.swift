@@ -29,9 +29,10 @@ extension Reaper {
 
   /// Whether what was moved in came from elsewhere; not what was claimed and has its own name again.
   func isArrival(_ watched: WatchedRoot, _ path: CandidatePath) -> Bool {
+    let isReturn = watched.claims.isReturn(path)
     guard let known = watched.claims.takeReturn(path), let root = watched.root,
       (try? status(ofPath: path.bytes, at: root.descriptor))?.identity == known.identity
-    else { return true }
+    else { return !isReturn }
     return known.cameAt.map { readMonotonic() - $0 < watched.rule.grace } ?? false
   }
 }
