@@ -69,17 +69,6 @@ struct Holdings {
 
   mutating func adopt(_ id: CandidateID) -> Holding? { orphans.removeValue(forKey: id) }
 
-  /// Takes the files out that fit, and leaves what else is held.
-  mutating func takeFiles(where isWanted: (HeldFile) -> Bool) -> [HeldFile] {
-    var taken: [HeldFile] = []
-    for slot in entries.indices {
-      guard let file = entries[slot]?.holding.file, isWanted(file) else { continue }
-      taken.append(file)
-      entries[slot]?.holding.file = nil
-    }
-    return taken
-  }
-
   /// Every watch is gone.
   mutating func forgetWatches() {
     for slot in entries.indices { entries[slot]?.holding.watch = nil }

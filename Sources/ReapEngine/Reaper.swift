@@ -56,13 +56,15 @@ package final class Reaper {
   /// Shared with the hub's other users, if there are any.
   let inotify: INotifyThread
   let pool: WorkerPool
+  let inherited = InheritedLocks()
   let mounts = MountView()
-  let unlinkedLocks = UnlinkedLocks()
   /// Where no candidate may lie around: shared by every rule.
   var surroundings: SurroundingsView
   var options: Options
   var roots: [Int: WatchedRoot] = [:]
   var nextIndex = 0
+  /// Rules that have ended, by their index, until every watch that they asked for was answered.
+  var ended: [Int: WatchedRoot] = [:]
   var heldCount = 0
   var removalsInFlight = 0
   /// Those that workers have, and those that wait for one: the newest goes first.
@@ -144,7 +146,9 @@ package final class Reaper {
 
   /// The next number that no root has; they come round after 4,095.
   private func takeIndex() -> Int {
-    while roots[nextIndex] != nil { nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots }
+    while roots[nextIndex] != nil || ended[nextIndex] != nil {
+      nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots
+    }
     defer { nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots }
     return nextIndex
   }
@@ -222,7 +226,7 @@ package final class Reaper {
   var sortedRoots: [WatchedRoot] { roots.values.sorted { $0.index < $1.index } }
 
   /// Starts what `open` has opened: the first scan, or the wait for the root.
-  private func begin(_ watched: WatchedRoot) {
+  func begin(_ watched: WatchedRoot) {
     watchOwner(watched)
     watchDirectory(watched)
     guard watched.root != nil else {
@@ -308,7 +312,7 @@ package final class Reaper {
     case .lost(let token):
       guard let watched = roots[WatchedRoot.root(of: token)] else { return }
       if let id = WatchedRoot.candidate(of: token) {
-        watched.holdings[id]?.watch = nil
+        watchLost(watched, id)
       } else if let number = WatchedRoot.place(of: token) {
         placeLost(watched, number)
       } else if token == watched.ownerToken {
@@ -325,8 +329,7 @@ package final class Reaper {
         return obstacleArmed(number, token, result, arrival)
       }
       guard let watched = roots[WatchedRoot.root(of: token)] else {
-        if case .success(let handle) = result { inotify.unwatch(handle, token: token) }
-        return
+        return armedTooLate(token, result)
       }
       if let id = WatchedRoot.candidate(of: token) {
         armed(watched, id, result, arrival)
@@ -375,10 +378,16 @@ package final class Reaper {
       return
     }
     setBackstop(readMonotonic())
+    let known = Set(before.map { ObjectIdentifier($0) })
+    let added = Dictionary(
+      grouping: roots.values.filter { !known.contains(ObjectIdentifier($0)) }, by: \.path)
     for watched in leaving {
+      // What came a moment ago is young for whoever goes on with it as well.
+      let followers = added[watched.path] ?? []
+      if watched.root != nil { for follower in followers { follower.isBelated = true } }
       dropExaminations(of: watched)
       reprieveAll(watched, "rule-ended")
-      end(watched)
+      end(watched, isFollowed: !followers.isEmpty)
     }
     for watched in sortedRoots {
       if let root = watched.root { watched.examination = examination(watched, root) }
@@ -391,10 +400,11 @@ package final class Reaper {
     logger.notice("configuration reread: \(roots.count) roots")
   }
 
-  private func end(_ watched: WatchedRoot) {
-    detach(watched)
+  private func end(_ watched: WatchedRoot, isFollowed: Bool = false) {
+    detach(watched, forGood: !isFollowed)
     endOwnerWatch(watched)
     endDirectoryWatches(watched)
     roots[watched.index] = nil
+    if watched.arming + watched.tree.arming > 0 { ended[watched.index] = watched }
   }
 }

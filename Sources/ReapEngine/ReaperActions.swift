@@ -41,7 +41,7 @@ extension Reaper {
       watched.nextScan = trigger
       return
     }
-    watched.scanTrigger = watched.hasStarted ? trigger : .startup
+    watched.scanTrigger = watched.hasStarted || watched.isBelated ? trigger : .startup
     watched.tree.beginScan()
     watched.unlisted.append(PartitionTree.root)
     feed(watched, .scanBegan, readMonotonic())
@@ -115,7 +115,7 @@ extension Reaper {
       guard !watched.claims.contains(path) else { return }
       if watched.isPartitioned { watched.tree.noteCandidate(entry.name, in: listing.place) }
       let trigger = watched.scanTrigger ?? .created
-      feed(watched, .appeared(path, created: false, trigger), readMonotonic())
+      feed(watched, .listed(path, trigger), readMonotonic())
     }
   }
 
@@ -144,6 +144,7 @@ extension Reaper {
       return feed(watched, .examined(id, .settled), readMonotonic())
     }
     let held = watched.holdings[id]?.file
+    let isLockLost = held == nil && watched.holdings[id]?.isSparse == true
     var isLocked = false
     if examine.onlyLock, let holding = watched.holdings[id], holding.watch != nil {
       switch probeLock(holding, examine.path, examination) {
@@ -160,15 +161,16 @@ extension Reaper {
     let isShared =
       watched.isPartitioned && watched.scanTrigger != nil && watched.elsewhere < Self.scanAhead
     guard removalsInFlight < Self.maximumRemovals, !isShared else {
-      return examineElsewhere(watched, examination, id, examine, held, isLocked: isLocked)
+      return examineElsewhere(
+        watched, examination, id, examine, held, isLocked: isLocked, isLockLost: isLockLost)
     }
     let result = examination.run(
       examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation, held: held,
-      isLocked: isLocked, mayWalk: false, wokenAt: examine.wokenAt)
+      isLocked: isLocked, isLockLost: isLockLost, mayWalk: false, wokenAt: examine.wokenAt)
     guard case .needsWalk(let held) = result else {
       return settle(watched, id, examine, result, given: held)
     }
-    examineElsewhere(watched, examination, id, examine, held)
+    examineElsewhere(watched, examination, id, examine, held, isLockLost: isLockLost)
   }
 
   /// Tries the owner's lock where nothing else can have changed: "held" spares an examination.
@@ -184,7 +186,7 @@ extension Reaper {
   /// A walk takes as long as the tree is large: on a worker, so that the others go on.
   private func examineElsewhere(
     _ watched: WatchedRoot, _ examination: Examination, _ id: CandidateID,
-    _ examine: Schedule.Examine, _ held: HeldFile?, isLocked: Bool = false
+    _ examine: Schedule.Examine, _ held: HeldFile?, isLocked: Bool = false, isLockLost: Bool
   ) {
     let mailbox = mailbox
     let owner = WatchedRootID(index: watched.index, object: ObjectIdentifier(watched))
@@ -192,13 +194,14 @@ extension Reaper {
     examination.root.retain()
     // What has to wait does so without a descriptor; where that is watched, closing it would be told.
     let keeps = mayExamineMore || watched.holdings[id]?.watch != nil
-    if !keeps { held?.descriptor.close() }
+    if !keeps, let held { inherited.leave(held) }
     let given = keeps ? held : nil
     examinations.append(
       Waiting(owner: owner, root: examination.root, held: given) {
         let result = examination.run(
           examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation,
-          held: given, isLocked: keeps && isLocked, mayWalk: true, wokenAt: examine.wokenAt)
+          held: given, isLocked: keeps && isLocked, isLockLost: isLockLost, mayWalk: true,
+          wokenAt: examine.wokenAt)
         mailbox.post(.examined(owner, id, examine, result, examination.root))
       })
     submitExaminations()
@@ -216,7 +219,7 @@ extension Reaper {
   func dropExaminations(of watched: WatchedRoot) {
     let isDropped = { (waiting: Waiting) in waiting.owner.object == ObjectIdentifier(watched) }
     for waiting in examinations where isDropped(waiting) {
-      waiting.held?.descriptor.close()
+      if let held = waiting.held { inherited.leave(held) }
       waiting.root.release()
     }
     examinations.removeAll(where: isDropped)
@@ -257,7 +260,10 @@ extension Reaper {
         reprieve(watched, path, verdict.reason.rawValue, evidence, occasion)
       }
       guard isCurrent else { return discard(result) }
-      let hold = keep(watched, id, held)
+      // Its watch is all that is left to tell of the owner's end.
+      let staysSparse =
+        verdict.reason == .lockUnknown && watched.holdings[id]?.isSparse == true && held == nil
+      let hold = staysSparse ? .watched : keep(watched, id, held)
       var recheck: Nanoseconds?
       if case .keep(_, let after) = verdict { recheck = after }
       feed(watched, .examined(id, .kept(verdict.reason, recheckAfter: recheck, hold)), now)
@@ -342,12 +348,7 @@ extension Reaper {
   func discard(_ result: Examination.Result) {
     switch result {
     case .kept(_, _, let held), .needsWalk(let held), .failed(_, _, let held):
-      guard let held else { break }
-      if held.isLock, (try? status(of: held.descriptor))?.links == 0 {
-        unlinkedLocks.keep(held)
-      } else {
-        held.descriptor.close()
-      }
+      if let held { inherited.leave(held) }
     case .claimed(let claimed):
       // The root was let go of meanwhile; the claim stands, so it is finished all the same.
       remove(claimed, root: -1, Occasion(trigger: .rescan), on: pool)

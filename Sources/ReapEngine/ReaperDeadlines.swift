@@ -45,7 +45,7 @@ extension Reaper {
     }
     if let instant = nextBackstop, instant <= now {
       setBackstop(now)
-      unlinkedLocks.dropFree(.auto)
+      inherited.lapse()
       for watched in sortedRoots {
         checkWay(watched, anew: watched.root == nil)
         watchOwner(watched)

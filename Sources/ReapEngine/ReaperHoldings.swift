@@ -1,5 +1,6 @@
 // How the reaper keeps a file of each candidate open and watched, and lets go of both in order.
 
+import Glibc
 import OwnedDirectories
 import ReapRules
 import Watching
@@ -77,6 +78,64 @@ extension Reaper {
     watched.holdings[id] = holding
     feed(watched, .armed(id, success), arrival)
     closeSparse(watched, id)
+  }
+
+  /// Leaves what is held for a name that is forgotten, though its owner may live, to whoever comes
+  /// to the same directory next.
+  func handOn(_ watched: WatchedRoot, _ path: CandidatePath) {
+    if let id = watched.schedule.id(of: path) { handOn(watched, id) }
+  }
+
+  func handOn(_ watched: WatchedRoot, _ id: CandidateID) {
+    guard let holding = watched.holdings[id] else { return }
+    guard let file = holding.file else { return noteLost(watched, id, holding) }
+    guard file.isLock else { return }
+    // A descriptor whose watch is being asked for may not get another use: its number is named.
+    guard !holding.isArming else {
+      guard let another = file.duplicate() else { return }
+      return inherited.leave(another)
+    }
+    leaveShortage(watched.token(id), holding)
+    watched.holdings[id] = nil
+    if holding.isWatchedFileKnown, !holding.isSparse { heldCount -= 1 }
+    if let watch = holding.watch { inotify.unwatch(watch, token: watched.token(id)) }
+    inherited.leave(file)
+  }
+
+  /// The same for a whole root.
+  func handOnAll(_ watched: WatchedRoot) {
+    for id in watched.schedule.ids { handOn(watched, id) }
+  }
+
+  /// Of a lock that is watched without a descriptor nothing can be handed on; where it has no name
+  /// any more, that much is remembered.
+  private func noteLost(_ watched: WatchedRoot, _ id: CandidateID, _ holding: Holding) {
+    guard holding.isSparse, let root = watched.root, let path = watched.schedule.path(of: id),
+      let lock = watched.rule.kind.lock,
+      let directory = try? status(ofPath: path.bytes, at: root.descriptor)
+    else { return }
+    do {
+      _ = try status(
+        ofPath: path.bytes + [UInt8(ascii: "/")] + lock.bytes, at: root.descriptor)
+    } catch  where error.code == ENOENT {
+      inherited.noteLost(directory.identity)
+    } catch {}
+  }
+
+  /// The kernel ended the watch of a candidate's file: that is gone for good, name and all, and with
+  /// it whoever had it open.
+  func watchLost(_ watched: WatchedRoot, _ id: CandidateID) {
+    watched.holdings[id]?.watch = nil
+    guard let holding = watched.holdings[id], holding.isSparse, holding.file == nil,
+      !holding.isArming
+    else { return }
+    release(watched, id)
+    if let root = watched.root, let path = watched.schedule.path(of: id),
+      let directory = try? status(ofPath: path.bytes, at: root.descriptor)
+    {
+      inherited.forgetLost(directory.identity)
+    }
+    feed(watched, .closed(id), readMonotonic())
   }
 
   /// Ends the watch first: one that the kernel ends leaks its record in the library.

@@ -45,14 +45,10 @@ extension Reaper {
       }
     case .created:
       appeared(watched, number, path, created: true, .created, arrival)
-    // Its own age says nothing of when its owner came here with it. What was claimed has none.
     case .movedIn:
-      let isKnown = ClaimName(path.name) != nil || watched.claims.isReturn(path)
-      appeared(watched, number, path, created: !isKnown, .created, arrival)
+      appeared(watched, number, path, created: isArrival(watched, path), .created, arrival)
     case .movedOut:
-      // Two names that were exchanged are both still there, though this event comes last for one
-      // of them: only looking tells.
-      appeared(watched, number, path, created: false, .created, arrival)
+      movedOut(watched, number, path, arrival)
       conflictMayBeOver(watched, number, path.name, arrival)
     case .removed:
       if let root = watched.root { reporter.forget(root.path(of: path)) }
@@ -103,11 +99,12 @@ extension Reaper {
     }
   }
 
-  private func appeared(
+  func appeared(
     _ watched: WatchedRoot, _ number: UInt32, _ path: CandidatePath, created: Bool,
     _ trigger: Trigger, _ arrival: Nanoseconds
   ) {
     if watched.isPartitioned { watched.tree.noteCandidate(path.name, in: number) }
+    if created { handOn(watched, path) }
     feed(watched, .appeared(path, created: created, trigger), arrival)
   }
 
@@ -241,6 +238,7 @@ extension Reaper {
       for name in place.candidates {
         let path = CandidatePath(directory: place.path, name)
         reprieve(watched, path, "gone", nil, Occasion(trigger: .rescan))
+        handOn(watched, path)
         feed(watched, .vanished(path), now)
       }
     }

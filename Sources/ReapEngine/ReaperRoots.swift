@@ -11,7 +11,7 @@ extension Reaper {
     Examination(
       rule: watched.rule, root: root, surroundings: surroundings, claims: watched.claims,
       claiming: !options.dryRun, quarantining: true,
-      memory: watched.memory, owner: watched.owner, unlinkedLocks: unlinkedLocks,
+      memory: watched.memory, owner: watched.owner, inherited: inherited,
       audit: reporter.audit)
   }
 
@@ -132,6 +132,8 @@ extension Reaper {
     do {
       lookForRoots()
       try attach(watched)
+      // Nobody saw what came there before it did, or while it was away.
+      watched.isBelated = true
       logger.notice("\(watched.path) is there (rule \(watched.rule.name))")
       return true
     } catch {
@@ -228,12 +230,14 @@ extension Reaper {
   }
 
   /// Lets go of a root that is gone or not to be watched any more.
-  func detach(_ watched: WatchedRoot) {
+  ///
+  /// - Parameter forGood: whether nobody is left to whom what is known of its owners could matter.
+  func detach(_ watched: WatchedRoot, forGood: Bool = false) {
     guard let root = watched.root else { return }
     reprieveAll(watched, "root-gone")
     watched.nextScan = nil
     endScan(watched)
-    keepUnlinkedLocks(watched)
+    if !forGood { handOnAll(watched) }
     removeTree(watched)
     feed(watched, .rootLost, readMonotonic())
     if roots[watched.index] != nil, !root.isInPlace {
@@ -247,14 +251,6 @@ extension Reaper {
     watched.nextPoll = nil
     watched.nextLockTry = nil
     root.release(unlocking: true)
-  }
-
-  /// What is known of owners whose lock file has no name any more goes to whoever looks next.
-  private func keepUnlinkedLocks(_ watched: WatchedRoot) {
-    let unlinked = watched.holdings.takeFiles {
-      $0.isLock && (try? status(of: $0.descriptor))?.links == 0
-    }
-    for file in unlinked { unlinkedLocks.keep(file) }
   }
 
   private func complain(_ watched: WatchedRoot, _ text: String) {

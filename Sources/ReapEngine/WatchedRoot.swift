@@ -69,6 +69,9 @@ final class WatchedRoot {
   var complaint: String?
   /// The root's own watch was refused for want of watches, so it is polled.
   var isUnwatched = false
+  /// It came while reapd ran, or follows a rule that was changed: what stands in it may have come a
+  /// moment ago, and no event told.
+  var isBelated = false
   /// Orphans that the first scan found.
   var startupOrphans = 0
   /// Examinations under way on workers.

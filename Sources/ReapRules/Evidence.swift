@@ -61,7 +61,7 @@ package struct Evidence: Sendable, Equatable {
     package var name: Nanoseconds?
     /// Wall clock, from the inode.
     package var birth: Nanoseconds?
-    /// Monotonic, when reapd saw it being created.
+    /// Monotonic, when reapd saw it come: made or moved in, or found after events were lost.
     package var sawCreation: Nanoseconds?
     /// Monotonic, when reapd first saw it.
     package var firstSeen: Nanoseconds

@@ -40,6 +40,14 @@ package struct Rule: Sendable, Equatable {
     case spill(SpillSettings)
     case generations(GenerationSettings)
 
+    /// The owner's lock file, where there is one.
+    package var lock: EntryName? {
+      switch self {
+      case .spill(let settings): settings.lock
+      case .generations(let settings): settings.lock
+      }
+    }
+
     package var hasQuarantine: Bool {
       switch self {
       case .spill: false

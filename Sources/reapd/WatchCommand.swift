@@ -66,10 +66,33 @@ struct WatchCommand: ParsableCommand, NeedsProc {
   private func reload(_ reaper: ReaperControl, _ reporter: Reporter) {
     reporter.audit?.reopen()
     do {
-      reaper.reload(options(try rules.configuration(roots: roots)))
+      let setup = try rules.configuration(roots: roots)
+      try checkAudit(setup.configuration)
+      // Roots are checked by the reaper, which alone knows those that it holds itself.
+      reaper.reload(options(setup))
     } catch {
       reporter.logger.error("the configuration is left as it was")
     }
+  }
+
+  /// A start would refuse an audit log that cannot be written. Where it lies is settled at the start.
+  private func checkAudit(_ configuration: Configuration) throws {
+    guard !reaping.dryRun, reaping.auditLog != "none",
+      reaping.auditLog != nil || configuration.hasAudit
+    else { return }
+    let places =
+      reaping.auditLog.map { [absolute($0)] } ?? ReapOptions.auditPlaces(configuration)
+    var failure: SystemError?
+    for place in places {
+      do throws(SystemError) {
+        return try openForAppending(place).close()
+      } catch {
+        // A full disk is what reapd is there for.
+        if error.code == ENOSPC || error.code == EDQUOT { return }
+        failure = failure ?? error
+      }
+    }
+    if let failure { throw fail(.noPermission, "the audit log cannot be written: \(failure)") }
   }
 
   private func options(_ setup: Setup) -> Reaper.Options {

@@ -100,6 +100,32 @@ struct GenerationOwnerTests {
     #expect(watcher.stop().status == 0)
   }
 
+  @Test(
+    "A living owner is known by its start however that is noted",
+    arguments: ["seconds", "fraction", "milliseconds", "ticks", "text"])
+  func notations(unit: String) throws {
+    defer { withExtendedLifetime(scratch) {} }
+    let orphan = partition.generation("table-2")
+    let owner = try Background("/bin/sleep", ["1000"], in: scratch)
+    let now = Date().timeIntervalSince1970
+    let start =
+      switch unit {
+      case "seconds": "\(Int(now))"
+      case "fraction": "\(now)"
+      case "milliseconds": "\(Int(now * 1000))"
+      case "ticks": startTicks(of: owner.pid)
+      default: "\"\(isoNow())\""
+      }
+    note(pid: owner.pid, startedAt: start)
+    let rule = rule(["trust_pids": "true", "quarantine": "0s"])
+    let watcher = try rule.watch()
+    waitQuiet()
+    let evidence = rule.explain(orphan)["evidence"] as? [String: Any]
+    let seen = String(describing: evidence?["owner_process"])
+    #expect(seen.contains("alive"), "\(rule.explain(orphan))")
+    #expect(watcher.audit(of: orphan).allSatisfy { $0["reason"] as? String != "owner-dead" })
+  }
+
   @Test("A new owner that has come meanwhile may still flip: nothing goes")
   func successor() throws {
     defer { withExtendedLifetime(scratch) {} }

@@ -68,32 +68,42 @@ struct ScheduleTests {
     #expect(request?.sawCreation == born && request?.trigger == .graceOver)
   }
 
-  @Test("One that is first seen after events were lost is new, unless it was claimed")
-  func foundAfterLoss() {
+  @Test("One that is found at the start is examined at once, its age unknown")
+  func found() {
     var driven = Driven()
-    #expect(driven.feed(.appeared(driven.first, created: false, .rescan)) == [])
-    #expect(driven.schedule.reasons == [.young: 1])
-    let request = driven.request(in: driven.tickAtDeadline())
-    #expect(request?.sawCreation == driven.now - Driven.grace && request?.trigger == .graceOver)
-    // One that was known before is looked at again, as old as it was.
-    var known = Driven()
-    known.settledHeld()
-    let again = known.request(in: known.feed(.appeared(known.first, created: false, .rescan)))
-    #expect(again?.sawCreation == nil && again?.trigger == .rescan)
-    var claimed = Driven()
-    let path = candidatePath(".reapd.1795216876835000000.spill_1_1")
-    #expect(claimed.request(in: claimed.feed(.appeared(path, created: false, .rescan))) != nil)
+    let request = driven.request(in: driven.feed(.listed(driven.first, .startup)))
+    #expect(request?.sawCreation == nil && request?.firstSeen == driven.now)
+    #expect(request?.trigger == .startup)
   }
 
-  @Test("One that is found at the start, or by the backstop, is examined at once, its age unknown")
-  func found() {
-    for trigger in [Trigger.created, .startup, .backstop] {
-      var driven = Driven()
-      let actions = driven.feed(.appeared(driven.first, created: false, trigger))
-      let request = driven.request(in: actions)
-      #expect(request?.sawCreation == nil && request?.firstSeen == driven.now)
-      #expect(request?.trigger == trigger)
-    }
+  @Test(
+    "One that a later listing comes upon has its grace from then on",
+    arguments: [Trigger.rescan, .backstop, .created])
+  func cameUnseen(trigger: Trigger) {
+    var driven = Driven()
+    let seen = driven.now
+    #expect(driven.feed(.listed(driven.first, trigger)) == [])
+    #expect(driven.schedule.reasons == [.young: 1])
+    // Seen again, it is no younger.
+    driven.now += second
+    #expect(driven.request(in: driven.feed(.listed(driven.first, trigger)))?.sawCreation == seen)
+    driven.feed(
+      .examined(
+        driven.schedule.id(of: driven.first)!,
+        .kept(.young, recheckAfter: Driven.grace - second, .none)))
+    let request = driven.request(in: driven.tickAtDeadline())
+    #expect(driven.now == seen + Driven.grace && request?.sawCreation == seen)
+    #expect(request?.trigger == (trigger == .backstop ? .backstop : .graceOver))
+  }
+
+  @Test("One that is known is only looked at by a listing, and keeps what is known of it")
+  func listedAgain() {
+    var driven = Driven()
+    let id = driven.settledHeld()
+    driven.now += second
+    let request = driven.request(in: driven.feed(.listed(driven.first, .rescan)))
+    #expect(request?.sawCreation == nil && driven.schedule.id(of: driven.first) == id)
+    #expect(driven.schedule.ids == [id])
   }
 
   @Test("A name that is created again is a new candidate with a new grace")

@@ -51,7 +51,9 @@ extension Simulation {
     let last = min(directories.count, first + 1 + Int(random.below(4)))
     for index in first..<max(first, last) where !directories[index].isRemoved {
       stimuli += 1
-      feed(.appeared(CandidatePath(directories[index].name), created: false, trigger))
+      let path = CandidatePath(directories[index].name)
+      if trigger != .startup, !schedule.holds(path) { directories[index].isAnnounced = true }
+      feed(.listed(path, trigger))
     }
     guard last >= directories.count else {
       return at(now + delay(), .scanOn(from: last, incarnation: incarnation))
@@ -67,12 +69,11 @@ extension Simulation {
   mutating func deliver(_ event: KernelEvent) {
     stimuli += 1
     switch event {
-    case .created(let name):
+    case .created(let name), .movedIn(let name):
       for index in directories.indices where directories[index].name == name {
         directories[index].isAnnounced = true
       }
       feed(.appeared(CandidatePath(name), created: true, .created))
-    case .movedIn(let name): feed(.appeared(CandidatePath(name), created: false, .created))
     case .gone(let name): feed(.vanished(CandidatePath(name)))
     case .closed(let id): feed(.closed(id))
     case .noise: break
@@ -102,15 +103,20 @@ extension Simulation {
     }
     let directory = directories[index]
     let birth = directory.hasStamps ? directory.created + wallOffset : nil
+    // Another directory than the one whose lock is held has come under the name, unannounced yet.
+    let isAnothers = holdings[id].map { $0.isLock && $0.inode != directory.inode } ?? false
+    if isAnothers { holdings[id] = nil }
     var evidence = Evidence(
       entry: .init(name: request.path.name, type: .directory, owner: 1000, isMountPoint: false),
       clocks: .init(
-        birth: birth, sawCreation: request.sawCreation, firstSeen: request.firstSeen))
+        birth: birth, sawCreation: isAnothers ? now : request.sawCreation,
+        firstSeen: request.firstSeen))
     while true {
       switch judge(evidence, rule: rule, now: Now(wall: now + wallOffset, monotonic: now)) {
       case .gather(let stage):
-        let isKnown = directory.hasStamps || directory.isAnnounced
-        if isKnown, now - directory.created < rule.grace {
+        let isYoung = directory.hasStamps && now - directory.created < rule.grace
+        let isFresh = directory.isAnnounced && now - directory.arrived < rule.grace
+        if isYoung || isFresh {
           fail("\(stage) of \(directory.name) in grace")
         }
         gather(stage, directory, holdings[id], &evidence)

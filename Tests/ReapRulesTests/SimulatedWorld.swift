@@ -8,12 +8,15 @@ struct WorldDirectory {
   var name: EntryName
   /// Monotonic. Nothing may be probed before a grace after it.
   var created: Nanoseconds
+  /// Monotonic, when it came under its name: made there, or moved in. The same holds for that, where
+  /// reapd can know of it.
+  var arrived: Nanoseconds
   /// Whether the file system and the name tell the time of birth.
   var hasStamps: Bool
   var changed: Nanoseconds
   var hasLockFile = false
   var isRemoved = false
-  /// Its creation event was read. One without stamps that took the name of another one, while the
+  /// The event of its coming was read, or a scan after lost events came upon it. One without stamps that took the name of another one, while the
   /// events of both are still unread, cannot be told from that.
   var isAnnounced = false
 }

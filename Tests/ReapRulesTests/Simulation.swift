@@ -157,6 +157,8 @@ struct Simulation {
       isRunning = true
       schedule = Schedule(grace: rule.grace)
       kernel = KernelQueue(capacity: kernel.capacity)
+      // What came while another one ran has nothing but its stamps to tell.
+      for index in directories.indices { directories[index].isAnnounced = false }
       scan(.startup)
     case .scan: if isRunning { scan(.rescan) }
     case .scanOn(let first, let from):
@@ -235,7 +237,13 @@ struct Simulation {
     let born = writer.movesIn ? now - random.below(2 * rule.grace) : now
     directories.append(
       WorldDirectory(
-        inode: inode, name: writer.name, created: born, hasStamps: writer.hasStamps, changed: now))
+        inode: inode, name: writer.name, created: born, arrived: now, hasStamps: writer.hasStamps,
+        changed: now))
+    // Prepared elsewhere, it may have its lock file already, which nobody has locked yet.
+    if writer.movesIn, inode.isMultiple(of: 2) {
+      directories[inode].hasLockFile = writer.usesLock
+      directories[inode].changed = born
+    }
     files.append(OwnedFile())
     if writer.usesLock { lockWriters.insert(inode) }
     writer.directory = inode
@@ -249,8 +257,8 @@ struct Simulation {
     for number in 0..<Int(random.below(6)) { notify(.noise(number)) }
     directories.append(
       WorldDirectory(
-        inode: directories.count, name: name, created: now - 2 * rule.grace, hasStamps: true,
-        changed: now - 2 * rule.grace))
+        inode: directories.count, name: name, created: now - 2 * rule.grace, arrived: now,
+        hasStamps: true, changed: now - 2 * rule.grace))
     files.append(OwnedFile())
     notify(.movedIn(name))
   }

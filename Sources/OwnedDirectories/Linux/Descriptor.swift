@@ -86,6 +86,12 @@ package func openFile(
   return Descriptor(number: number)
 }
 
+/// The same open file under another number: closing one of both raises no event.
+package func duplicated(_ file: Descriptor) -> Descriptor? {
+  let number = shim_fcntl(file.number, F_DUPFD_CLOEXEC, 0)
+  return number < 0 ? nil : Descriptor(number: number)
+}
+
 /// Opens a directory for nothing but its status: neither this nor closing it raises an event.
 package func openDirectoryPath(
   _ path: [UInt8], at directory: Descriptor

@@ -37,6 +37,8 @@ package struct ProcessStart: Sendable {
   package let wall: Int64
   /// Dead, with every thread, and not yet waited for by its parent.
   package let hasEnded: Bool
+  /// The length of a tick, nanoseconds.
+  package let tick: Int64
 }
 
 /// Nil where the process is gone or not to be read.
@@ -53,8 +55,8 @@ package func processStart(of pid: Int32) -> ProcessStart? {
   guard let boot = lines.first(where: { $0.hasPrefix("btime ") })?.dropFirst(6),
     let seconds = Int64(boot)
   else { return nil }
-  let rate = Int64(sysconf(Int32(_SC_CLK_TCK)))
+  let tick = 1_000_000_000 / max(1, Int64(sysconf(Int32(_SC_CLK_TCK))))
   return ProcessStart(
-    ticks: ticks, wall: seconds * 1_000_000_000 + ticks * (1_000_000_000 / max(1, rate)),
-    hasEnded: ["Z", "X"].contains(fields[0]) && Int(fields[17]) ?? 1 <= 1)
+    ticks: ticks, wall: seconds * 1_000_000_000 + ticks * tick,
+    hasEnded: ["Z", "X"].contains(fields[0]) && Int(fields[17]) ?? 1 <= 1, tick: tick)
 }

@@ -81,7 +81,7 @@ extension Examination {
       guard (try? status(of: claimedName, at: root.descriptor))?.identity == gathering.identity,
         gathering.lockIsStill(evidence.lock ?? .missing, in: directory), !isPinnedNow(directory)
       else {
-        claims.noteReturn(path(name))
+        claims.noteReturn(path(name), gathering.identity)
         try? renameDirectory(claimedName, to: name, at: root.descriptor)
         claims.remove(path(claimedName))
         gathering.unlock()
@@ -161,7 +161,7 @@ extension Examination {
       // Forgotten first, so that the events of the way back are heard.
       claims.remove(claimed)
       releaseLock(directory, .flock)
-      _ = giveBack(claim.entry, name)
+      _ = giveBack(claim.entry, name, gathering.identity)
       return undone()
     }
     return .claimed(handOver(claim.entry, original, verdict, evidence, &gathering))

@@ -20,16 +20,17 @@ package final class Examination: Sendable {
   let quarantining: Bool
   private let memory: PartitionMemory
   private let owner: OwnerWatch?
-  private let unlinkedLocks: UnlinkedLocks?
+  let inherited: InheritedLocks
   /// Nil where there is to be none.
   private let audit: AuditLog?
 
   init(
     rule: Rule, root: OpenRoot, surroundings: SurroundingsView, claims: OwnClaims, claiming: Bool,
     quarantining: Bool = false, memory: PartitionMemory = PartitionMemory(),
-    owner: OwnerWatch? = nil, unlinkedLocks: UnlinkedLocks? = nil, audit: AuditLog? = nil,
-    place: [UInt8] = []
+    owner: OwnerWatch? = nil, inherited: InheritedLocks = InheritedLocks(),
+    audit: AuditLog? = nil, place: [UInt8] = []
   ) {
+    self.inherited = inherited
     self.rule = rule
     self.root = root
     self.place = place
@@ -39,7 +40,6 @@ package final class Examination: Sendable {
     self.quarantining = quarantining
     self.memory = memory
     self.owner = owner
-    self.unlinkedLocks = unlinkedLocks
     self.audit = audit
     switch rule.kind {
     case .spill(let settings): contents = settings.contents.flatMap(ContentsPattern.init)
@@ -74,14 +74,17 @@ package final class Examination: Sendable {
   ///   - path: as it is below the root, its name perhaps a claimed one.
   ///   - held: what the last examination of it left open; handed over.
   ///   - isLocked: whether the owner's lock on it was taken already.
+  ///   - isLockLost: whether its lock was held when last seen, and is not open any more.
   ///   - mayWalk: whether a walk through the whole tree may be done here.
   ///   - wokenAt: arrival of the event that this answers; whoever lets go is not searched for at once.
   package func run(
     _ path: CandidatePath, firstSeen: Nanoseconds, sawCreation: Nanoseconds?,
-    held: HeldFile? = nil, isLocked: Bool = false, mayWalk: Bool, wokenAt: Nanoseconds? = nil
+    held: HeldFile? = nil, isLocked: Bool = false, isLockLost: Bool = false, mayWalk: Bool,
+    wokenAt: Nanoseconds? = nil
   ) -> Result {
+    var known = Known(held: held, isLocked: isLocked, isLockLost: isLockLost)
     guard case .generations(let settings) = rule.kind else {
-      return look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk, wokenAt)
+      return look(at: path.name, firstSeen, sawCreation, &known, mayWalk, wokenAt)
     }
     guard rule.reaches(path.directory) else {
       held?.descriptor.close()
@@ -101,7 +104,7 @@ package final class Examination: Sendable {
       held?.descriptor.close()
       return partition.temporary(path.name, firstSeen, sawCreation, settings)
     }
-    return partition.look(at: path.name, firstSeen, sawCreation, held, isLocked, mayWalk, wokenAt)
+    return partition.look(at: path.name, firstSeen, sawCreation, &known, mayWalk, wokenAt)
   }
 
   /// What a partition's cursor names; nil where it does not tell.
@@ -122,7 +125,7 @@ package final class Examination: Sendable {
     Examination(
       rule: rule, root: try root.place(directory), surroundings: surroundings, claims: claims,
       claiming: claiming, quarantining: quarantining, memory: memory, owner: owner,
-      unlinkedLocks: unlinkedLocks, audit: audit, place: directory)
+      inherited: inherited, audit: audit, place: directory)
   }
 
   /// Nothing goes that could not be told.
@@ -140,35 +143,41 @@ package final class Examination: Sendable {
   private static let releaseTime: Nanoseconds = 100_000_000
 
   private func look(
-    at name: EntryName, _ firstSeen: Nanoseconds, _ sawCreation: Nanoseconds?, _ held: HeldFile?,
-    _ isLocked: Bool, _ mayWalk: Bool, _ wokenAt: Nanoseconds?
+    at name: EntryName, _ firstSeen: Nanoseconds, _ sawCreation: Nanoseconds?,
+    _ known: inout Known, _ mayWalk: Bool, _ wokenAt: Nanoseconds?
   ) -> Result {
     let claimName = ClaimName(name)
     let original = claimName?.original ?? name
     // What this process removes is nobody's to judge any more, and least of all to put back.
     guard claimName == nil || !claims.contains(path(name)) else {
-      held?.descriptor.close()
+      known.held?.descriptor.close()
       return .gone
     }
     let facts: FileStatus
     do {
       facts = try status(of: name, at: root.descriptor)
     } catch {
-      held?.descriptor.close()
+      // Moved to another name, it has its owner still.
+      if let held = known.held { inherited.leave(held) }
       if error.code == ENOENT { return .gone }
       return .failed(error, unreadableEvidence(original, firstSeen: firstSeen), held: nil)
     }
+    claimLegacy(&known, of: facts.identity)
     var evidence = Evidence(
       entry: entry(original, facts),
       clocks: Evidence.Clocks(
-        name: spillNameTime(original), birth: facts.birth, sawCreation: sawCreation,
-        firstSeen: firstSeen))
+        name: spillNameTime(original), birth: facts.birth,
+        // The event that tells of its coming was not read yet.
+        sawCreation: known.isAnothers ? readMonotonic() : sawCreation, firstSeen: firstSeen))
     let isHalfRemoved = claimName != nil && facts.permissions == removalMark
     gatherClaim(name, claimName, isHalfRemoved, &evidence)
     var gathering = CandidateGathering(
       rule: rule, contents: contents, root: root, name: name, identity: facts.identity,
-      held: held ?? unlinkedLocks?.take(facts.identity), isLocked: isLocked)
-    defer { gathering.finish() }
+      held: known.held, isLocked: known.isLocked, isLockLost: known.isLockLost)
+    defer {
+      gathering.finish()
+      noteLoss(known, evidence.lock, facts.identity)
+    }
     gathering.isSettled = wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     let verdict: Verdict
     do {
@@ -326,7 +335,8 @@ package final class Examination: Sendable {
     {
       // A claim on something that is not dead: its own name is given back if that is free.
       if let directory = gathering.directory { releaseLock(directory, .flock) }
-      switch giveBack(name, claimName.original) {
+      let cameAt = evidence.clocks.sawCreation
+      switch giveBack(name, claimName.original, gathering.identity, cameAt: cameAt) {
       case .joined:
         gathering.drop()
         return .putBack(verdict, evidence, as: claimName.original)
@@ -347,13 +357,16 @@ package final class Examination: Sendable {
 
   /// Gives what has a claimed name its own one again or, where a writer has made that anew, joins
   /// the two halves.
-  func giveBack(_ claimed: EntryName, _ original: EntryName) -> Joining {
+  func giveBack(
+    _ claimed: EntryName, _ original: EntryName, _ identity: FileIdentity,
+    cameAt: Nanoseconds? = nil
+  ) -> Joining {
     do {
-      claims.noteReturn(path(original))
+      claims.noteReturn(path(original), identity, cameAt: cameAt)
       try renameDirectory(claimed, to: original, at: root.descriptor)
       return .joined
     } catch {
-      _ = claims.isReturn(path(original))  // nothing came under it
+      claims.takeReturn(path(original))  // nothing came under it
       guard case .generations = rule.kind, error.code == EEXIST else { return .failed(error) }
       return join(claimed, into: original, at: root.descriptor)
     }

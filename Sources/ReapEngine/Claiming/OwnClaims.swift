@@ -1,3 +1,4 @@
+import OwnedDirectories
 package import ReapRules
 import Synchronization
 
@@ -9,11 +10,18 @@ package final class OwnClaims: Sendable {
     var removing: Set<CandidatePath> = []
     /// Removals that could not be finished, for file systems on which no mode tells of that.
     var unfinished: Set<CandidatePath> = []
-    /// Names that this process is giving back: what comes under them has been there before.
-    var returning: Set<CandidatePath> = []
     var condemned: [CandidatePath: Evidence.Condemnation] = [:]
     /// Found to hold what is beyond their owner's reach, after a claim that was undone.
     var foreign: Set<CandidatePath> = []
+    /// Own names that this process gave back, until the events of that come.
+    var returned: [CandidatePath: Return] = [:]
+  }
+
+  /// A directory that was given its own name back.
+  struct Return: Sendable {
+    let identity: FileIdentity
+    /// Monotonic; when it was seen to come under the claimed name, if it was.
+    let cameAt: Nanoseconds?
   }
 
   private let state = Mutex(State())
@@ -45,11 +53,17 @@ package final class OwnClaims: Sendable {
 
   // MARK: - Given back
 
-  func noteReturn(_ path: CandidatePath) { _ = state.withLock { $0.returning.insert(path) } }
+  /// To be called before the rename, whose event may be read before that returns.
+  func noteReturn(
+    _ original: CandidatePath, _ identity: FileIdentity, cameAt: Nanoseconds? = nil
+  ) {
+    state.withLock { $0.returned[original] = Return(identity: identity, cameAt: cameAt) }
+  }
 
-  /// Whether what has just come under a name was given back by this process.
-  func isReturn(_ path: CandidatePath) -> Bool {
-    state.withLock { !$0.returning.isEmpty && $0.returning.remove(path) != nil }
+  /// What this process gave that name back to; asked once, when something has come under it.
+  @discardableResult
+  func takeReturn(_ original: CandidatePath) -> Return? {
+    state.withLock { $0.returned.isEmpty ? nil : $0.returned.removeValue(forKey: original) }
   }
 
   // MARK: - Condemned

@@ -27,6 +27,14 @@ package final class HeldFile: Sendable {
     self.identity = identity
     self.isLock = isLock
   }
+
+  /// The same open file under another number, with the same locks; nil where there is none to be had.
+  func duplicate() -> HeldFile? {
+    guard let another = duplicated(descriptor) else { return nil }
+    return HeldFile(
+      descriptor: another, directory: directory, identity: identity, isLock: isLock,
+      isBeside: isBeside)
+  }
 }
 
 /// The descriptors and findings of one examination of one directory.
@@ -57,6 +65,9 @@ struct CandidateGathering {
   private var lockIsBeside = false
   /// Whether whoever was letting go of the lock file must be through with that.
   var isSettled = true
+  /// The lock was held when last seen, and no descriptor of it was left: that its name is gone says
+  /// nothing of the owner.
+  private let isLockLost: Bool
   /// Of the lock file at its path, once that was looked at.
   var lockFacts: FileStatus?
   /// What the walk came by.
@@ -64,8 +75,9 @@ struct CandidateGathering {
 
   init(
     rule: Rule, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
-    identity: FileIdentity, held: HeldFile?, isLocked: Bool
+    identity: FileIdentity, held: HeldFile?, isLocked: Bool, isLockLost: Bool = false
   ) {
+    self.isLockLost = isLockLost
     switch rule.kind {
     case .spill(let settings):
       (lock, lockType, searchesAlways) = (settings.lock, settings.lockType, false)
@@ -104,10 +116,13 @@ struct CandidateGathering {
     drop()
     guard let lock else { return .missing }
     lockIsBeside = false
-    let inside = openLock(lock)
-    guard inside == .missing, searchesAlways else { return inside }
-    lockIsBeside = true
-    return openLock(lock)
+    var found = openLock(lock)
+    if found == .missing, searchesAlways {
+      lockIsBeside = true
+      found = openLock(lock)
+    }
+    guard found == .missing, isLockLost else { return found }
+    return .unknown("it was held, and unlinked while it was not open here")
   }
 
   private func lockPath(_ lock: EntryName) -> [UInt8] {

@@ -21,11 +21,6 @@ final class OwnerWatch: Sendable {
   private let state = Mutex(State())
   private let exited: (@Sendable (Int32) -> Void)?
 
-  /// How long after its start a process may have noted that: programs do so once they are up. An
-  /// older process that has the pid in another PID namespace does not pass for the owner.
-  private static let noteDelay: Nanoseconds = 60 * nanosecondsPerSecond
-  /// btime counts whole seconds.
-  private static let clockError: Nanoseconds = 2 * nanosecondsPerSecond
   private static let sizeLimit = 65_536
 
   /// Nil where the rule names no pid file.
@@ -158,31 +153,14 @@ final class OwnerWatch: Sendable {
     }
   }
 
-  /// Whether a process that started then wrote the file: by the time that it notes, as RFC 3339, in
-  /// seconds or milliseconds since 1970 or in clock ticks; without one, by the time of writing. Nil
-  /// where that cannot be told: a process lives under the pid, so only what is exact denies that it is
-  /// the one.
+  /// Whether a process that started then wrote the file: by the start that it notes or, without one,
+  /// by the time of writing.
   private func isStart(_ start: ProcessStart, _ noted: JSONValue?, written: Nanoseconds) -> Bool? {
-    let instant: Nanoseconds
-    switch noted {
-    case nil: instant = written
-    case .string(let text)?:
-      guard let stamp = parseTimestamp(text) else { return nil }
-      instant = stamp
-    case .integer(let number)?:
-      switch readStart(number, ticks: start.ticks) {
-      case .ticks(let isSame): return isSame
-      case .instant(let stamp): instant = stamp
-      case .unclear: return nil
-      }
-    default: return nil
-    }
-    let delay = saturatingDifference(instant, start.wall)
-    // It had the pid before that was noted, and has it still: nobody else had it in between.
-    if delay >= -Self.clockError {
-      return noted == nil || trustPids || delay <= Self.noteDelay ? true : nil
-    }
-    // A clock that was set in between looks the same as another process.
-    return nil
+    let now = readClocks().wall
+    let process = StartedProcess(
+      ticks: start.ticks, wall: start.wall, now: now,
+      ticksNow: start.ticks + (now - start.wall) / start.tick)
+    guard let noted else { return process.began(before: written) }
+    return process.began(as: noted, isTrusted: trustPids)
   }
 }

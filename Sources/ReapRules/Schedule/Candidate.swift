@@ -35,7 +35,7 @@ struct Candidate: Sendable {
   /// Monotonic; when to look again. `never` where only an event can change something.
   var deadline = Candidate.never
   var firstSeen: Nanoseconds
-  /// Monotonic; `never` where reapd did not see it being created.
+  /// Monotonic; `never` where reapd did not see it come, made or moved in.
   var sawCreation: Nanoseconds
   /// Monotonic; arrival of the event that the examination under way answers.
   var wokenAt = Candidate.never

@@ -6,8 +6,12 @@
 package struct Schedule: Sendable {
   package enum Event: Sendable, Equatable {
     /// A name that the rule's match accepts (or a claimed form of one) is in the root.
-    /// `created`: by an event that shows that it was made or came there just now.
+    /// `created`: by an event that shows that it was made or came there just now, so that its grace
+    /// begins, whatever its birth time.
     case appeared(CandidatePath, created: Bool, Trigger)
+    /// A listing came to that name. At the start anything may have stood there for long, and wall
+    /// stamps tell; later on, one that no event told of came while nobody saw it.
+    case listed(CandidatePath, Trigger)
     case vanished(CandidatePath)
     case scanBegan
     case scanEnded
@@ -101,11 +105,21 @@ package struct Schedule: Sendable {
 
   package func path(of id: CandidateID) -> CandidatePath? { candidate(id)?.path }
 
+  package func id(of path: CandidatePath) -> CandidateID? { byPath[path].map { id($0) } }
+
+  /// Every candidate's name for the edge.
+  package var ids: [CandidateID] {
+    slots.indices.compactMap { slots[$0] == nil ? nil : id(UInt32($0)) }
+  }
+
   package mutating func handle(_ event: Event, now: Nanoseconds) -> [Action] {
     defer { dropLapsedDeadlines() }
     switch event {
     case .appeared(let path, let created, let trigger):
       return appeared(path, created: created, trigger, now: now)
+    case .listed(let path, let trigger):
+      let cameUnseen = trigger != .startup && byPath[path] == nil
+      return appeared(path, created: cameUnseen, trigger, now: now)
     case .vanished(let path):
       guard let slot = byPath[path] else { return [] }
       return forget(slot)
@@ -205,10 +219,8 @@ package struct Schedule: Sendable {
       // Its end was missed, or this name was swapped in: what was known of it is another's.
       return forget(slot) + appeared(path, created: true, trigger, now: now)
     }
-    // Events were lost: it may have come just now, whatever its own age is.
-    let isNew = created || (trigger == .rescan && ClaimName(path.name) == nil)
-    let slot = insert(path, created: isNew, trigger, now: now)
-    guard isNew else { return look(slot, trigger) }
+    let slot = insert(path, created: created, trigger, now: now)
+    guard created else { return look(slot, trigger) }
     // Its creator may not have locked it yet. Until the grace is over nothing goes near it.
     slots[Int(slot)]!.reason = .young
     setDeadline(slot, now + grace)
@@ -305,7 +317,7 @@ package struct Schedule: Sendable {
       }
       slots[Int(first.id.slot)]!.deadline = Candidate.never
       if candidate.reason != .lockHeld { slots[Int(first.id.slot)]!.isChanged = true }
-      actions += look(first.id.slot, candidate.waitsForAge ? .graceOver : candidate.trigger)
+      actions += look(first.id.slot, dueTrigger(candidate))
     }
     return actions
   }
@@ -323,7 +335,14 @@ package struct Schedule: Sendable {
     let candidate = slots[Int(slot)]!
     guard candidate.state == .waiting else { return candidate.trigger }
     guard candidate.deadline != Candidate.never else { return nil }
-    return candidate.waitsForAge ? .graceOver : candidate.trigger
+    return dueTrigger(candidate)
+  }
+
+  /// What brings a look at a deadline about. What only the backstop came upon is its find, also when
+  /// its grace had to be waited for.
+  private func dueTrigger(_ candidate: Candidate) -> Trigger {
+    let isBackstops = candidate.trigger == .backstop && candidate.sawCreation != Candidate.never
+    return candidate.waitsForAge && !isBackstops ? .graceOver : candidate.trigger
   }
 
   /// Asks for an examination, or notes that one is due after the one under way.

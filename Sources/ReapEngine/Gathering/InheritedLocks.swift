@@ -1,0 +1,138 @@
+// What is known of owners that live, when what knew it ends: a rule that is changed, a root that is
+// moved away, a directory that gets another name.
+
+import OwnedDirectories
+import ReapRules
+import Synchronization
+
+/// Lock files that somebody holds, open, by the directory they were found in. An owner may have
+/// removed its lock file's name by now: then no other descriptor would ever show that it lives.
+package final class InheritedLocks: Sendable {
+  package enum Legacy: Sendable {
+    case file(HeldFile)
+    /// The lock was held when last seen, and there was no descriptor to keep: nothing is known of
+    /// its owner since.
+    case lost
+  }
+
+  private struct State {
+    var files: [FileIdentity: HeldFile] = [:]
+    var lost: Set<FileIdentity> = []
+    /// How many files may be there before those are looked for that nobody holds any more.
+    var nextLook = InheritedLocks.firstLook
+  }
+
+  private static let firstLook = 64
+  private let state = Mutex(State())
+  /// So that an examination asks for nothing where there is nothing, as nearly always.
+  private let count = Atomic<Int>(0)
+
+  package init() {}
+
+  package var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
+
+  /// Takes over a descriptor; closes it where no owner is behind it.
+  func leave(_ file: HeldFile) {
+    guard file.isHeldByOthers else { return file.descriptor.close() }
+    state.withLock { state in
+      state.files.updateValue(file, forKey: file.directory)?.descriptor.close()
+      if state.files.count >= state.nextLook { Self.dropFree(&state) }
+      note(state)
+    }
+  }
+
+  /// What is known of a directory's owner; a file is the caller's from here on.
+  func take(_ directory: FileIdentity) -> Legacy? {
+    state.withLock { state in
+      if let file = state.files.removeValue(forKey: directory) {
+        note(state)
+        return .file(file)
+      }
+      return state.lost.contains(directory) ? .lost : nil
+    }
+  }
+
+  func noteLost(_ directory: FileIdentity) {
+    state.withLock { state in
+      state.lost.insert(directory)
+      note(state)
+    }
+  }
+
+  /// The directory's lock tells of its owner again, or that owner has ended.
+  func forgetLost(_ directory: FileIdentity) {
+    guard !isEmpty else { return }
+    state.withLock { state in
+      state.lost.remove(directory)
+      note(state)
+    }
+  }
+
+  /// Closes what nobody holds any more: of directories that never came back.
+  func lapse() {
+    guard !isEmpty else { return }
+    state.withLock { state in
+      Self.dropFree(&state)
+      note(state)
+    }
+  }
+
+  private static func dropFree(_ state: inout State) {
+    for (directory, file) in state.files where !file.isHeldByOthers {
+      file.descriptor.close()
+      state.files[directory] = nil
+    }
+    state.nextLook = max(firstLook, 2 * state.files.count)
+  }
+
+  private func note(_ state: borrowing State) {
+    count.store(state.files.count + state.lost.count, ordering: .relaxed)
+  }
+}
+
+extension HeldFile {
+  /// Whether the lock is held, of either kind; one that cannot be asked for counts as held.
+  fileprivate var isHeldByOthers: Bool {
+    guard isLock else { return false }
+    guard tryLock(descriptor, .auto) == .taken else { return true }
+    releaseLock(descriptor, .auto)
+    return false
+  }
+}
+
+extension Examination {
+  /// What earlier looks at a name left.
+  struct Known {
+    var held: HeldFile?
+    var isLocked: Bool
+    var isLockLost: Bool
+    /// Another directory has the name by now.
+    var isAnothers = false
+  }
+
+  /// A held lock is that of one directory, whatever the name is by now: another's is left for
+  /// whoever comes to that, and this one's may have been left here.
+  func claimLegacy(_ known: inout Known, of directory: FileIdentity) {
+    if let held = known.held, held.isLock, held.directory != directory {
+      inherited.leave(held)
+      known = Known(held: nil, isLocked: false, isLockLost: false, isAnothers: true)
+    }
+    guard known.held == nil, !inherited.isEmpty else { return }
+    switch inherited.take(directory) {
+    case .file(let file): known.held = file
+    case .lost: known.isLockLost = true
+    case nil: break
+    }
+  }
+
+  /// That an owner's lock was lost outlasts what is held for a name; a lock that is seen ends it.
+  func noteLoss(
+    _ known: Known, _ lock: Evidence.Lock?, _ directory: FileIdentity
+  ) {
+    guard known.isLockLost else { return }
+    switch lock {
+    case .unknown, nil: inherited.noteLost(directory)
+    default: inherited.forgetLost(directory)
+    }
+  }
+}

@@ -1,0 +1,24 @@
+// What is left of rules that a reread configuration has ended.
+
+import OwnedDirectories
+import ReapRules
+import Watching
+
+extension Reaper {
+  /// A watch was asked for by a rule that has ended since: what was kept open for it is closed.
+  func armedTooLate(_ token: UInt64, _ result: Result<WatchHandle, WatchFailure>) {
+    if case .success(let handle) = result { inotify.unwatch(handle, token: token) }
+    let index = WatchedRoot.root(of: token)
+    guard let watched = ended[index] else { return }
+    if let id = WatchedRoot.candidate(of: token) {
+      watched.arming -= 1
+      if let orphan = watched.holdings.adopt(id) {
+        if orphan.isWatchedFileKnown, !orphan.isSparse { heldCount -= 1 }
+        orphan.file?.descriptor.close()
+      }
+    } else if let number = WatchedRoot.place(of: token) {
+      _ = watched.tree.armed(number, nil)
+    }
+    if watched.arming + watched.tree.arming == 0 { ended[index] = nil }
+  }
+}
