@@ -167,7 +167,7 @@ public final class DoomedProcess {
     return ending ?? .exited(-1)
   }
 
-  /// The same without waiting for its death.
+  /// Sends SIGKILL as `kill` does, but does not wait for the process to be dead.
   package func sendKill() {
     guard isRunning else { return }
     killedAt = readClocks().wall
