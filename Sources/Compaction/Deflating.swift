@@ -33,7 +33,7 @@ final class CountedOutput: PackedOutput {
 
 /// How much time is spent on getting it small.
 enum Effort {
-  /// As the tools do with `-1`.
+  /// As little as the tools gzip(1) and zstd(1) with `-1`.
   case fast
   /// As the tools do unless told otherwise (gzip(1), zstd(1)), and most writers with them: what was
   /// packed so and is packed anew with less grows by a fifth.

@@ -31,7 +31,7 @@ enum Piece: Sendable {
 
   /// Plain bytes, and how many bytes of input they took.
   case bytes(ByteBuffer, ends: [BatchEnd], consumed: Int64)
-  /// What follows belongs into another directory.
+  /// The rows that follow belong into this directory.
   case directory(String)
   case finished(LineCounts)
   case failed(any Error)

@@ -7,7 +7,7 @@ import ReapRules
 public struct AuditLine: Sendable {
   /// `reaped`, `refused`, `failed`, `restored` and so on.
   public let action: String
-  /// The directory's own path, as bytes: names need not be UTF-8.
+  /// The path that the directory had under its own name, as bytes: names need not be UTF-8.
   public let pathBytes: [UInt8]
   /// The name of the rule.
   public let rule: String
@@ -15,17 +15,17 @@ public struct AuditLine: Sendable {
   public let reason: String
   /// What led to it: `close-event`, `grace-over`, `backstop` and so on.
   public let trigger: String
-  /// When it was written: wall clock, nanoseconds since 1970, to the microsecond.
+  /// When the line was written: wall clock, nanoseconds since 1970, exact to the microsecond.
   public let time: Int64
-  /// From the event's arrival to the name being gone, microseconds; nil where no event led to it.
+  /// Microseconds from the event's arrival to the name being gone; nil where no event led to it.
   public let latencyMicroseconds: Int64?
   /// The whole line.
   public let text: String
 
-  /// The path, with bytes that are not UTF-8 mended.
+  /// The path as text; bytes that are not UTF-8 show as U+FFFD.
   public var path: String { String(decoding: pathBytes, as: UTF8.self) }
 
-  /// Nil for what is no audit line.
+  /// Reads one line, without its newline; nil if it is no line of an audit log.
   public init?(_ line: some Collection<UInt8>) {
     guard let json = try? JSONValue(parsing: line), json["v"]?.integer == 1,
       let action = json["action"]?.string,
@@ -48,7 +48,8 @@ public struct AuditLine: Sendable {
   }
 }
 
-/// The audit log of a reapd at work, read as it grows. A last line that is not whole yet waits.
+/// The audit log of a reapd at work, read as it grows. A last line without its newline is left for
+/// the next time.
 public final class AuditTrail {
   /// The log's path.
   public let path: String
@@ -56,21 +57,23 @@ public final class AuditTrail {
   private var unread: [UInt8] = []
   private var seen: [AuditLine] = []
 
-  /// - Parameter path: need not exist yet.
+  /// - Parameter path: the log's path, which need not exist yet.
   public init(_ path: String) { self.path = path }
 
-  /// Every line so far.
+  /// Every line so far, oldest first.
   public var lines: [AuditLine] {
     _ = readNew()
     return seen
   }
 
-  /// The lines about one directory.
+  /// The lines about one directory, with that action if one is given.
   public func lines(of path: String, action: String? = nil) -> [AuditLine] {
     lines.filter { $0.pathBytes == Array(path.utf8) && (action == nil || $0.action == action) }
   }
 
-  /// Waits for the first line about a directory with that action; nil when time is up.
+  /// Waits for the first line about a directory with that action.
+  ///
+  /// - Returns: nil when `seconds` have passed without such a line.
   public func wait(
     for path: String, action: String = "reaped", within seconds: Double = 20
   ) -> AuditLine? {

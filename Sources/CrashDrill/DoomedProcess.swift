@@ -11,21 +11,24 @@ import Glibc
 public final class DoomedProcess {
   /// Where its standard output goes.
   public enum Output: Sendable {
-    /// To this process, which reads it as ``lines``. One that prints much and is not read waits.
+    /// To this process, which reads it as ``lines``. A program whose lines are not read waits once it
+    /// has printed much.
     case pipe
-    /// To a file, made anew.
+    /// To a file, which is made anew.
     case file(String)
   }
 
   /// How it ended.
   public enum End: Sendable, Equatable {
+    /// By exit(3), with this status.
     case exited(Int32)
+    /// By this signal.
     case killed(signal: Int32)
   }
 
-  /// Its number, and that of its process group.
+  /// The number of the process, and of its process group.
   public let pid: Int32
-  /// The program as it was named.
+  /// The program, as it was named.
   public let program: String
   /// Wall clock, nanoseconds since 1970, right before the last signal was sent by ``kill()``.
   public private(set) var killedAt: Int64?
@@ -40,11 +43,14 @@ public final class DoomedProcess {
   /// Starts a program, found by the search path where the name has no slash.
   ///
   /// - Parameters:
-  ///   - environment: instead of this process's; nil: the same.
-  ///   - stepping: whether ``reachedPoint(_:)`` in it waits for ``advance(to:within:)``.
-  ///   - errors: a file for its standard error, made anew; nil: ours.
-  ///   - inheritsDescriptors: whether it has, besides the first three, this process's descriptors
-  ///     that are not close-on-exec.
+  ///   - program: a path, or a name that is looked for in `PATH`.
+  ///   - arguments: what follows the program's name.
+  ///   - environment: the variables of the program; nil: the same as this process has.
+  ///   - output: where its standard output goes.
+  ///   - errors: a file for its standard error, which is made anew; nil: this process's.
+  ///   - stepping: whether ``reachedPoint(_:_:)`` in it waits for ``advance(to:within:)``.
+  ///   - inheritsDescriptors: whether the program has this process's descriptors that are not
+  ///     close-on-exec, besides the first three.
   /// - Throws: ``DrillError`` where it cannot be started.
   public init(
     _ program: String, _ arguments: [String] = [], environment: [String: String]? = nil,
@@ -98,11 +104,12 @@ public final class DoomedProcess {
     return ending == nil
   }
 
-  /// Lets it go on until it prints a line that begins with the word `point`, and returns that.
+  /// Lets the program go on until it prints a line that begins with the word `point`.
   ///
-  /// One that steps stands still there; from earlier points it is sent on.
+  /// A program that is stepped stands still there; at earlier points it is sent on.
   ///
-  /// - Throws: ``DrillError`` where it ends, or time is up, before that.
+  /// - Returns: that line.
+  /// - Throws: ``DrillError`` where the program ends before that, or `seconds` have passed.
   @discardableResult
   public func advance(to point: String, within seconds: Double = 20) throws(DrillError) -> String {
     let deadline = readMonotonic() + Int64(seconds * 1e9)
@@ -151,7 +158,8 @@ public final class DoomedProcess {
   /// Sends it a signal, if it still runs.
   public func signal(_ number: Int32) { if isRunning { sendSignal(number, to: pid) } }
 
-  /// SIGKILL to it and to what it has started in its group, and waits until it is dead.
+  /// Sends SIGKILL to the process and to what it has started in its group, and waits until the
+  /// process is dead.
   @discardableResult
   public func kill() -> End {
     sendKill()
@@ -159,7 +167,7 @@ public final class DoomedProcess {
     return ending ?? .exited(-1)
   }
 
-  /// The same without waiting for its death.
+  /// Sends SIGKILL as `kill` does, but does not wait for the process to be dead.
   package func sendKill() {
     guard isRunning else { return }
     killedAt = readClocks().wall
@@ -167,7 +175,9 @@ public final class DoomedProcess {
     sendSignal(SIGKILL, to: -pid)
   }
 
-  /// How it ended; nil when it does not within that time.
+  /// Waits for the end of the process.
+  ///
+  /// - Returns: how it ended; nil when it has not ended within `seconds`.
   public func end(within seconds: Double = 20) -> End? {
     waitUntil(within: seconds) { !isRunning }
     return ending

@@ -1,8 +1,9 @@
 /// What a drill is to do.
 package struct DrillOptions: Sendable {
+  /// What kills the writers.
   package enum Kill: String, Sendable, CaseIterable {
     case sigkill
-    /// The kernel, for want of memory in a cgroup.
+    /// The kernel, because the memory of a cgroup is used up.
     case oom
   }
 
@@ -10,19 +11,19 @@ package struct DrillOptions: Sendable {
   package var writers = 8
   package var kills = 200
   package var seed: UInt32
-  /// A directory on the file system to be tested; the drill makes one of its own in it.
+  /// A directory on the file system to be tested; the drill makes its own directory in it.
   package var place = "/var/tmp"
-  /// Nanoseconds.
+  /// The grace of the reapd that is drilled, in nanoseconds.
   package var grace: Int64 = 200_000_000
-  /// Nanoseconds; the drill has ended by then.
+  /// How long the drill may take at most, in nanoseconds.
   package var duration: Int64 = 60_000_000_000
   package var killsWatcher = false
   package var kill = Kill.sigkill
-  /// The user's own writer; empty: ours.
+  /// The user's own writer, with its arguments; empty: the drill's writers.
   package var command: [String] = []
-  /// The program that is drilled.
+  /// The path of the reapd that is drilled.
   package var watcher: String
-  /// The program that has the hidden command `drill-writer`: this one.
+  /// The path of the program that has the hidden command `drill-writer`: this program.
   package var executable: String
 
   package init(seed: UInt32, watcher: String, executable: String) {

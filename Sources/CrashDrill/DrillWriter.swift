@@ -181,7 +181,7 @@ package struct DrillWriter {
     return keeps && Bool.random(using: &random)
   }
 
-  /// Nil, for `work`.
+  /// Says that a living owner has lost its directory. Gives nil, which `work` returns then.
   private func lose(_ name: EntryName) -> Bool? {
     say(.lost, name, "it was taken away from its living owner")
     return nil

@@ -13,7 +13,7 @@ package struct ExpectedState {
     /// The lock is held: from here on nobody may touch it.
     case owned
     case chunk
-    /// Its own removal begins, lock in hand.
+    /// The owner begins to remove the directory, lock in hand.
     case removing
     case done
     /// About to close the lock and leave the directory; with the wall clock (ns since 1970).
@@ -99,7 +99,7 @@ package struct ExpectedState {
     /// Microseconds from the instant before an owner let go of its lock to the audit line, of
     /// directories past their grace.
     package var fromRelease: [Int64] = []
-    /// The same from the instant before SIGKILL was sent.
+    /// Microseconds from the instant before SIGKILL was sent to the audit line, of the same ones.
     package var fromKill: [Int64] = []
   }
 

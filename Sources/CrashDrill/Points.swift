@@ -6,12 +6,12 @@ import OwnedDirectories
 /// Set by ``DoomedProcess`` for a program that it steps.
 let steppingVariable = "CRASHDRILL_STEP"
 
-/// For the program that is to be killed: says that it has come to a point, and under a drill that
-/// steps it waits there until it is sent on, or killed.
+/// For the program that is to be killed: says that it has come to a point. Where a drill steps the
+/// program, it waits there until it is sent on, or killed.
 ///
-/// Any program can do the same in its own language: print a line that begins with the point's
-/// name; with `CRASHDRILL_STEP=1` in the environment, read a line from standard input. The end of
-/// standard input means that nobody is there to step it any more.
+/// Any program can do the same in its own language: it prints a line that begins with the point's
+/// name and, with `CRASHDRILL_STEP=1` in the environment, reads a line from standard input. The end of
+/// standard input means that nobody is there any more to step the program.
 ///
 /// - Parameters:
 ///   - point: one word.
@@ -28,9 +28,12 @@ public func reachedPoint(_ point: String, _ detail: String = "") {
   while let byte = readByte(Descriptor(number: STDIN_FILENO)), byte != 10 {}
 }
 
-/// Waits until a condition holds, looked at every millisecond or two.
+/// Waits until a condition holds; the condition is looked at every 1.5 ms.
 ///
-/// - Returns: false when the time has passed first.
+/// - Parameters:
+///   - seconds: how long to wait at most.
+///   - condition: what is waited for.
+/// - Returns: false when `seconds` have passed first.
 @discardableResult
 public func waitUntil(within seconds: Double = 20, _ condition: () -> Bool) -> Bool {
   let deadline = readMonotonic() + Int64(seconds * 1e9)

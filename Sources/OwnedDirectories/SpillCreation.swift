@@ -20,7 +20,7 @@ package enum SpillStep: String, Sendable, CaseIterable {
 }
 
 struct SpillCreation {
-  /// What the owner has of it.
+  /// What the owner keeps of a directory that was made.
   struct Parts: Sendable {
     let name: EntryName
     let directory: Descriptor

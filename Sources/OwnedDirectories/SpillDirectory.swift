@@ -5,15 +5,16 @@ package import ReapRules
 
 /// A spill directory that this process owns: `spill_<unix seconds>_<random>`, with a lock file.
 ///
-/// Ownership is a BSD lock on the file `.lock` in it, and one on the directory itself, which keeps
-/// systemd-tmpfiles away. The kernel drops both when the last process that has them is gone,
-/// however it ended; then `reapd` removes the directory. Until then nobody does.
+/// Ownership is a BSD lock (flock(2)) on the file `.lock` in the directory, and one on the directory
+/// itself, which keeps systemd-tmpfiles away. The kernel drops both locks when the last process that
+/// has them is gone, however that process ended. Then `reapd` removes the directory; before that
+/// nobody does.
 ///
-/// The directory is made and locked under a hidden name and then renamed into place: it is never
-/// to be seen without its lock.
+/// The directory is made and locked under a hidden name, and then renamed into place: nobody ever
+/// sees it without its lock.
 ///
-/// There is no `deinit` that releases anything, since Swift may run that right after the last use:
-/// a value that is dropped without `release()` or `remove()` stays owned until the process ends.
+/// No `deinit` releases anything, since Swift may run a `deinit` right after the last use. A value
+/// that is dropped without ``release()`` or ``remove()`` stays owned until the process ends.
 public struct SpillDirectory: ~Copyable, Sendable {
   /// Who besides this process may keep the directory owned.
   public enum Sharing: Sendable {
@@ -28,13 +29,12 @@ public struct SpillDirectory: ~Copyable, Sendable {
   /// The name of the lock file.
   public static let lockName = ".lock"
 
-  /// Where it is: the root as it was given, and the name.
+  /// The directory's path: the root as it was given, and the name.
   public let path: String
-  /// The name in the root.
+  /// The directory's name in the root.
   public let name: String
-  /// The descriptor that holds the lock on `.lock`, for whoever hands it to one chosen child
-  /// (dup2 in posix_spawn's file actions, or as `ExtraFiles` and the like). Closing it ends the
-  /// ownership.
+  /// The descriptor that holds the lock on `.lock`. It is for handing the lock to one chosen child,
+  /// by a dup2 in posix_spawn's file actions for example. Closing it ends the ownership.
   public var lockDescriptor: Int32 { parts.lock.number }
 
   private let parts: SpillCreation.Parts
@@ -43,14 +43,16 @@ public struct SpillDirectory: ~Copyable, Sendable {
 
   /// Makes a directory and owns it.
   ///
-  /// The first one of a process in a root also removes the hidden names that killed creators have
-  /// left there (``removeLeftovers(in:prefix:)``).
+  /// The first call of a process for a root also removes the hidden directories that killed creators
+  /// have left there (``removeLeftovers(in:prefix:)``).
   ///
   /// - Parameters:
-  ///   - root: the directory for it, made with its parents where missing. What `reapd` watches.
-  ///   - prefix: how its name begins; the rule's `match` must fit it.
-  ///   - sharing: whether programs that this process starts keep it owned as well.
-  /// - Throws: ``SpillDirectoryError``; then nothing was left behind.
+  ///   - root: the directory in which it is made, and which `reapd` watches. A missing root is made,
+  ///     with its parents.
+  ///   - prefix: how its name begins; the rule's `match` must fit the name.
+  ///   - sharing: whether programs that this process starts keep the directory owned as well.
+  /// - Throws: ``SpillDirectoryError``: `system`, `displaced`, `contended`, or `misuse` for the
+  ///   prefix. Nothing was left behind then.
   public init(
     in root: String, prefix: String = "spill_", sharing: Sharing = .none
   ) throws(SpillDirectoryError) {
@@ -91,11 +93,11 @@ public struct SpillDirectory: ~Copyable, Sendable {
     }
   }
 
-  /// Whether the lock file at the directory's path still is the one that this process locked.
+  /// Whether the lock file at the directory's path is still the one that this process locked.
   public var isIntact: Bool { parts.isInPlace(at: root) }
 
-  /// Gives the directory up with all that is in it: from now on it is an orphan, and `reapd`
-  /// removes it.
+  /// Gives up the directory with all that is in it. From now on the directory is an orphan, and
+  /// `reapd` removes it.
   public consuming func release() {
     root.close()
     parts.close()
@@ -103,8 +105,8 @@ public struct SpillDirectory: ~Copyable, Sendable {
 
   /// Removes the directory while it is still locked, then gives it up.
   ///
-  /// - Throws: ``SpillDirectoryError`` for the first thing that could not be removed. The
-  ///   directory is given up all the same, so that `reapd` can finish.
+  /// - Throws: ``SpillDirectoryError``, reason `system`, for the first thing that could not be
+  ///   removed. The directory is given up all the same, so that `reapd` can finish.
   public consuming func remove() throws(SpillDirectoryError) {
     defer {
       root.close()
@@ -126,11 +128,16 @@ public struct SpillDirectory: ~Copyable, Sendable {
     }
   }
 
-  /// Removes what creators that were killed have left under hidden names: `.spill_…`, whose locks
-  /// are free. `reapd` does not, for they fit no rule; the first creation of each process does.
+  /// Removes what killed creators have left under hidden names (`.spill_…`), where the lock is free.
   ///
-  /// - Returns: how many went.
-  /// - Throws: ``SpillDirectoryError`` where the root cannot be read.
+  /// `reapd` does not remove those, since they fit no rule. The first creation of each process does.
+  ///
+  /// - Parameters:
+  ///   - root: the directory to look in.
+  ///   - prefix: how the names of directories begin there.
+  /// - Returns: how many were removed.
+  /// - Throws: ``SpillDirectoryError``: `system` where the root cannot be read; `misuse` for the
+  ///   prefix.
   @discardableResult
   public static func removeLeftovers(
     in root: String, prefix: String = "spill_"
@@ -146,11 +153,18 @@ public struct SpillDirectory: ~Copyable, Sendable {
   }
 }
 
-/// Owns a spill directory while a closure runs, and removes it when that ends, by an error too.
+/// Owns a spill directory while a closure runs, and removes the directory when the closure has
+/// returned or thrown.
 ///
-/// - Parameters: as for ``SpillDirectory/init(in:prefix:sharing:)``.
-/// - Throws: what the closure throws; ``SpillDirectoryError`` where the directory cannot be made,
-///   or not be removed.
+/// - Parameters:
+///   - root: the directory in which it is made, and which `reapd` watches. A missing root is made,
+///     with its parents.
+///   - prefix: how its name begins; the rule's `match` must fit the name.
+///   - sharing: whether programs that this process starts keep the directory owned as well.
+///   - body: works in the directory.
+/// - Returns: what the closure returns.
+/// - Throws: what the closure throws; ``SpillDirectoryError`` where the directory cannot be made or
+///   cannot be removed.
 public func withSpillDirectory<Result>(
   in root: String, prefix: String = "spill_", sharing: SpillDirectory.Sharing = .none,
   _ body: (borrowing SpillDirectory) throws -> Result

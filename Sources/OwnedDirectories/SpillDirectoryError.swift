@@ -7,10 +7,10 @@ public typealias SpillDirectoryError = WriterError<SpillDirectoryFailure>
 
 /// What can go wrong with a spill directory.
 public enum SpillDirectoryFailure: WriterErrorReason {
-  /// A system call failed; `call` and `code` say which and how.
+  /// A system call failed; ``WriterError/call`` and ``WriterError/code`` say which and how.
   case system
   /// The lock file at the directory's path is not the one that was locked: somebody removed or
-  /// replaced the directory while it was made. It is not owned; nothing is left of it.
+  /// replaced the directory while it was being made. Nothing is owned, and nothing was left behind.
   case displaced
   /// Again and again another process took the half-made directory away.
   case contended

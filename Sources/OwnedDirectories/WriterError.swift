@@ -1,12 +1,12 @@
 /// Why a call of one of this library's writers failed: what went wrong, on which path, and what to do.
 public struct WriterError<Reason: WriterErrorReason>: Error, Sendable, CustomStringConvertible {
-  /// What kind of failure it is: what a program can act on.
+  /// What kind of failure it is. This is what a program can act on.
   public let reason: Reason
-  /// The file or directory that it is about.
+  /// The path of the file or directory that the failure is about.
   public let path: String
-  /// The system call, for `system`.
+  /// The name of the system call that failed; nil for every reason but `system`.
   public let call: String?
-  /// The errno, for `system`; otherwise 0.
+  /// The errno of that call (errno(3)); 0 for every reason but `system`.
   public let code: Int32
   /// What is wrong, in words.
   public let what: String
@@ -38,9 +38,13 @@ public struct WriterError<Reason: WriterErrorReason>: Error, Sendable, CustomStr
 
 /// The kinds of failure of one writer.
 public protocol WriterErrorReason: Sendable, Equatable {
-  /// A system call failed; `call` and `code` of the error say which and how.
+  /// A system call failed; ``WriterError/call`` and ``WriterError/code`` say which and how.
   static var system: Self { get }
 
-  /// What to do about a system call that failed, by its name and errno.
+  /// What to do about a system call that failed.
+  ///
+  /// - Parameters:
+  ///   - call: the name of the call, such as `open`.
+  ///   - code: its errno.
   static func advice(call: String, code: Int32) -> String
 }

@@ -6,10 +6,10 @@ extension Rule {
   /// A rule for one root named on the command line, without any file.
   ///
   /// - Parameters:
-  ///   - root: a relative one begins at the working directory; nothing in it is expanded. Nil
-  ///     where a preset knows it.
-  ///   - kind: nil means the preset's, or `spill`.
-  ///   - grace: as written, such as `30s`.
+  ///   - root: an absolute path, or one relative to the working directory; nothing in it is
+  ///     expanded. Nil: the preset's root.
+  ///   - kind: nil means the preset's kind or, without a preset, `spill`.
+  ///   - grace: the text of a duration, such as `30s`.
   package static func fromCommandLine(
     root: FilePath?, kind: String? = nil, preset: String? = nil, match: String? = nil,
     lock: String? = nil, grace: String? = nil, user: UserContext, environment: Environment
@@ -30,7 +30,8 @@ extension Rule {
     return try settings.rule(Context(environment: environment, user: user))
   }
 
-  /// What each preset makes of a root; of its own one where that is nil.
+  /// One rule for each preset: on this root or, where it is nil, on the preset's own root. A preset
+  /// whose root cannot be known is left out.
   package static func ofPresets(
     root: FilePath?, user: UserContext, environment: Environment
   ) -> [Rule] {
@@ -42,8 +43,8 @@ extension Rule {
 }
 
 extension Configuration {
-  /// One rule per root, with names made unique by a number, and the top level from the
-  /// environment. Without roots the preset's own root is taken.
+  /// One rule for each root, with names made unique by a number, and the top level from the
+  /// environment. Where no root is named, the preset's own root is taken.
   package static func fromCommandLine(
     roots: [FilePath], kind: String? = nil, preset: String? = nil, match: String? = nil,
     lock: String? = nil, grace: String? = nil, user: UserContext, environment: Environment

@@ -3,18 +3,18 @@ package import ReapRules
 /// Everything that reapd is told: the file, with the environment's overrides in place.
 package struct Configuration: Sendable, Equatable {
   package var rules: [Rule]
-  /// Absolute; nil means the default place.
+  /// The audit log's absolute path; nil means the default place.
   package var auditLog: FilePath?
-  /// False for `audit_log: none`; otherwise nothing is removed where it cannot be written.
+  /// False for `audit_log: none`. With an audit, nothing is removed while the log cannot be written.
   package var hasAudit = true
   /// How often everything is looked at again; nil means never.
   package var backstop: Nanoseconds? = 5 * 60 * nanosecondsPerSecond
-  /// One of `logLevels`.
+  /// A word of `logLevels`.
   package var logLevel = "info"
   package var enabled = true
   /// Names of the environment variables that took effect, sorted.
   package var overrides: [String] = []
-  /// The file it was read from.
+  /// The file that the configuration was read from; nil for one that the command line gave.
   package var source: FilePath?
 
   package init(rules: [Rule]) { self.rules = rules }
@@ -26,9 +26,10 @@ package struct Configuration: Sendable, Equatable {
   /// A whole configuration on one line, for messages.
   package static let minimalExample = "rules: [{kind: spill, root: /var/lib/app/spill}]"
 
-  /// Parses a file's text and applies the environment's overrides. The first error ends it.
+  /// Parses the text of a file and applies the environment's overrides.
   ///
-  /// - Parameter file: how errors name it.
+  /// - Parameter file: how errors name the file.
+  /// - Throws: the first error that is found.
   package static func parse(
     text: [UInt8], file: String, environment: Environment, user: UserContext
   ) throws(ConfigurationError) -> Configuration {
@@ -110,7 +111,8 @@ enum TopLevelKey: String, CaseIterable {
 }
 
 extension Configuration {
-  /// Backstops more frequent than this would be polling; a year is a mistake.
+  /// A backstop more frequent than every 100 ms would be polling; one longer than a year is a
+  /// mistake.
   static let backstopRange: ClosedRange<Nanoseconds> =
     (nanosecondsPerSecond / 10)...(365 * 86400 * nanosecondsPerSecond)
 

@@ -2,9 +2,9 @@ import ReapRules
 
 /// What is wrong with a configuration, where, and what would be right.
 package struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The file; for an override the environment variable; else `command line`.
+  /// Where the mistake is: the name of a file, of an environment variable, or `command line`.
   package var file: String
-  /// Counted from 1; nil where there are no lines.
+  /// The line in the file, counted from 1; nil for a variable and for the command line.
   package var line: Int?
   package var what: String
   /// What to do about it, as an instruction.
@@ -33,7 +33,7 @@ struct Place: Sendable {
   }
 }
 
-/// A value inside a message: control characters escaped, and cut where it would fill the screen.
+/// A value for use in a message: in quotes, control characters escaped, cut after 80 characters.
 func quoted(_ path: FilePath) -> String { quoted("\(path)") }
 
 func quoted(_ text: String) -> String {

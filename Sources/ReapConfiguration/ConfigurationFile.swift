@@ -34,8 +34,8 @@ extension Configuration {
     return paths + ["/etc/reapd/reapd.yaml"]
   }
 
-  /// Nil where it does not exist and need not; a file that is there but cannot be read is an error,
-  /// so that another one does not quietly take its place.
+  /// Reads a file; nil where an optional file does not exist. A file that exists and cannot be read
+  /// is an error, so that no other file quietly takes its place.
   private static func read(
     _ path: FilePath, optional: Bool
   ) throws(ConfigurationError) -> [UInt8]? {

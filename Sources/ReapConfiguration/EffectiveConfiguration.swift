@@ -97,8 +97,8 @@ extension Rule {
   }
 }
 
-/// A path that expansion leaves as it is. YAML holds no other text than UTF-8: what is none is shown,
-/// in a remark only, lest another path be read from it.
+/// A path, written so that reading it again expands nothing. YAML can hold UTF-8 only: any other path
+/// stands in a remark, so that no wrong path can be read from it.
 func yamlPath(_ path: FilePath) -> String {
   guard let text = String(validating: path.bytes, as: UTF8.self) else {
     return "null # \(path), which YAML cannot hold"
@@ -107,7 +107,7 @@ func yamlPath(_ path: FilePath) -> String {
     text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$"))
 }
 
-/// Text in double quotes. What YAML does not take as it is, or folds, is escaped.
+/// Text in double quotes. Characters that YAML refuses or folds are escaped.
 func yamlText(_ text: String) -> String {
   var result = "\""
   for scalar in text.unicodeScalars {

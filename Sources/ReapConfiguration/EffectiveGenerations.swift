@@ -3,7 +3,8 @@ import ReapRules
 // Settings of kind `generations` as `check-config` prints them, each key once for YAML and JSON.
 
 extension GenerationSettings {
-  /// One key as it holds; without text it is a default that cannot be written, told in a remark.
+  /// One key with the value that applies. Where `yaml` is nil, the default cannot be written as a
+  /// value, and the remark tells it.
   private struct Line {
     var key: String
     var yaml: String?
@@ -40,7 +41,7 @@ extension GenerationSettings {
       remark: remark)
   }
 
-  /// What needs no quotes.
+  /// A value that YAML reads rightly without quotes.
   private func word(_ key: String, _ value: String?, remark: String = "") -> Line {
     Line(key: key, yaml: value, json: value.map(JSONValue.string) ?? .null, remark: remark)
   }
@@ -101,7 +102,7 @@ extension GenerationSettings {
 }
 
 extension EntryName {
-  /// Names in a configuration are UTF-8.
+  /// The name as text; names that come from a configuration are UTF-8.
   fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 

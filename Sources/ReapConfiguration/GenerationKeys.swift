@@ -2,7 +2,7 @@ import ReapRules
 
 // Kind `generations`: its keys, read from what was written.
 
-/// No span in a rule is longer; a year is a mistake.
+/// The longest duration that a rule may hold, a year: more is a mistake.
 private let longestSpan: Nanoseconds = 365 * 86400 * nanosecondsPerSecond
 
 extension RuleSettings {

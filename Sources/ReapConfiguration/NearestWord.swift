@@ -1,13 +1,14 @@
-// "Unknown" is only half an answer: what is known, and which of it was probably meant.
+// For messages about an unknown word: the known words, and which of them was probably meant.
 
-/// `known: a, b, c`, with the nearest word first where one is near enough to be a typing error.
+/// `known: a, b, c`; where one is near enough for a typing error, `did you mean …?` in front.
 func knownWords(_ known: [String], near word: String) -> String {
   let list = "known: " + known.joined(separator: ", ")
   guard let nearest = nearestWord(to: word, in: known) else { return list }
   return "did you mean \(nearest)? \(list)"
 }
 
-/// The word fewest edits away; nil where even that is more than a third of it, or two at least.
+/// The known word that is fewest edits away. Nil where that word is further away than a third of its
+/// length (than two edits, for short words).
 func nearestWord(to word: String, in known: [String]) -> String? {
   let word = Array(word.lowercased().utf8.prefix(64))
   let ranked = known.map { (word: $0, distance: editDistance(word, Array($0.lowercased().utf8))) }

@@ -5,7 +5,7 @@ import ReapRules
 private let prefix = "REAPD_"
 
 extension Configuration {
-  /// Variables that no key of the top level owns are left to the rules.
+  /// Applies the variables that name a key of the top level; all others are left to the rules.
   mutating func applyTopLevelOverrides(_ context: Context) throws(ConfigurationError) {
     for key in TopLevelKey.allCases where key != .rules {
       let variable = prefix + key.rawValue.uppercased()
@@ -15,7 +15,8 @@ extension Configuration {
     }
   }
 
-  /// Decodes each rule again that a variable changes. Its name stays, whatever becomes of the root.
+  /// Decodes again each rule that a variable changes. The rule keeps its name, even where that came
+  /// from the root and the root changes.
   mutating func applyRuleOverrides(
     to settings: inout [RuleSettings], _ context: Context
   ) throws(ConfigurationError) {
@@ -38,7 +39,7 @@ extension Configuration {
     overrides.sort()
   }
 
-  /// The rule and key that a variable means; nil where it is none of ours.
+  /// The rule and key that a variable means; nil for a variable that means neither.
   private func target(
     of variable: String
   ) throws(ConfigurationError) -> (rule: Int, key: RuleKey)? {

@@ -71,7 +71,7 @@ struct PathExpansion {
     return home.bytes
   }
 
-  /// What follows `${`, up to and with the `}` that belongs to it.
+  /// Takes what follows `${`, the matching `}` included, and gives its value.
   private func takeBraces(_ rest: inout Text, atStart: Bool) throws(Failure) -> [UInt8] {
     let name = takeName(&rest)
     var depth = 1
@@ -117,12 +117,12 @@ struct PathExpansion {
     return value.bytes
   }
 
-  /// For names, and for messages.
+  /// Bytes as text, for names of variables and for messages.
   private func string(_ bytes: Text) -> String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// An absolute path with `.`, doubled and trailing slashes dropped, none of which changes what it
-/// means; nil where a `..` stands in it, which only the file system can resolve.
+/// An absolute path without `.`, doubled slashes and trailing slashes: they do not change what it
+/// means. Nil for a path with `..`, which only the file system can resolve.
 func tidyPath(_ path: FilePath) -> FilePath? {
   let components = path.bytes.split(separator: UInt8(ascii: "/")).filter {
     !$0.elementsEqual(".".utf8)

@@ -1,6 +1,6 @@
 import ReapRules
 
-/// Sets of values for a program that is known: what is written in the rule wins.
+/// Values for the directories of a known program. A key that is written in the rule wins.
 enum Preset: String, CaseIterable {
   case ant, hypaware
 
@@ -13,9 +13,10 @@ enum Preset: String, CaseIterable {
 }
 
 extension SpillSettings {
-  /// Every upload has its lock from the beginning, of one kind: probing one kind less is one thing
-  /// less that can be misread. Its chunks are named by their hash; what is not was put there by a
-  /// person.
+  /// Fills in what is known of the uploader ant.
+  ///
+  /// Every upload takes a BSD lock at once: asking for that kind only leaves less to misread. Its
+  /// chunks have hashes for names; a file with another name was put there by a person.
   mutating func fillInAnt() {
     lockType = .flock
     missingLock = .reap

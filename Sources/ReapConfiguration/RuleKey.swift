@@ -32,7 +32,8 @@ enum RuleKey: String, CaseIterable {
     }
   }
 
-  /// What says which rule it is cannot be changed from outside.
+  /// Whether an environment variable may override the key. Those that tell which rule it is may not
+  /// be.
   var canBeOverridden: Bool {
     switch self {
     case .name, .kind, .preset: false

@@ -1,14 +1,16 @@
 import ReapRules
 
-/// Bounds of `grace`: without any the creation of a directory could be hit; a year is a mistake.
+/// Bounds of `grace`. With no grace at all a directory could be probed while it is being made; a
+/// grace of more than a year is a mistake.
 let graceRange: ClosedRange<Nanoseconds> = 1...(365 * 86400 * nanosecondsPerSecond)
 
 /// A rule as it was written: which keys, with which values, and where.
 struct RuleSettings {
   var written: [RuleKey: Setting] = [:]
-  /// Where the rule begins.
+  /// Where the rule begins: the place of errors that are about no written key.
   var place: Place
-  /// Roots may be relative, and are not expanded: the shell has done that.
+  /// Whether the rule comes from the command line. Its root may be relative then, and is not expanded:
+  /// the shell has done that.
   var fromShell = false
 
   init(_ node: YAMLNode, file: String) throws(ConfigurationError) {
@@ -32,7 +34,7 @@ struct RuleSettings {
 
   init(place: Place) { self.place = place }
 
-  /// Where to point when something is wrong with a key, written or not.
+  /// The place for an error about a key, whether the key is written or not.
   func place(of key: RuleKey) -> Place { written[key]?.place ?? place }
 
   func rule(_ context: Context) throws(ConfigurationError) -> Rule {
@@ -143,8 +145,8 @@ struct RuleSettings {
     if preset == .ant { settings.fillInAnt() }
     if let setting = written[.lock] { settings.lock = try setting.entryName() }
     settings.lockType = try lockType() ?? settings.lockType
-    // Other programs' directories have no lock in them: only where it is known that every owner
-    // makes one does its lack say anything.
+    // Other programs may make directories without a lock. A missing lock says something only where
+    // every owner is known to make one.
     if match.pattern == Rule.defaultSpillMatch, settings.lock == defaultLock {
       settings.missingLock = .reap
     }
@@ -169,7 +171,7 @@ private func isRuleName(_ name: String) -> Bool {
   !name.isEmpty && name.utf8.allSatisfy(isNameByte)
 }
 
-/// A directory's name with `-` for what a rule's name cannot hold.
+/// A directory's name, with `-` for each byte that a rule's name cannot hold.
 private func ruleName(from directory: [UInt8]) -> String {
   String(decoding: directory.map { isNameByte($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
 }

@@ -1,13 +1,14 @@
 import Glibc
 import ReapRules
 
-/// One value as it was written, the key it was written for, and where: reads itself as a type or
-/// says what is wrong with it.
+/// One value as it was written, with its key and its place. It can be read as a type, and each method
+/// throws what is wrong with the value where it cannot.
 struct Setting: Sendable {
-  /// As the author knows it: a key, or an option.
+  /// The name that messages use: of a key, or of an option.
   var key: String
   var value: YAMLNode.Content
-  /// The bytes, where they are no UTF-8 and `value` has them mended: only a path may be that.
+  /// The bytes as they were given, if they are not UTF-8; `value` has them with U+FFFD for the bad
+  /// ones then. Only a path may be such a value.
   private(set) var stray: [UInt8]?
   var place: Place
 
@@ -17,7 +18,7 @@ struct Setting: Sendable {
     self.place = place
   }
 
-  /// From the environment or the command line.
+  /// A value from the environment or the command line.
   init(key: String, untyped text: String, file: String) {
     self.init(key: key, value: .scalar(text, .untyped), place: Place(file: file, line: nil))
   }
@@ -31,7 +32,7 @@ struct Setting: Sendable {
     place.error("\(key) \(what)", wanted)
   }
 
-  /// The value as it stands there, for a message.
+  /// The value as it was written, for a message.
   private var written: String { YAMLNode(content: value, line: 0).summary }
 
   func scalar(
@@ -41,7 +42,7 @@ struct Setting: Sendable {
     return try anyScalar(wanted)
   }
 
-  /// As `scalar`, also where the text is mended.
+  /// The same as `scalar`, but without an error where the bytes are not UTF-8.
   private func anyScalar(
     _ wanted: String
   ) throws(ConfigurationError) -> (text: String, style: YAMLNode.ScalarStyle) {
@@ -81,7 +82,7 @@ struct Setting: Sendable {
     }
   }
 
-  /// A span of time within `range`.
+  /// A duration within `range`.
   func duration(
     _ range: ClosedRange<Nanoseconds>,
     wanted: String = "write a duration such as 250ms, 30s or 1h30m"
@@ -95,7 +96,7 @@ struct Setting: Sendable {
     return span
   }
 
-  /// An absolute path, `~` and variables expanded.
+  /// An absolute path, with `~` and variables expanded.
   func path(_ context: Context) throws(ConfigurationError) -> FilePath {
     let wanted = "write an absolute path"
     let (text, style) = try anyScalar(wanted)
@@ -117,13 +118,13 @@ struct Setting: Sendable {
     return try tidy(expanded)
   }
 
-  /// As `path`, for a path that the shell has expanded already: relative ones are welcome.
+  /// A path that the shell has expanded already; it may be relative.
   func shellPath(_ context: Context) throws(ConfigurationError) -> FilePath {
     let (text, _) = try anyScalar("name a directory")
     return try tidy(try absolute(stray.map { FilePath($0) } ?? FilePath(text), context))
   }
 
-  /// Joined to the working directory where it is relative.
+  /// An absolute path as it is; a relative one appended to the working directory.
   func absolute(_ path: FilePath, _ context: Context) throws(ConfigurationError) -> FilePath {
     if path.isAbsolute { return path }
     guard context.user.workingDirectory.isAbsolute else {
@@ -145,7 +146,7 @@ struct Setting: Sendable {
     return tidied
   }
 
-  /// Users by name or number, one or a list; numbers only without quotes.
+  /// One user or a list of users, by name or number. A number must not be in quotes.
   func owners(_ user: UserContext) throws(ConfigurationError) -> Rule.Owners {
     let wanted = "write a user name, a numeric uid, a list of them, or any"
     let elements: [Setting]
@@ -230,7 +231,7 @@ struct Setting: Sendable {
     return globs
   }
 
-  /// A POSIX extended regular expression, compiled once to know that it can be.
+  /// A POSIX extended regular expression. It is compiled once here, to find errors in it.
   func regularExpression() throws(ConfigurationError) -> String {
     let wanted = "write a POSIX extended regular expression such as '^[0-9a-f]{64}$'"
     let text = try text(wanted)
@@ -260,7 +261,7 @@ private func isBoolean(_ text: String) -> Bool { ["true", "false"].contains(text
 
 private func isNumber(_ text: String) -> Bool {
   guard let first = text.utf8.first(where: { !"+-.".utf8.contains($0) }) else { return false }
-  // Without this the words nan and infinity would be numbers, too.
+  // Double also reads the words nan and infinity, which are text here.
   return (0x30...0x39).contains(first) && Double(text) != nil
 }
 

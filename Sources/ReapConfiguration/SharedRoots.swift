@@ -1,12 +1,12 @@
 import ReapRules
 
-// Several rules over one tree: what each takes must be told from what the others take.
+// Several rules on one tree: no name may be a candidate of two of them.
 
 extension Configuration {
-  /// Refuses rules on one root, or on nested ones, that may take the same names; each of the others
-  /// learns what those take that work in its tree.
+  /// Refuses rules on one root, or on nested roots, that may take the same names. A rule that walks
+  /// its tree is told what the rules inside of that tree take.
   ///
-  /// - Parameter place: where a rule's root was written, by the rule's index.
+  /// - Parameter place: where the root of a rule was written; takes the index of the rule.
   mutating func settleSharedRoots(
     _ user: UserContext, _ place: (Int) -> Place
   ) throws(ConfigurationError) {
@@ -28,7 +28,7 @@ extension Configuration {
     }
   }
 
-  /// The same for rules that were not written in one file.
+  /// The same for rules from the command line.
   package mutating func settleSharedRoots(_ user: UserContext) throws(ConfigurationError) {
     try settleSharedRoots(user) { _ in Place(file: "command line", line: nil) }
   }

@@ -9,7 +9,8 @@ extension Setting {
       place: Place(file: place.file, line: place.line == nil ? nil : node.line))
   }
 
-  /// The value; from the environment, where all is text, a `[` or `{` begins what a file would hold.
+  /// The value. In the environment, where everything is text, a text that begins with `[` or `{` is
+  /// read as YAML.
   private func structure() throws(ConfigurationError) -> YAMLNode.Content {
     guard case .scalar(let text, .untyped) = value, "[{".contains(text.first ?? " ") else {
       return value
@@ -18,7 +19,7 @@ extension Setting {
     return try YAMLDocument.parse(Array(text.utf8), file: place.file)?.content ?? value
   }
 
-  /// The members of a mapping, each of a known name.
+  /// The members of a mapping; a member whose name is not known is an error.
   private func members(
     of known: [String], wanted: String
   ) throws(ConfigurationError) -> [String: Setting] {
@@ -40,7 +41,7 @@ extension Setting {
     return settings
   }
 
-  /// The elements of a list; what is none is the only one.
+  /// The elements of a list; a value that is no list counts as a list of one.
   func elements() throws(ConfigurationError) -> [Setting] {
     switch try structure() {
     case .sequence(let nodes): nodes.map { part($0) }
@@ -60,7 +61,7 @@ extension Setting {
       guard !layouts.contains(layout) else {
         throw element.error("has the same layout twice", "remove one")
       }
-      // It takes every file, so that none after it would ever be asked.
+      // The layout text reads every file, so no layout after it would ever be asked.
       if case .text? = layouts.last, !layout.readsLink {
         throw element.error("has a layout after text, which reads every file", "put text last")
       }
@@ -99,7 +100,7 @@ extension Setting {
     return pattern
   }
 
-  /// A path alone, or with the members that hold the pid and its start.
+  /// A path alone, or a path with the names of the members that hold the pid and its start.
   func ownerPidfile(_ context: Context) throws(ConfigurationError) -> OwnerPidfile {
     let wanted = "write a path, or {path: /run/x.pid, pid: pid, start: startedAt}"
     switch try structure() {
@@ -121,7 +122,7 @@ extension Setting {
       of: ["batch_bytes", "batch_rows", "target_bytes", "compression"],
       wanted: "write keys and values, as in {batch_bytes: 32MiB}")
     var settings = CompactionSettings()
-    // A batch is held in memory, whole; below a page nothing is gained.
+    // A whole batch is held in memory; one smaller than a page (4,096 bytes) gains nothing.
     if let bytes = members["batch_bytes"] {
       settings.batchBytes = try bytes.size(4096...(16 << 30))
     }

@@ -4,13 +4,13 @@ package import ReapRules
 /// Who runs reapd and from where: the part of the process that configuration depends on.
 package struct UserContext: Sendable {
   package var euid: UInt32
-  /// From the user database; `$HOME` goes first where it is set. Empty where there is none.
+  /// The home directory of the user database; empty where that has none. `$HOME` counts before it.
   package var home: FilePath
-  /// Absolute; empty where it has been removed.
+  /// An absolute path; empty where the working directory has been removed.
   package var workingDirectory: FilePath
   package var lookupUser: @Sendable (String) -> UInt32?
   package var lookupHome: @Sendable (String) -> FilePath?
-  /// Where a path leads, links resolved as far as it exists.
+  /// The path to which a path leads: links are resolved as far as it exists.
   package var resolvePath: @Sendable (FilePath) -> FilePath
 
   package init(
@@ -39,7 +39,7 @@ package struct UserContext: Sendable {
   }
 }
 
-/// What does not exist is appended as it is.
+/// The path with its links resolved; components that do not exist are appended as they are.
 private func resolved(_ path: FilePath) -> FilePath {
   let real = unsafe (path.bytes + [0]).withUnsafeBytes {
     unsafe realpath($0.assumingMemoryBound(to: CChar.self).baseAddress!, nil)
@@ -71,7 +71,7 @@ private func passwordEntry(
   ) -> CInt
 ) -> (uid: UInt32, home: FilePath)? {
   var size = 1024
-  // The entry comes from the user database, not from us: grow while it says "too small".
+  // The size of an entry is not known before: a larger buffer as long as it is too small.
   while size <= 1 << 20 {
     var entry = unsafe passwd()
     var found: UnsafeMutablePointer<passwd>?

@@ -2,12 +2,13 @@ import CYAML
 
 /// Reads the one document of a file into nodes, strictly.
 ///
-/// What YAML offers beyond scalars, lists and mappings (anchors, tags, several documents) is
-/// refused: in a file that decides about deletion, what is written should be what is meant.
+/// Everything of YAML but scalars, lists and mappings is refused (anchors, tags, several documents):
+/// in a file that decides about deletion, what is written should be what is meant.
 struct YAMLDocument {
-  /// A configuration is some kilobytes; more is a wrong file, or an attack on memory.
+  /// Largest size of a file, in bytes. A configuration has some kilobytes; more is a wrong file, or an
+  /// attack on memory.
   static let sizeLimit = 1 << 20
-  /// The configuration itself is four levels deep.
+  /// How deep nodes may be nested. A configuration of reapd needs four levels.
   static let depthLimit = 32
 
   private let file: String

@@ -11,13 +11,13 @@ struct YAMLNode: Sendable {
     case plain
     /// Quoted, or a block: always text.
     case quoted
-    /// From the environment or the command line, where nothing can be quoted: whatever is wanted.
+    /// From the environment or the command line, where quotes cannot tell: it may be of any type.
     case untyped
   }
 
   struct Member: Sendable {
     var key: String
-    /// The key's line.
+    /// The line on which the key stands.
     var line: Int
     var value: YAMLNode
   }

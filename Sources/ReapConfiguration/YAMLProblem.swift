@@ -1,6 +1,6 @@
 import CYAML
 
-/// A syntax error of libyaml in words for whoever wrote the file.
+/// A syntax error that libyaml found, in words for the person who wrote the file.
 struct YAMLProblem {
   let line: Int
   let what: String
@@ -35,7 +35,7 @@ struct YAMLProblem {
     return index < lines.count ? lines[index] : []
   }
 
-  /// Whether the tab is what libyaml stumbled on, or stands in front of that.
+  /// Whether libyaml stopped at a tab in the indentation, or behind one.
   private static func isTab(_ line: ArraySlice<UInt8>, at column: Int) -> Bool {
     let tab = UInt8(ascii: "\t")
     let indentation = line.prefix { $0 == UInt8(ascii: " ") || $0 == tab }
@@ -48,7 +48,8 @@ struct YAMLProblem {
     "put the keys of a mapping in one column, and so the '- ' of a list"
   )
 
-  /// By libyaml's own text (scanner.c and parser.c of 0.2.5); what is not here is passed on as is.
+  /// Plain words for libyaml's texts (scanner.c and parser.c of 0.2.5). A text that is not here is
+  /// passed on as it is.
   private static let plainWords: [String: (String, String)] = [
     "mapping values are not allowed in this context": (
       "a ':' that begins a value where none may begin",

@@ -12,7 +12,7 @@ package final class Reaper {
     package var rules: [Rule]
     /// Every root that is known, watched here or not: none may lie in what is removed.
     package var roots: [FilePath]
-    /// Nil: off.
+    /// How often everything is looked at again; nil means never.
     package var backstop: Nanoseconds?
     package var dryRun: Bool
 

@@ -13,7 +13,7 @@ final class WatchedRoot {
     var batch: ArraySlice<DirectoryEntry> = []
     let place: UInt32
     let path: [UInt8]
-    /// Its own; nil where the root's is used.
+    /// The directory, opened for this listing; nil for the root, whose own descriptor is used.
     let descriptor: Descriptor?
   }
 

@@ -7,27 +7,36 @@ import Synchronization
 ///
 ///     for await event in try WatchEvents(directories: ["/srv/spool"]) {
 ///       switch event {
-///       case .rescan: list the directories: what they hold is not known
+///       case .rescan: …                  // list the directories: what they hold is not known
 ///       case .entry(let directory, let name, _, .created): …
 ///       default: break
 ///       }
 ///     }
 ///
-/// The first event is `.rescan`, once every watch that can be put is: whoever lists then, and
-/// follows the events after it, misses nothing. A queue of the kernel's or of this stream that
-/// overflows shows as another `.rescan` in the place of what was lost.
+/// The first event is ``Event/rescan``. It comes when every watch that can be set is set: a program
+/// that lists the directories then, and follows the events after it, misses nothing. If the kernel's
+/// queue or the queue of this stream overflows, another ``Event/rescan`` stands in the place of what
+/// was lost.
 public struct WatchEvents: AsyncSequence, Sendable {
-  /// What the sequence yields.
+  /// What the sequence gives.
   public typealias Element = Event
-  /// It ends, and does not fail.
+  /// The sequence never fails; it ends when its task is cancelled.
   public typealias Failure = Never
 
   /// How an entry of a directory came or went.
   public enum Change: Sendable, Equatable {
-    case created, movedIn, movedOut, removed
+    /// The entry was made in the directory.
+    case created
+    /// The entry was renamed into the directory, or to this name.
+    case movedIn
+    /// The entry was renamed out of the directory, or to another name.
+    case movedOut
+    /// The entry was removed.
+    case removed
   }
 
-  /// One thing that happened; paths are spelled as they were given.
+  /// One thing that happened. Paths are spelled as they were given to
+  /// ``WatchEvents/init(directories:files:)``.
   public enum Event: Sendable, Equatable {
     /// Events may be missing before this one: look at everything.
     case rescan
@@ -35,40 +44,45 @@ public struct WatchEvents: AsyncSequence, Sendable {
     case entry(directory: String, name: [UInt8], isDirectory: Bool, Change)
     /// A watched file was written to, cut, moved or removed.
     case changed(file: String)
-    /// Somebody who had a watched file open for writing closed it.
+    /// A process that had a watched file open for writing closed it.
     case closed(file: String)
-    /// Nothing more comes of this path: it is gone, was moved, or could not be watched (with the
-    /// system's words for why).
+    /// No more events come for this path: it is gone, was moved, or could not be watched. The
+    /// reason is in words, the system's where there are any.
     case ended(path: String, reason: String)
   }
 
-  /// Events that wait for a consumer; more turn into `.rescan`. As many as four full queues of the
-  /// kernel's (fs.inotify.max_queued_events is 16,384).
+  /// The number of events that wait for a consumer at most; more turn into one ``Event/rescan``. It
+  /// is four times the default length of the kernel's queue (fs.inotify.max_queued_events, 16,384).
   public static let bufferLimit = 65_536
 
   private let directories: [String]
   private let files: [String]
   private let hub: WatchHub
 
+  /// Prepares a stream; the watches are set by each iterator.
+  ///
+  /// Make the first stream of a process before many descriptors are open: the inotify instance needs
+  /// a descriptor below 1024 (libinotifytools uses select(2)).
+  ///
   /// - Parameters:
-  ///   - directories: absolute paths; their entries are told, not those of directories in them.
-  ///   - files: absolute paths, links followed.
-  /// - Throws: `WatchEventsError` where there is no inotify instance or thread to be had. Make the
-  ///   first one before many descriptors are open: the instance needs one below 1024.
+  ///   - directories: absolute paths of directories whose entries are told; entries of directories in
+  ///     them are not.
+  ///   - files: absolute paths of files; links are followed.
+  /// - Throws: ``WatchEventsError`` where no inotify instance or no thread can be had.
   public init(directories: [String], files: [String] = []) throws(WatchEventsError) {
     self.directories = directories
     self.files = files
     do { hub = try WatchHub.shared() } catch { throw WatchEventsError(description: "\(error)") }
   }
 
-  /// Puts the watches; each iterator has its own.
+  /// Sets the watches. Each iterator has its own.
   public func makeAsyncIterator() -> Iterator {
     let queue = EventQueue(directories, files)
     queue.open(hub)
     return Iterator(queue)
   }
 
-  /// Ends its watches when it is dropped.
+  /// The events of one set of watches. The watches end when the iterator is dropped.
   public struct Iterator: AsyncIteratorProtocol {
     private final class Owner: Sendable {
       let queue: EventQueue
@@ -80,18 +94,22 @@ public struct WatchEvents: AsyncSequence, Sendable {
 
     init(_ queue: EventQueue) { owner = Owner(queue) }
 
-    /// The next event, waited for; nil once the task was cancelled.
+    /// Waits for the next event.
+    ///
+    /// - Returns: nil when the task was cancelled.
     public mutating func next(isolation actor: isolated (any Actor)?) async -> Event? {
       await owner.queue.next()
     }
 
-    /// The next event, waited for; nil once the task was cancelled.
+    /// Waits for the next event.
+    ///
+    /// - Returns: nil when the task was cancelled.
     public mutating func next() async -> Event? { await owner.queue.next() }
   }
 }
 
-/// Why there is no event stream, with what to do about it.
+/// Why no event stream can be had, and what to do about it.
 public struct WatchEventsError: Error, Sendable, CustomStringConvertible {
-  /// In words.
+  /// The reason and the advice, in words.
   public let description: String
 }

@@ -110,7 +110,7 @@ package struct WatchChannel: Sendable {
 }
 
 extension WatchMessage {
-  /// Nil where it concerns the whole instance.
+  /// The token of the watch that the message is about; nil where it is about the whole instance.
   fileprivate var token: UInt64? {
     switch self {
     case .entry(let token, _, _, _), .closed(let token), .changed(let token),

@@ -46,7 +46,7 @@ package struct WatchFailure: Error, Equatable, Sendable {
 package enum WatchPurpose: Sendable {
   /// Entries coming and going in a directory.
   case directory
-  /// The same, and files in it that were written in place.
+  /// Entries coming and going in a directory, and files in it being written in place.
   case partition
   /// A directory above one that matters, in case it is moved away.
   case ancestor

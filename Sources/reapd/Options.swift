@@ -153,7 +153,7 @@ struct Setup {
   let roots: [FilePath]
 }
 
-/// What watch and sweep have besides.
+/// The options that only `watch` and `sweep` have.
 struct ReapOptions: ParsableArguments {
   @Flag(name: [.customShort("n"), .customLong("dry-run")], help: "Judge, but remove nothing.")
   var dryRun = false
@@ -179,7 +179,7 @@ struct ReapOptions: ParsableArguments {
     return geteuid() == 0 ? places : places.reversed()
   }
 
-  /// Nil where there is to be none.
+  /// Opens the audit log; nil where none is wanted.
   ///
   /// - Parameter isRequired: whether something is to be removed, which nothing is without.
   func audit(
@@ -209,6 +209,6 @@ func absolute(_ path: FilePath) -> FilePath {
 }
 
 extension FilePath: ExpressibleByArgument {
-  /// From what `commandLineArguments` made of it.
+  /// A path from an argument as `commandLineArguments` has encoded it.
   public init?(argument: String) { self.init(ArgumentText.decode(argument)) }
 }

@@ -1,4 +1,4 @@
-// The README's owners in other languages, run as they stand there under a real reapd.
+// The documentation's owners in other languages, run as they stand there under a real reapd.
 
 import CrashDrill
 import Foundation
@@ -11,11 +11,11 @@ import Testing
   }
 
   @Test(arguments: Language.allCases)
-  func `the README's owner is left alone while it lives, and gone once it is killed`(
+  func `the documentation's owner is left alone while it lives, and gone once it is killed`(
     language: Language
   ) throws {
     let scratch = Scratch()
-    let source = try #require(try example(in: language), "no such block in the README")
+    let source = try #require(try example(in: language), "no such block in the page")
     guard let command = try build(source, language, in: scratch) else {
       return skip("no toolchain for \(language)")
     }
@@ -42,14 +42,14 @@ import Testing
     #expect(line?.reason == "lock-released", "\(language): \(line?.text ?? "no line")")
   }
 
-  /// The block of that language in the README's section.
+  /// The block of that language in the page.
   private func example(in language: Language) throws -> String? {
     let repository = URL(filePath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
-    let text = try String(contentsOf: repository.appending(path: "README.md"), encoding: .utf8)
-    let title = "### Owning a directory from other languages\n"
-    guard let section = text.range(of: title)?.upperBound,
-      let begin = text.range(of: "\n```\(language.rawValue)\n", range: section..<text.endIndex),
+    let page = repository.appending(
+      path: "Sources/OwnedDirectories/OwnedDirectories.docc/OtherLanguages.md")
+    let text = try String(contentsOf: page, encoding: .utf8)
+    guard let begin = text.range(of: "\n```\(language.rawValue)\n"),
       let end = text.range(of: "\n```\n", range: begin.upperBound..<text.endIndex)
     else { return nil }
     return String(text[begin.upperBound..<end.lowerBound]) + "\n"

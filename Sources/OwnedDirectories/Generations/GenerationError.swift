@@ -3,18 +3,19 @@ public typealias GenerationError = WriterError<GenerationFailure>
 
 /// What can go wrong with a generation.
 public enum GenerationFailure: WriterErrorReason {
-  /// A system call failed; `call` and `code` say which and how.
+  /// A system call failed; ``WriterError/call`` and ``WriterError/code`` say which and how.
   case system
   /// The cursor cannot be read, or names no generation beyond doubt. Nothing was changed.
   case cursorUnreadable
-  /// The cursor is no longer the one that was read: somebody else has written it. It stays as it
-  /// is now; what this writer made is not live and never will be.
+  /// The cursor is no longer the one that was read: somebody else has written it. The cursor stays
+  /// as it is; the generation of this writer is not live and never will be.
   case stale
-  /// Another process held the cursor's lock for longer than was waited.
+  /// Another process held the cursor's lock for longer than
+  /// ``GenerationWriter/Options/patience``.
   case busy
   /// The generation, or the lock file that was locked, is no longer at its path.
   case displaced
-  /// The calls came in an order that makes no sense, or a path leads where none may.
+  /// The calls came in a wrong order, or a path or name was given that cannot be used.
   case misuse
 
   /// What to do about a system call that failed, by its name and errno.

@@ -1,13 +1,13 @@
-/// A data file of a generation that is being written. Ends by `close()`, which returns when its
+/// A data file of a generation that is being written. ``close()`` ends it, and returns when its
 /// bytes are on the disk.
 public final class GenerationFile {
   /// What is written before the kernel is told to begin putting it on the disk: enough for long
   /// writes, little enough that `close()` has not long to wait.
   private static let writebackStride: Int64 = 8 << 20
 
-  /// Relative to the generation.
+  /// The file's path, relative to the generation.
   public let path: String
-  /// Bytes written so far.
+  /// Number of bytes written so far.
   public private(set) var size: Int64 = 0
 
   private let descriptor: Descriptor
@@ -26,7 +26,8 @@ public final class GenerationFile {
 
   /// Appends bytes.
   ///
-  /// - Throws: `GenerationError`, reason `system`; after that the file may hold a part of them.
+  /// - Throws: ``GenerationError``: `system`, after which the file may hold a part of the bytes;
+  ///   `misuse` after ``close()``.
   public func write(_ bytes: Span<UInt8>) throws(GenerationError) {
     guard isOpen else {
       throw GenerationError(
@@ -43,12 +44,14 @@ public final class GenerationFile {
   }
 
   /// Appends the bytes of an array.
+  ///
+  /// - Throws: as `write` of a span does.
   public func write(_ bytes: [UInt8]) throws(GenerationError) { try write(bytes.span) }
 
   /// Waits until all of it is on the disk, and closes it. Calling it again does nothing.
   ///
-  /// - Throws: `GenerationError`, reason `system`: the file must be taken for lost (fsync(2)
-  ///   reports an error once), and the generation cannot be committed.
+  /// - Throws: ``GenerationError``, reason `system`: the file must be taken for lost (fsync(2)
+  ///   reports an error only once), and the generation cannot be committed.
   public func close() throws(GenerationError) {
     guard isOpen else { return }
     do { try synchronize(descriptor, path) } catch { throw GenerationError(error, in: generation) }

@@ -10,7 +10,9 @@ extension GenerationWriter {
     /// Data files in the one made of it.
     public var filesAfter: Int
 
-    /// Both numbers of data files.
+    /// - Parameters:
+    ///   - filesBefore: number of data files in the generation that was compacted.
+    ///   - filesAfter: number of data files in the generation that was made of it.
     public init(filesBefore: Int, filesAfter: Int) {
       self.filesBefore = filesBefore
       self.filesAfter = filesAfter
@@ -18,17 +20,19 @@ extension GenerationWriter {
   }
 
   /// Makes the generation live, if the cursor still is the very file that was read, byte for byte,
-  /// and the generation still is in place.
+  /// and the generation is still in its place.
   ///
-  /// Comparison and rename happen under a BSD lock on the old cursor file, which other
-  /// `GenerationWriter`s and reapd take as well. A program that writes the cursor without that lock
-  /// is noticed unless it writes in the microseconds between the two.
+  /// The comparison and the rename happen under a BSD lock on the old cursor file, which other
+  /// writers of this class and reapd take as well. A program that writes the cursor without that
+  /// lock is noticed, unless it writes in the microseconds between the comparison and the rename.
   ///
   /// - Parameters:
-  ///   - rowCount: rows in the new generation; nil leaves the number in the cursor as it stands.
-  ///   - compaction: given when the generation was made of the live one; nil leaves that member.
-  /// - Throws: `GenerationError`: `stale`, `busy`, `displaced`, or `system`. If `isLive` is false
-  ///   afterwards, the old generation is the live one.
+  ///   - rowCount: number of rows in the new generation; nil leaves the number in the cursor as it
+  ///     is, and is 0 in a partition that had no cursor.
+  ///   - compaction: what a compaction tells about itself, where the generation was made of the live
+  ///     one; nil leaves that member of the cursor as it is.
+  /// - Throws: ``GenerationError``: `stale`, `busy`, `displaced` or `system`; `misuse` before
+  ///   ``commit(metadata:)``. If ``isLive`` is false afterwards, the old generation is the live one.
   public func flip(
     rowCount: Int64? = nil, compaction: CompactionFacts? = nil
   ) throws(GenerationError) {
@@ -155,10 +159,10 @@ extension GenerationWriter {
   }
 
   /// Writes the marker `.retired` (the time, ISO 8601) into the generation that was live before, so
-  /// that its removal can be timed. Without it nothing is lost.
+  /// that others can tell since when it is superseded. Nothing is lost without the marker.
   ///
-  /// - Returns: false where there is no such generation any more.
-  /// - Throws: `GenerationError`, reason `system`.
+  /// - Returns: false where that generation does not exist any more, and where there was none.
+  /// - Throws: ``GenerationError``: `system`; `misuse` before ``flip(rowCount:compaction:)``.
   @discardableResult
   public func retireOld() throws(GenerationError) -> Bool {
     try expect(.flipped, "retireOld()")

@@ -1,7 +1,7 @@
-/// The points between which a writer can die: what is on the disk differs from one to the next.
+/// The points between which a writer can die: from one to the next, the disk holds something else.
 ///
-/// Up to and including `cursorPrepared` the old generation is live and the new one an orphan if the
-/// writer dies; from `cursorReplaced` on the new one is live and complete.
+/// If the writer dies at a point up to ``cursorCompared``, the old generation is live and the new one
+/// an orphan. From ``cursorReplaced`` on, the new generation is live and complete.
 public enum GenerationStep: String, CaseIterable, Sendable {
   /// The directory is there, empty.
   case directoryMade = "directory-made"
@@ -21,11 +21,11 @@ public enum GenerationStep: String, CaseIterable, Sendable {
   case committed
   /// The new cursor is on the disk under a temporary name.
   case cursorPrepared = "cursor-prepared"
-  /// The cursor's lock is held, and it is still the one that was read.
+  /// The cursor's lock is held, and the cursor is still the one that was read.
   case cursorCompared = "cursor-compared"
   /// The new cursor has its name, but may not be on the disk yet.
   case cursorReplaced = "cursor-replaced"
-  /// The new cursor is on the disk; the old one's lock is given back.
+  /// The new cursor is on the disk, and the lock of the old one is released.
   case flipped
   /// The old generation carries its marker.
   case retired

@@ -12,10 +12,10 @@ import ReapRules
 ///       try writer.retireOld()
 ///     }
 ///
-/// The new directory holds a file `.lock`, under a BSD lock (flock(2)) from before it has that name
-/// until `release()`: whoever finds the lock free knows that this writer is gone. Nothing is
-/// released by going out of scope: a lock would end while its owner still works. Use `with`, or
-/// call `release()`.
+/// The new directory holds a file `.lock` under a BSD lock (flock(2)), from before the file has that
+/// name until ``release()``: whoever finds the lock free knows that this writer is gone. Nothing is
+/// released by going out of scope, since Swift may destroy a value while its owner still works. Use
+/// ``with(partition:options:at:_:)``, or call ``release()``.
 ///
 /// Calls come in the order of the example, from one thread at a time.
 public final class GenerationWriter {
@@ -23,17 +23,17 @@ public final class GenerationWriter {
   public struct Options: Sendable {
     /// Name of the cursor file. Default: `cursor.json`.
     public var cursor = "cursor.json"
-    /// How long `flip()` waits for the cursor's lock, in seconds. Default: 10. Others hold it
-    /// for a comparison and a rename.
+    /// How long ``GenerationWriter/flip(rowCount:compaction:)`` waits for the cursor's lock, in
+    /// seconds. Default: 10. Others hold that lock for a comparison and a rename only.
     public var patience = 10.0
 
-    /// The defaults.
+    /// Options that are all at their defaults.
     public init() {}
   }
 
   enum State { case writing, committed, flipped, released }
 
-  /// Absolute path of the partition as it was given.
+  /// Absolute path of the partition, as it was given.
   public let partition: String
   /// Name of the new generation, such as `table-1795216876835` or `epoch=3`.
   public let name: String
@@ -65,8 +65,9 @@ public final class GenerationWriter {
   /// - Parameters:
   ///   - partition: an absolute path without symbolic links.
   ///   - options: the name of the cursor, and how long to wait.
-  ///   - at: called behind each step; for tests that end the process there.
-  /// - Throws: `GenerationError`: `system`, `cursorUnreadable` or `displaced`.
+  ///   - hook: called after each step; for tests that end the process there.
+  /// - Throws: ``GenerationError``: `system`, `cursorUnreadable` or `displaced`; `misuse` where
+  ///   the options name no file.
   public init(
     partition: String, options: Options = Options(), at hook: ((GenerationStep) -> Void)? = nil
   ) throws(GenerationError) {
@@ -100,8 +101,15 @@ public final class GenerationWriter {
     lock = made.lock
   }
 
-  /// Runs a closure with a new writer and releases it. If the closure throws before the flip, what
-  /// was made is removed.
+  /// Runs a closure with a new writer and releases the writer afterwards. If the closure throws
+  /// before the flip, the new generation is removed.
+  ///
+  /// - Parameters:
+  ///   - partition: an absolute path without symbolic links.
+  ///   - options: the name of the cursor, and how long to wait.
+  ///   - hook: called after each step; for tests that end the process there.
+  ///   - body: writes, commits and flips.
+  /// - Throws: what the closure throws; ``GenerationError`` where the generation cannot be begun.
   public static func with<Result>(
     partition: String, options: Options = Options(), at hook: ((GenerationStep) -> Void)? = nil,
     _ body: (GenerationWriter) throws -> Result
@@ -128,9 +136,10 @@ public final class GenerationWriter {
 
   /// Makes a data file, and the directories that its path needs.
   ///
-  /// - Parameter relative: below the generation, such as `data/part-1.jsonl`. Names that begin
-  ///   with a dot, and what lies in `metadata` as `v1.metadata.json`, are the writer's.
-  /// - Throws: `GenerationError`, reason `misuse` for a path that leads elsewhere, else `system`.
+  /// - Parameter relative: a path relative to the generation, such as `data/part-1.jsonl`. A path
+  ///   that begins with a dot, and `metadata/v1.metadata.json`, belong to the writer.
+  /// - Throws: ``GenerationError``: `misuse` for such a path, for one that leads elsewhere, and after
+  ///   ``commit(metadata:)``; else `system`.
   public func makeFile(_ relative: String) throws(GenerationError) -> GenerationFile {
     try expect(.writing, "makeFile()")
     let parts = relative.split(separator: "/", omittingEmptySubsequences: false)
@@ -179,12 +188,12 @@ public final class GenerationWriter {
 
   static let metadataPath = "metadata/v1.metadata.json"
 
-  /// Puts the generation on the disk, completely: every directory, then the metadata, then the
-  /// directories that lead to it, the partition last.
+  /// Puts the whole generation on the disk: every directory, then the metadata, then the
+  /// directories that lead to the metadata, the partition last.
   ///
-  /// - Parameter metadata: content of `metadata/v1.metadata.json`, JSON; it is what makes the
+  /// - Parameter metadata: the content of `metadata/v1.metadata.json`, JSON. That file makes the
   ///   generation complete, so it is written last.
-  /// - Throws: `GenerationError`: `misuse` if a file is not closed, else `system`.
+  /// - Throws: ``GenerationError``: `misuse` if a file is not closed, else `system`.
   public func commit(metadata: [UInt8] = Array("{}\n".utf8)) throws(GenerationError) {
     try expect(.writing, "commit()")
     guard unsynced == 0 else {
@@ -261,7 +270,7 @@ public final class GenerationWriter {
     }
   }
 
-  /// Gives the lock back and closes everything. Calling it again does nothing.
+  /// Releases the lock and closes everything. Calling it again does nothing.
   public func release() {
     guard state != .released else { return }
     state = .released

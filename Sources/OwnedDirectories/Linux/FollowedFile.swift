@@ -64,7 +64,7 @@ package func readLink(_ path: [UInt8]) -> [UInt8]? {
   return length > 0 ? Array(target[..<length]) : nil
 }
 
-/// The same for an entry of an open directory.
+/// Where a link leads that is an entry of an open directory; nil for what is no link.
 package func readLinkTarget(_ name: EntryName, at directory: Descriptor) -> [UInt8]? {
   var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
   let length = unsafe withCPath(name.bytes) { name in

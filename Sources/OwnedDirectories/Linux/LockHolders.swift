@@ -118,7 +118,7 @@ private func forEachOpenFile(_ body: (_ pid: Int32, _ path: [UInt8]) -> Void) {
   }
 }
 
-/// What a process was started as, for people.
+/// The command line of a process, for messages to people.
 package func commandLine(of pid: Int32) -> String {
   guard let raw = try? readWhole("/proc/\(pid)/cmdline"), !raw.isEmpty else {
     let name = (try? readWhole("/proc/\(pid)/comm")) ?? Array("?".utf8)

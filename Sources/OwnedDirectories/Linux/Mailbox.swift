@@ -13,7 +13,7 @@ import Glibc
   /// The reader is in `take`, until this instant if nothing comes.
   private var isWaiting = false
   private var waitsUntil = Int64.max
-  /// That instant has passed.
+  /// The instant in `waitsUntil` has passed.
   private var isLate = false
   /// Somebody else does the reader's work.
   private var isLent = false

@@ -41,7 +41,7 @@ package struct ProcessStart: Sendable {
   package let tick: Int64
 }
 
-/// Nil where the process is gone or not to be read.
+/// When a process began; nil where the process is gone or cannot be read.
 package func processStart(of pid: Int32) -> ProcessStart? {
   guard let stat = try? readWhole("/proc/\(pid)/stat"),
     // The name stands in parentheses and may hold anything, parentheses too.

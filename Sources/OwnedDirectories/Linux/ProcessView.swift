@@ -10,7 +10,7 @@ package struct ProcessHold: Sendable, Hashable {
   package let pid: Int32
   package let use: Evidence.Life.Use
 
-  /// What it was started as, for people.
+  /// The command line of the process, for messages to people.
   package var command: String { commandLine(of: pid) }
 }
 

@@ -110,7 +110,7 @@ private struct LockLine {
   }
 }
 
-/// Those who took the lock, be they alive or not.
+/// The numbers of the processes that took the lock, whether they still live or not.
 private func flockTakers(of file: FileIdentity) -> Set<Int32> {
   guard let text = try? readWhole("/proc/locks") else { return [] }
   let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")

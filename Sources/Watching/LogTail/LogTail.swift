@@ -10,38 +10,41 @@ import OwnedDirectories
 ///     }
 ///
 /// A file that is rotated away is read to its end before the next one begins: until nobody has it
-/// open for writing or, where somebody keeps it open, until it was quiet for one second; what is
-/// written to it later still comes. Each iterator has a thread of its own that reads, since reads
-/// block; all of them share the process's one inotify thread. Nothing is read ahead of the consumer
-/// by more than 256 KiB (one line, where that is longer).
+/// open for writing or, where somebody keeps it open, until it was quiet for one second. What is
+/// written to it after that still comes.
 ///
-/// It cannot see writes through `mmap` (there is no event), writes from other machines, nor a
-/// file that came and went between two looks and is not beside the log under a rotated name.
+/// Each iterator has a thread of its own that reads, since reads block. All iterators share the
+/// process's one inotify thread. At most 256 KiB are read ahead of the consumer, or one line where
+/// that is longer.
+///
+/// `LogTail` cannot see writes through `mmap` (no event tells of them), writes from other machines, and
+/// a file that came and went between two looks and is not beside the log under a rotated name.
 public struct LogTail: AsyncSequence, Sendable {
-  /// What the sequence yields.
+  /// What the sequence gives.
   public typealias Element = Line
-  /// What `next` throws.
+  /// What ``Iterator/next()`` throws.
   public typealias Failure = LogTailError
 
-  /// Where to begin in a file that is there already and is not in the checkpoint.
+  /// Where to begin in a file that exists already and is not in the checkpoint.
   public enum Start: Sendable, Equatable {
-    /// With its first line.
+    /// With the file's first line.
     case start
-    /// With so many of its last lines.
+    /// With so many of the file's last lines; a negative number counts as 0.
     case last(Int)
-    /// With what is written from now on; a line that has no end yet is given whole.
+    /// With what is written from now on. A last line that has no newline yet is given whole.
     case end
   }
 
-  /// One line, without its newline: bytes as they are in the file, NULs and invalid UTF-8 too.
+  /// One line of the log.
   public struct Line: Sendable, Equatable {
-    /// The line itself.
+    /// The line without its newline: the bytes as they are in the file, NULs and invalid UTF-8 too.
     public let bytes: [UInt8]
-    /// Where it begins in its file, bytes; what is cut off the file's head later moves it.
+    /// The position in the file at which the line begins, in bytes. What is cut off the file's head
+    /// later moves the line to a smaller one.
     public let offset: Int64
-    /// It was longer than the limit, and the rest of it is left out.
+    /// Whether the line was longer than the limit; the rest of it is left out then.
     public let isCut: Bool
-    /// Its file ended without a newline and was replaced by another one.
+    /// Whether the file ended here without a newline, and another file took its place.
     public let isTorn: Bool
   }
 
@@ -49,15 +52,22 @@ public struct LogTail: AsyncSequence, Sendable {
   private let settings: TailSettings
   private let notice: @Sendable (String) -> Void
 
+  /// Prepares to follow a log; reading begins with the first ``Iterator/next()``.
+  ///
+  /// With a checkpoint no line is lost over restarts. Lines that were given out are not repeated,
+  /// if the task was cancelled and its loop has ended, or ``Iterator/finish()`` has returned. An
+  /// iterator that is dropped writes the checkpoint soon after. After a crash up to a second of lines
+  /// is repeated.
+  ///
   /// - Parameters:
-  ///   - path: absolute; need not exist yet.
-  ///   - checkpoint: absolute path of a file that keeps the position, replaced at most once a second
-  ///     and at the end. Lines that were handed out are not repeated once the task was cancelled or
-  ///     `Iterator.finish` returned; an iterator that is dropped keeps it soon after. After a crash
-  ///     up to a second of lines is repeated. None is lost.
-  ///   - lineLimit: longest line handed out whole, bytes (default 1 MiB, which bounds the memory).
-  ///   - notice: told in words when the file is missing, truncated or unreadable; called on the
-  ///     reading thread.
+  ///   - path: the absolute path of the log, which need not exist yet.
+  ///   - start: where to begin in a file that exists already and is not in the checkpoint.
+  ///   - checkpoint: the absolute path of a file that keeps the position. It is replaced at most once
+  ///     a second, and at the end. Nil: the position is not kept.
+  ///   - lineLimit: the length in bytes of the longest line that is given out whole. Default: 1 MiB.
+  ///     It bounds the memory.
+  ///   - notice: called with a text when the file is missing, truncated or unreadable, on the thread
+  ///     that reads.
   public init(
     path: String, from start: Start = .end, checkpoint: String? = nil,
     lineLimit: Int = 1 << 20, notice: @escaping @Sendable (String) -> Void = { _ in }
@@ -76,12 +86,12 @@ public struct LogTail: AsyncSequence, Sendable {
       from: from, checkpoint: checkpoint.map { Array($0.utf8) }, lineLimit: lineLimit)
   }
 
-  /// Begins to follow with the first `next`; each iterator follows on its own.
+  /// Each iterator follows the log on its own, beginning with its first ``Iterator/next()``.
   public func makeAsyncIterator() -> Iterator {
     Iterator(handover: LineHandover(Array(path.utf8), settings, notice))
   }
 
-  /// Ends its thread when it is dropped.
+  /// The lines of one reading thread. The thread ends when the iterator is dropped.
   public struct Iterator: AsyncIteratorProtocol {
     /// Ends the thread when nobody iterates any more.
     private final class Owner: Sendable {
@@ -94,28 +104,34 @@ public struct LogTail: AsyncSequence, Sendable {
 
     init(handover: LineHandover) { owner = Owner(handover) }
 
-    /// The next line, waited for; nil once the task was cancelled and the checkpoint is kept.
+    /// Waits for the next line.
     ///
-    /// - Throws: `LogTailError` where inotify or the checkpoint cannot be used.
+    /// - Returns: nil when the task was cancelled and the checkpoint is written.
+    /// - Throws: ``LogTailError`` where inotify or the checkpoint cannot be used.
     public mutating func next(
       isolation actor: isolated (any Actor)?
     ) async throws(LogTailError) -> Line? {
       try await owner.handover.next()
     }
 
-    /// The next line, waited for; nil once the task was cancelled and the checkpoint is kept.
+    /// Waits for the next line.
+    ///
+    /// - Returns: nil when the task was cancelled and the checkpoint is written.
+    /// - Throws: ``LogTailError`` where inotify or the checkpoint cannot be used.
     public mutating func next() async throws(LogTailError) -> Line? {
       try await owner.handover.next()
     }
 
-    /// Ends following, and returns when the checkpoint is kept: for whoever stops before the task is
-    /// cancelled and wants to know that the next start goes on from here. `next` gives nil after it.
+    /// Ends the reading, and returns when the checkpoint is written.
+    ///
+    /// It is for a program that stops without cancelling its task, and wants the next start to go on
+    /// from here. ``next()`` gives nil afterwards.
     public func finish() async { await owner.handover.finish() }
   }
 }
 
-/// Why a log cannot be followed, with what to do about it.
+/// Why a log cannot be followed, and what to do about it.
 public struct LogTailError: Error, Sendable, CustomStringConvertible {
-  /// In words.
+  /// The reason and the advice, in words.
   public let description: String
 }
