@@ -110,6 +110,17 @@ struct TailMachineTests {
     #expect(tail.handle(.returned(1), now: 0) == [])
   }
 
+  @Test("what a file held before it was cut comes before what it holds now")
+  func preceded() {
+    var tail = machine([1, 2])
+    #expect(tail.handle(.preceded(1, by: [3, 4]), now: 0) == [.read(3)])
+    #expect(tail.order == [3, 4, 1, 2])
+    #expect(tail.newest == 2)
+    _ = end(&tail, 3)
+    _ = tail.handle(.writers(3, .none), now: 0)
+    #expect(end(&tail, 3) == [.finish(3), .read(4)])
+  }
+
   @Test("old files with writers are kept open up to a number")
   func bounded() {
     var tail = machine([0])

@@ -13,19 +13,36 @@ extension ReadRecord {
   /// Fewer bytes hardly tell one log from another: a line and its stamp.
   private static let least = 32
 
+  init(_ done: TailCheckpoint.Done) {
+    head = done.head
+    position = ReadingPosition(offset: done.size, window: [], isSkipping: false)
+  }
+
+  var done: TailCheckpoint.Done { .init(head: head, size: position.offset) }
+
+  /// Whether that is what was read, and no more: by head and size.
+  func isAll(of head: [UInt8], size: Int64) -> Bool {
+    self.head.length >= Self.least && size == position.offset
+      && FileHead(head.prefix(self.head.length)) == self.head
+  }
+
   /// Whether a file begins with what was read, as far as it goes: a copy, made before or after.
   func isBeginning(of file: Descriptor, size: Int64) -> Bool {
     guard head.length >= Self.least else { return false }
+    if position.window.isEmpty { return size == position.offset && hasHead(file) }
     if size >= position.offset { return holds(file) }
     // It ends before the place, so the remembered bytes are not in it: the head must do.
-    return size >= Int64(head.length) && (try? FileHead(of: file, length: head.length)) == head
+    return size >= Int64(head.length) && hasHead(file)
   }
 
-  /// Whether a file holds all that was read, and perhaps more behind it.
+  private func hasHead(_ file: Descriptor) -> Bool {
+    (try? FileHead(of: file, length: head.length)) == head
+  }
+
+  /// Whether a file holds all that was read, and perhaps more behind it. How few bytes that may be is
+  /// for the caller to weigh.
   func holds(_ file: Descriptor) -> Bool {
-    guard head.length >= Self.least, (try? FileHead(of: file, length: head.length)) == head else {
-      return false
-    }
+    guard head.length > 0, hasHead(file) else { return false }
     let window = position.window
     let check = ReadBuffer(capacity: max(1, window.count))
     let start = position.offset - Int64(window.count)

@@ -4,24 +4,162 @@ import OwnedDirectories
 import ReapRules
 
 extension TailedLog {
-  /// Files that stood at the path between two others and were rotated away before they were seen.
-  func between(_ after: Int64, _ current: FileIdentity?, _ walk: PathWalk) -> [Int] {
-    guard let end = walk.end else { return [] }
-    let found = successors(
-      of: end.name, after: after, current: current, among: logSiblings(in: end.directory),
-      isLinked: isLinked(end.name), pattern: settings.rotated)
-    return found.compactMap { sibling in
-      guard sibling.identity != newest, remembered(sibling.identity) == nil,
-        !neighbours.contains(sibling.identity),
-        !sources.values.contains(where: { $0.identity == sibling.identity }),
-        let (file, status) = openSibling(sibling, in: end.directory)
-      else { return nil }
-      guard let position = positionBehindCopy(file, status) else {
-        file.close()
-        return nil
-      }
-      return follow(file, status, position)
+  /// A file that was opened because it is a part of the log.
+  struct Part {
+    let id: Int
+    let name: [UInt8]
+    /// As it lies there, bytes.
+    let size: Int64
+    /// What was born later comes after it.
+    let birth: Int64?
+    /// Wall clock, ns: of its last line.
+    let modification: Int64
+    let isPacked: Bool
+
+    init(_ id: Int, _ sibling: LogSibling, isPacked: Bool = false) {
+      self.id = id
+      name = sibling.directory + sibling.name
+      size = sibling.size
+      birth = sibling.identity.birth
+      modification = sibling.modification
+      self.isPacked = isPacked
     }
+  }
+
+  private static let neighbourLimit = 1024
+  /// Of how many neighbours the contents are remembered: those that rotation touches next.
+  private static let knownNeighbours = 64
+  private static let placeLimit = 8
+  private static let subdirectoryLimit = 64
+  /// How often the directories are listed again because a part went away under the listing.
+  private static let tries = 8
+
+  func names(_ walk: PathWalk) -> PartNames? {
+    guard let end = walk.end else { return nil }
+    let isLinked = path.split(separator: 0x2F).last.map { !$0.elementsEqual(end.name) } ?? false
+    return PartNames(base: end.name, isLinked: isLinked, pattern: settings.rotated)
+  }
+
+  /// What lies in the directory of the log, and where parts of it were moved to.
+  func siblings(_ walk: PathWalk, inode: UInt64? = nil) -> [LogSibling] {
+    guard let end = walk.end else { return [] }
+    let directories = [end.directory] + places.filter { $0 != end.directory }
+    return directories.flatMap { logSiblings(in: $0, inode: inode) }
+  }
+
+  /// Where else parts may have been moved to, as logrotate's olddir does.
+  func otherPlaces(_ walk: PathWalk) -> [[UInt8]] {
+    guard let end = walk.end else { return [] }
+    return subdirectories(of: end.directory, atMost: Self.subdirectoryLimit)
+      .filter { !places.contains($0) }
+  }
+
+  func learn(_ place: [UInt8], _ walk: PathWalk) {
+    guard place != walk.end?.directory, !places.contains(place) else { return }
+    places.append(place)
+    if places.count > Self.placeLimit { places.removeFirst() }
+  }
+
+  /// Where a file that is open was moved to, which its descriptor tells.
+  func learnPlace(of source: TailSource, _ walk: PathWalk) {
+    guard source.archive == nil, let target = readLink(Array(source.file.procPath.utf8)),
+      target.first == 0x2F, let slash = target.lastIndex(of: 0x2F)
+    else { return }
+    let place = Array(target[...slash])
+    guard place != walk.end?.directory,
+      walk.end.map({ !isSameDirectory(place, $0.directory) }) ?? false
+    else { return }
+    learn(place, walk)
+  }
+
+  private func isSameDirectory(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    func identity(_ path: [UInt8]) -> FileIdentity? {
+      try? status(ofPath: path, at: .workingDirectory).identity
+    }
+    return identity(left) == identity(right)
+  }
+
+  /// Opens what stood at the path between two others and was rotated away before it was seen, the
+  /// oldest first.
+  ///
+  /// - Parameters:
+  ///   - after: birth of the last file that is known, ns.
+  ///   - packedSince: what was compressed and has its last line from then on counts as well; nil: none.
+  func between(
+    _ after: Int64, _ current: FileIdentity?, _ walk: PathWalk, packedSince: Int64?
+  ) -> [Part] {
+    guard let names = names(walk) else { return [] }
+    var parts: [Part] = []
+    // What is open cannot go away: plain files first, since they may be compressed any moment. One that
+    // is gone is compressed by now, or moved: the next listing tells.
+    for round in 1...Self.tries {
+      let all = siblings(walk)
+      var isWhole = true
+      let plain = successors(
+        of: names.base, after: after, current: current, among: all, isLinked: names.isLinked,
+        pattern: names.pattern)
+      let opened = plain.filter(isUnknown).compactMap { sibling -> Part? in
+        guard let (file, status) = open(sibling, isWhole: &isWhole) else { return nil }
+        guard let position = positionBehindCopy(file, status) else {
+          file.close()
+          return nil
+        }
+        return Part(follow(file, status, position), sibling)
+      }
+      var packed: [Part] = []
+      if let packedSince {
+        for sibling in names.packed(among: all)
+        where sibling.modification >= packedSince && isUnknown(sibling) {
+          guard let (archive, status) = open(sibling, isWhole: &isWhole) else { continue }
+          defer { archive.close() }
+          guard let peeked = Unpacking.peek(archive, size: status.size) else {
+            neighbours.insert(sibling.identity)
+            notice("\(about(sibling)) is damaged, or no gzip file: it is not given out")
+            continue
+          }
+          guard !peeked.head.isEmpty, !isKnown(peeked.head, peeked.size) else { continue }
+          if let id = follow(archive, sibling, .start, FileHead(peeked.head), after) {
+            packed.append(Part(id, sibling, isPacked: true))
+          }
+        }
+      }
+      // Those that were opened in an earlier round are younger than what was compressed meanwhile.
+      parts = parts.filter(\.isPacked) + packed + parts.filter { !$0.isPacked } + opened
+      if isWhole || round == Self.tries { break }
+    }
+    return parts
+  }
+
+  private func open(_ sibling: LogSibling, isWhole: inout Bool) -> (Descriptor, FileStatus)? {
+    switch openSibling(sibling) {
+    case .opened(let file, let status): return (file, status)
+    case .gone: isWhole = false
+    case .barred(let error):
+      complain("\(about(sibling)): what it holds is not given out: \(error)")
+    }
+    return nil
+  }
+
+  /// Name and size, for messages.
+  func about(_ sibling: LogSibling) -> String {
+    "\(displayText(sibling.directory + sibling.name)) (\(sibling.size) bytes)"
+  }
+
+  /// Neither read nor about to be, and none of another log.
+  private func isUnknown(_ sibling: LogSibling) -> Bool {
+    let identity = sibling.identity
+    return identity != newest && remembered(identity) == nil && !neighbours.contains(identity)
+      && !sources.values.contains { $0.identity == identity || $0.archive == identity }
+  }
+
+  /// Whether that was read already, or is being read, by what it holds.
+  private func isKnown(_ head: [UInt8], _ size: Int64) -> Bool {
+    records.contains { $0.isAll(of: head, size: size) }
+      || sources.values.contains { source in
+        guard source.archive == nil, let status = try? status(of: source.file) else { return false }
+        return status.size == size
+          && (try? FileHead(of: source.file, length: head.count)) == FileHead(head)
+      }
   }
 
   /// Where to begin in a file: behind what is a copy of what was given out; nil where that is all.
@@ -35,37 +173,36 @@ extension TailedLog {
     return status.size > record.position.offset ? record.position : nil
   }
 
-  private func isLinked(_ name: [UInt8]) -> Bool {
-    path.split(separator: 0x2F).last.map { !$0.elementsEqual(name) } ?? false
-  }
-
-  /// What is beside it now, and no part of it, will be none either when it is rotated. Where the path
-  /// leads to another file by the time that they are listed, some may be parts that were not seen yet.
-  func noteNeighbours(_ walk: PathWalk) {
-    guard let end = walk.end else { return }
-    let ours = Set(sources.values.map(\.identity))
-    let beside = logSiblings(in: end.directory).filter {
-      isRotatedName($0.name, of: end.name) && !ours.contains($0.identity)
+  /// What is beside it now, and no part of it, will be none either when it is rotated or compressed.
+  /// Where the path leads to another file by the time that they are listed, some may be parts that were
+  /// not seen yet; and so may what was born since.
+  func noteNeighbours(_ walk: PathWalk, before began: Int64) {
+    guard let end = walk.end, let names = names(walk) else { return }
+    let ours = Set(sources.values.flatMap { [$0.identity, $0.archive ?? $0.identity] })
+    let beside = siblings(walk).filter {
+      (names.matches($0.name) || PartNames.unpacked($0.name).map(names.matches) ?? false)
+        && !ours.contains($0.identity) && $0.identity.birth ?? 0 < began
     }
     let path = FilePath(end.directory + end.name)
     guard let there = try? status(ofPath: path), there.identity == newest else { return }
-    neighbours = Set(beside.prefix(Self.neighbourLimit).map(\.identity))
-  }
-
-  private static let neighbourLimit = 1024
-
-  /// The copy that was made of a file before it was cut, with what had not been given out of it.
-  func copy(
-    of saved: TailCheckpoint.File, _ walk: PathWalk
-  ) -> (file: Descriptor, status: FileStatus)? {
-    guard let end = walk.end else { return nil }
-    let record = ReadRecord(head: saved.head, position: saved.position)
-    for sibling in logSiblings(in: end.directory)
-    where sibling.identity != saved.identity && isRotatedName(sibling.name, of: end.name) {
-      guard let (file, status) = openSibling(sibling, in: end.directory) else { continue }
-      if status.size >= saved.position.offset, record.holds(file) { return (file, status) }
-      file.close()
+    for sibling in beside.sorted(by: { $0.change < $1.change }).suffix(Self.knownNeighbours)
+    where !neighbours.contains(sibling.identity) && names.matches(sibling.name) {
+      guard case .opened(let file, let status) = openSibling(sibling) else { continue }
+      defer { file.close() }
+      guard let head = try? FileHead(of: file, length: FileHead.size) else { continue }
+      remember(ReadRecord(TailCheckpoint.Done(head: head, size: status.size)))
     }
-    return nil
+    neighbours = Set(beside.suffix(Self.neighbourLimit).map(\.identity))
   }
+
+  /// Whatever is copied or compressed later: this was given out, or is none of it.
+  func remember(_ record: ReadRecord) {
+    guard record.position.offset > 0, !records.contains(where: { $0.done == record.done }) else {
+      return
+    }
+    records.append(record)
+    if records.count > Self.recordLimit { records.removeFirst() }
+  }
+
+  private static let recordLimit = 64
 }

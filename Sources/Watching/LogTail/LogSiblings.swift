@@ -1,5 +1,6 @@
 // The files in the directory of a log, as they are while rotation moves them.
 
+import Glibc
 import OwnedDirectories
 import ReapRules
 
@@ -7,6 +8,8 @@ import ReapRules
 private let listingTries = 8
 
 /// The regular files of a directory, or those with one inode number.
+///
+/// - Parameter directory: with a slash at its end.
 func logSiblings(in directory: [UInt8], inode: UInt64? = nil) -> [LogSibling] {
   var found: [LogSibling] = []
   for _ in 0..<listingTries {
@@ -21,7 +24,7 @@ func logSiblings(in directory: [UInt8], inode: UInt64? = nil) -> [LogSibling] {
       found.append(
         LogSibling(
           name: entry.name.bytes, identity: status.identity, change: status.change,
-          modification: status.modification))
+          modification: status.modification, size: status.size, directory: directory))
     }
     // A name that is moved during the listing may be seen twice or not at all.
     if let before, before == (try? status(of: opened).change) { break }
@@ -29,23 +32,48 @@ func logSiblings(in directory: [UInt8], inode: UInt64? = nil) -> [LogSibling] {
   return found
 }
 
-/// Opens a sibling under the name that it has by now; nil where it has none any more.
-func openSibling(
-  _ sibling: LogSibling, in directory: [UInt8]
-) -> (file: Descriptor, status: FileStatus)? {
+/// The directories in a directory, each with a slash at its end; no links.
+func subdirectories(of directory: [UInt8], atMost limit: Int) -> [[UInt8]] {
+  guard let opened = try? openToFollow(directory) else { return [] }
+  defer { opened.close() }
+  var found: [[UInt8]] = []
+  try? forEachEntry(of: opened) { entry in
+    guard found.count < limit, let status = try? status(of: entry.name, at: opened),
+      status.type == .directory
+    else { return }
+    found.append(directory + entry.name.bytes + [0x2F])
+  }
+  return found
+}
+
+enum SiblingOpening {
+  case opened(Descriptor, FileStatus)
+  /// It has no name there any more.
+  case gone
+  case barred(SystemError)
+}
+
+/// Opens a sibling under the name that it has by now.
+func openSibling(_ sibling: LogSibling) -> SiblingOpening {
   var names = [sibling.name]
+  var barrier: SystemError?
   for _ in 0..<listingTries {
     for name in names {
-      guard let file = try? openToFollow(directory + name) else { continue }
-      if let status = try? status(of: file), status.identity == sibling.identity {
-        return (file, status)
+      do {
+        let file = try openToFollow(sibling.directory + name)
+        if let status = try? status(of: file), status.identity == sibling.identity {
+          return .opened(file, status)
+        }
+        file.close()
+      } catch {
+        if error.code != ENOENT { barrier = error }
       }
-      file.close()
     }
     // Renamed since it was listed, and the old name may be nobody's until the next rename.
-    names = logSiblings(in: directory, inode: sibling.identity.inode)
+    names = logSiblings(in: sibling.directory, inode: sibling.identity.inode)
       .filter { $0.identity == sibling.identity }.map(\.name)
-    if names.isEmpty { return nil }
+    if names.isEmpty { return .gone }
+    if let barrier { return .barred(barrier) }
   }
-  return nil
+  return .gone
 }

@@ -35,6 +35,8 @@ final class LogWatches {
 
   init(_ watches: TailWatches) { self.watches = watches }
 
+  var isStopping: Bool { watches.isStopping }
+
   /// Watches the places of a walk, and no others.
   func place(_ walk: PathWalk) {
     let wanted = Set(walk.places)

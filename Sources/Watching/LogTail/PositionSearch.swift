@@ -31,15 +31,17 @@ extension TailSource {
   private func extents(upTo size: Int64) -> [Range<Int64>] {
     var found: [Range<Int64>] = []
     var offset: Int64 = 0
+    let deadline = readMonotonic() + Self.searchTime
     while offset < size, let start = nextData(file, from: offset), start < size {
-      let end = found.count < Self.extentLimit ? min(size, endOfData(file, from: start)) : size
+      let isMany = found.count >= Self.extentLimit || readMonotonic() >= deadline
+      let end = isMany ? size : min(size, endOfData(file, from: start))
       found.append(start..<end)
       offset = end
     }
     return found
   }
 
-  /// Goes on for a while; false where it is not at its end.
+  /// Goes on for a while; false where it is not at its end, or the place is gone.
   ///
   /// Backwards through the file a piece at a time: candidates lie close together.
   func continueSearch(_ buffer: ReadBuffer) throws(SystemError) -> Bool {
@@ -82,10 +84,10 @@ extension TailSource {
       return false
     }
     self.search = nil
-    let lost = record
+    cutRecord = record
     position = .start
     head = FileHead(length: 0, hash: 0)
-    restarted(lost)
-    return true
+    // What was cut away may be in a copy, which comes first.
+    return false
   }
 }

@@ -12,12 +12,76 @@ package struct LogSibling: Sendable, Equatable {
   package let change: Int64
   /// Wall clock, nanoseconds (mtime): of its last line.
   package let modification: Int64
+  /// Bytes.
+  package let size: Int64
+  /// Where it lies, with a slash at the end.
+  package let directory: [UInt8]
 
-  package init(name: [UInt8], identity: FileIdentity, change: Int64, modification: Int64 = 0) {
+  package init(
+    name: [UInt8], identity: FileIdentity, change: Int64, modification: Int64 = 0, size: Int64 = 0,
+    directory: [UInt8] = []
+  ) {
     self.name = name
     self.identity = identity
     self.change = change
     self.modification = modification
+    self.size = size
+    self.directory = directory
+  }
+}
+
+/// Which names the parts of a log have that were rotated away.
+package struct PartNames {
+  package let base: [UInt8]
+  /// The path is a link, and what it leads to has a name with a date.
+  package let isLinked: Bool
+  /// The user's own.
+  package let pattern: Glob?
+
+  package init(base: [UInt8], isLinked: Bool = false, pattern: Glob? = nil) {
+    self.base = base
+    self.isLinked = isLinked
+    self.pattern = pattern
+  }
+
+  package func matches(_ name: [UInt8]) -> Bool {
+    guard Self.unpacked(name) == nil else { return false }
+    return isRotatedName(name, of: base) || isLinked && isDatedPeer(name, of: base)
+      || EntryName(name).map { pattern?.matches($0) ?? false } ?? false
+  }
+
+  /// Without `.gz`; nil for other names.
+  package static func unpacked(_ name: [UInt8]) -> [UInt8]? {
+    let suffix = Array(".gz".utf8)
+    guard name.count > suffix.count, name.suffix(suffix.count).elementsEqual(suffix) else {
+      return nil
+    }
+    return Array(name.dropLast(suffix.count))
+  }
+
+  /// Those of the parts that are compressed, the oldest first: by the time of their last line, which
+  /// gzip and logrotate keep. Of one that is being compressed at this moment the plain file is there.
+  package func packed(among siblings: [LogSibling]) -> [LogSibling] {
+    let present = Set(siblings.map { $0.directory + $0.name })
+    let found = siblings.filter { sibling in
+      guard let plain = Self.unpacked(sibling.name), matches(plain) else { return false }
+      return !present.contains(sibling.directory + plain)
+    }
+    return found.sorted { precedes($0, $1, \.modification) }
+  }
+
+  fileprivate func precedes(
+    _ left: LogSibling, _ right: LogSibling, _ time: (LogSibling) -> Int64
+  ) -> Bool {
+    if time(left) != time(right) { return time(left) < time(right) }
+    if left.change != right.change { return left.change < right.change }
+    // Within one tick of the clock: `log.2` is older than `log.1`, and `log-1120` than `log-1121`.
+    let limit = base.count + (Self.unpacked(left.name) == nil ? 6 : 9)
+    let isNumbered = left.name.count < limit && right.name.count < limit
+    if left.name.count != right.name.count {
+      return (left.name.count > right.name.count) == isNumbered
+    }
+    return left.name.lexicographicallyPrecedes(right.name) != isNumbered
   }
 }
 
@@ -34,21 +98,13 @@ package func successors(
   of base: [UInt8], after: Int64, current: FileIdentity?, among siblings: [LogSibling],
   isLinked: Bool = false, pattern: Glob? = nil
 ) -> [LogSibling] {
+  let names = PartNames(base: base, isLinked: isLinked, pattern: pattern)
   let found = siblings.filter { sibling in
     guard let birth = sibling.identity.birth, sibling.identity != current else { return false }
     guard birth >= after, birth <= current?.birth ?? .max else { return false }
-    return isRotatedName(sibling.name, of: base) || isLinked && isDatedPeer(sibling.name, of: base)
-      || EntryName(sibling.name).map { pattern?.matches($0) ?? false } ?? false
+    return names.matches(sibling.name)
   }
-  return found.sorted {
-    let (left, right) = ($0.identity.birth ?? 0, $1.identity.birth ?? 0)
-    if left != right { return left < right }
-    if $0.change != $1.change { return $0.change < $1.change }
-    // Within one tick of the clock: `log.2` is older than `log.1`, and `log-1120` than `log-1121`.
-    let isNumbered = $0.name.count < base.count + 6 && $1.name.count < base.count + 6
-    if $0.name.count != $1.name.count { return ($0.name.count > $1.name.count) == isNumbered }
-    return $0.name.lexicographicallyPrecedes($1.name) != isNumbered
-  }
+  return found.sorted { names.precedes($0, $1) { $0.identity.birth ?? 0 } }
 }
 
 /// Whether rotation names files so: `app.log.1`, `app.log-20261120`, `app.log.2026-11-20T12:00`,

@@ -7,6 +7,8 @@ package import OwnedDirectories
 ///     reapd-tail 1
 ///     log <path, hexadecimal> <since ns>
 ///     beside <device> <inode> <birth ns or ->
+///     place <directory, hexadecimal>
+///     done <head length> <head hash> <bytes>
 ///     file <device> <inode> <birth ns or -> <offset> <skipping 0|1> <head length> <head hash> <window, hexadecimal or ->
 ///     end
 package struct TailCheckpoint: Sendable, Equatable {
@@ -29,12 +31,33 @@ package struct TailCheckpoint: Sendable, Equatable {
     package var files: [File]
     /// Other logs with names like those that rotation gives, which are no part of this one.
     package var neighbours: [FileIdentity] = []
+    /// Directories that parts of it were moved to, with a slash at their end.
+    package var places: [[UInt8]] = []
+    /// What was read to its end, or was there before the beginning.
+    package var done: [Done] = []
 
-    package init(path: [UInt8], since: Int64, files: [File], neighbours: [FileIdentity] = []) {
+    package init(
+      path: [UInt8], since: Int64, files: [File], neighbours: [FileIdentity] = [],
+      places: [[UInt8]] = [], done: [Done] = []
+    ) {
       self.path = path
       self.since = since
       self.files = files
       self.neighbours = neighbours
+      self.places = places
+      self.done = done
+    }
+  }
+
+  /// What tells contents apart, wherever they are copied or compressed to.
+  package struct Done: Sendable, Equatable {
+    package var head: FileHead
+    /// Bytes.
+    package var size: Int64
+
+    package init(head: FileHead, size: Int64) {
+      self.head = head
+      self.size = size
     }
   }
 
@@ -52,6 +75,8 @@ package struct TailCheckpoint: Sendable, Equatable {
       for other in log.neighbours {
         text += "beside \(other.device) \(other.inode) \(other.birth.map { "\($0)" } ?? "-")\n"
       }
+      for place in log.places { text += "place \(hexadecimal(place))\n" }
+      for done in log.done { text += "done \(done.head.length) \(done.head.hash) \(done.size)\n" }
       for file in log.files {
         let identity = file.identity
         let birth = identity.birth.map { "\($0)" } ?? "-"
@@ -88,6 +113,17 @@ package struct TailCheckpoint: Sendable, Equatable {
         else { return nil }
         logs[logs.count - 1].neighbours.append(
           FileIdentity(device: device, inode: inode, birth: Int64(words[3])))
+      case "place":
+        guard words.count == 2, !logs.isEmpty, let place = bytes(words[1]), place.last == 0x2F
+        else { return nil }
+        logs[logs.count - 1].places.append(place)
+      case "done":
+        guard words.count == 4, !logs.isEmpty, let length = Int(words[1]),
+          (0...FileHead.size).contains(length), let hash = UInt64(words[2]),
+          let size = Int64(words[3]), size >= 0
+        else { return nil }
+        logs[logs.count - 1].done.append(
+          Done(head: FileHead(length: length, hash: hash), size: size))
       case "file":
         guard words.count == 9, !logs.isEmpty, let device = UInt64(words[1]),
           let inode = UInt64(words[2]), words[3] == "-" || Int64(words[3]) != nil,

@@ -53,6 +53,8 @@ package final class TailLoop {
   /// The longest time between giving a line out and keeping that in the checkpoint, ns: what a
   /// SIGKILL can make the next start repeat. Each one costs two fsync(2).
   private static let checkpointInterval: Int64 = 1_000_000_000
+  /// The same once a file is done with, ns: a start that is far behind gives out many in a second.
+  private static let shortInterval: Int64 = 100_000_000
 
   private let settings: TailSettings
   private let watches: TailWatches
@@ -63,6 +65,7 @@ package final class TailLoop {
   private var work: [(log: Int, action: TailMachine.Action)] = []
   private var isDirty = false
   private var lastCheckpoint: Int64 = 0
+  private var interval = checkpointInterval
   private var checkpointComplaint: String?
 
   /// - Parameters:
@@ -130,11 +133,14 @@ package final class TailLoop {
           isTaken = false
           break
         }
-        if case .finish = action { isDirty = true }
+        if case .finish = action {
+          isDirty = true
+          interval = Self.shortInterval
+        }
         add(logs[index], next)
         if watches.isStopping { break }
       }
-      if isDirty, Self.now() >= lastCheckpoint + Self.checkpointInterval { keep() }
+      if isDirty, Self.now() >= lastCheckpoint + interval { keep() }
     }
     for log in logs where isTaken { isTaken = log.end(buffer, output) }
     keep()
@@ -145,7 +151,7 @@ package final class TailLoop {
 
   private var deadline: Int64? {
     var due = logs.compactMap(\.machine.deadline)
-    if isDirty, settings.checkpoint != nil { due.append(lastCheckpoint + Self.checkpointInterval) }
+    if isDirty, settings.checkpoint != nil { due.append(lastCheckpoint + interval) }
     return due.min()
   }
 
@@ -181,6 +187,7 @@ package final class TailLoop {
 
   private func keep() {
     isDirty = false
+    interval = Self.checkpointInterval
     lastCheckpoint = Self.now()
     guard let path = settings.checkpoint else { return }
     do {

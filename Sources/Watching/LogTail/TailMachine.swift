@@ -22,6 +22,8 @@ package struct TailMachine: Sendable {
     case appeared([ID])
     /// One that was there before stands at the path again.
     case returned(ID)
+    /// A file was cut, and what it held before lies in these, one after the other.
+    case preceded(ID, by: [ID])
     /// Nothing stands at the path.
     case vanished
     /// Something happened to a file.
@@ -96,6 +98,10 @@ package struct TailMachine: Sendable {
       lingering.removeAll { $0.id == id }
       queue.removeAll { $0.id == id }
       queue.append(source)
+      return [.read(queue[0].id)]
+    case .preceded(let id, let ids):
+      let index = queue.firstIndex { $0.id == id } ?? 0
+      queue.insert(contentsOf: ids.map { Source(id: $0, lastGrowth: now) }, at: index)
       return [.read(queue[0].id)]
     case .vanished:
       isPresent = false

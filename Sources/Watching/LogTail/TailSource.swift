@@ -43,8 +43,13 @@ final class TailSource {
   var position: ReadingPosition
   let log: Int
   let limit: Int
-  /// Told when the file turned out to have been cut below the position: where that was.
-  let restarted: (ReadRecord) -> Void
+  /// What was read of the file before it turned out to have been cut below the position, which is at
+  /// the beginning since; nil once that was seen to.
+  var cutRecord: ReadRecord?
+  /// Under way, where it is what an archive holds; nothing is read before its end.
+  var unpacking: Unpacking?
+  /// The archive that it comes from.
+  var archive: FileIdentity?
   let isOnOverlay: Bool
   /// The first bytes of what was read, as long as that is there.
   var head = FileHead(length: 0, hash: 0)
@@ -56,14 +61,13 @@ final class TailSource {
 
   init(
     _ file: Descriptor, _ identity: FileIdentity, at position: ReadingPosition, log: Int,
-    limit: Int, restarted: @escaping (ReadRecord) -> Void
+    limit: Int
   ) {
     self.file = file
     self.identity = identity
     self.position = position
     self.log = log
     self.limit = limit
-    self.restarted = restarted
     isOnOverlay = OwnedDirectories.isOnOverlay(file)
   }
 

@@ -13,17 +13,21 @@ final class TailedLog {
   /// Absolute.
   let path: [UInt8]
   let settings: TailSettings
-  private let watches: LogWatches
-  private let notice: (String) -> Void
-  /// Wall clock, ns. Births are rounded down to a tick of the clock, 10 ms at the longest (HZ=100).
-  private var since = readClocks().wall - 10_000_000
+  let watches: LogWatches
+  let notice: (String) -> Void
+  /// Wall clock, ns.
+  private(set) var since = tickBeforeNow()
 
-  private(set) var machine = TailMachine()
+  var machine = TailMachine()
   var sources: [Int: TailSource] = [:]
   private var serial = 0
   var remembered: [(identity: FileIdentity, position: ReadingPosition)] = []
-  /// What was read of files before they were cut.
+  /// What was read of files before they were cut or done with, and what was there before.
   var records: [ReadRecord] = []
+  /// Directories besides the log's own that parts of it were moved to, with a slash at their end.
+  var places: [[UInt8]] = []
+  /// What the checkpoint said, where the stop came before everything in it was found again.
+  var unresumed: TailCheckpoint.Log?
   /// Files beside it with names like those that rotation gives, which never were at the path.
   var neighbours: Set<FileIdentity> = []
   /// The last file that was opened, done with or not.
@@ -41,10 +45,14 @@ final class TailedLog {
     self.notice = notice
   }
 
+  /// Wall clock, ns. Births are rounded down to a tick of the clock, 10 ms at the longest (HZ=100).
+  private static func tickBeforeNow() -> Int64 { readClocks().wall - 10_000_000 }
+
   // MARK: - Where the path leads
 
   /// Opens what is there at the start, and what a checkpoint says was there before.
   func begin(_ saved: TailCheckpoint.Log?, _ now: Int64) -> [TailMachine.Action] {
+    let began = Self.tickBeforeNow()
     let walk = PathWalk(path)
     watches.place(walk)
     let current = open(walk)
@@ -59,7 +67,9 @@ final class TailedLog {
       }
       opened = [follow(current.file, current.status, position)]
     }
-    noteNeighbours(walk)
+    guard unresumed == nil else { return [] }
+    if let current { newest = current.status.identity }
+    noteNeighbours(walk, before: began)
     var actions = opened.isEmpty ? [] : machine.handle(.appeared(opened), now: now)
     if current == nil { actions += machine.handle(.vanished, now: now) }
     return actions
@@ -67,6 +77,7 @@ final class TailedLog {
 
   /// Looks again at where the path leads.
   func look(_ now: Int64) -> [TailMachine.Action] {
+    let began = Self.tickBeforeNow()
     let walk = PathWalk(path)
     watches.place(walk)
     guard let current = open(walk) else { return machine.handle(.vanished, now: now) }
@@ -81,12 +92,14 @@ final class TailedLog {
       replace(id, source, by: current.file, current.status)
       return machine.handle(.returned(id), now: now) + machine.handle(.changed(id), now: now)
     }
+    if let id = machine.newest, let source = sources[id] { learnPlace(of: source, walk) }
     var opened: [Int] = []
     if let after = newest == nil ? since : newest?.birth {
-      opened = between(after, identity, walk)
+      opened = between(after, identity, walk, packedSince: after).map(\.id)
     }
     opened.append(follow(current.file, current.status, remembered(identity) ?? .start))
-    noteNeighbours(walk)
+    newest = identity
+    noteNeighbours(walk, before: began)
     return machine.handle(.appeared(opened), now: now)
   }
 
@@ -112,116 +125,54 @@ final class TailedLog {
   }
 
   /// Said once for each state, not for each event.
-  private func complain(_ text: String) {
+  func complain(_ text: String) {
     guard complaint != text else { return }
     complaint = text
     notice(text)
   }
 
-  // MARK: - Going on from a checkpoint
-
-  private func resume(
-    _ saved: TailCheckpoint.Log, _ walk: PathWalk,
-    _ current: (file: Descriptor, status: FileStatus)?
-  ) -> [Int] {
-    var opened: [Int] = []
-    var isCurrentTaken = false
-    neighbours = Set(saved.neighbours)
-    for file in saved.files {
-      var match: (Descriptor, FileStatus)?
-      if let current, !isCurrentTaken, isSame(file, current.file, current.status) {
-        match = current
-        isCurrentTaken = true
-      } else if let end = walk.end {
-        for sibling in logSiblings(in: end.directory, inode: file.identity.inode)
-        where match == nil {
-          guard sibling.identity != current?.status.identity,
-            let (other, status) = openSibling(sibling, in: end.directory)
-          else { continue }
-          if isSame(file, other, status) { match = (other, status) } else { other.close() }
-        }
-      }
-      if let match {
-        let wasCut =
-          match.1.size < file.position.offset
-          || !ReadRecord(head: file.head, position: file.position).holds(match.0)
-        if wasCut, file.position.offset > 0, let copy = copy(of: file, walk) {
-          // What it held is in the copy; those that were made later are whole.
-          opened.append(follow(copy.file, copy.status, file.position))
-          if let birth = copy.status.birth { opened += between(birth, nil, walk) }
-          opened.append(follow(match.0, match.1, .start))
-        } else if wasCut, file.position.offset > 0, case let packed = compressed(file, walk),
-          !packed.isEmpty
-        {
-          opened += packed
-          opened.append(follow(match.0, match.1, .start))
-        } else {
-          opened.append(follow(match.0, match.1, file.position))
-        }
-      } else if case let packed = compressed(file, walk), !packed.isEmpty {
-        opened += packed
-      } else {
-        newest = file.identity
-        notice(
-          """
-          \(displayText(path)): the file read up to byte \(file.position.offset) is not beside it \
-          any more; what was written to it after that is not given out
-          """)
-      }
-    }
-    guard !isCurrentTaken else { return opened }
-    if let birth = newest == nil ? since : newest?.birth {
-      opened += between(birth, current?.status.identity, walk)
-    }
-    if let current { opened.append(follow(current.file, current.status, .start)) }
-    return opened
-  }
-
-  private func isSame(
-    _ saved: TailCheckpoint.File, _ file: Descriptor, _ status: FileStatus
-  ) -> Bool {
-    saved.isSame(status.identity) {
-      (try? FileHead(of: file, length: $0)) ?? FileHead(length: 0, hash: 0)
-    }
-  }
-
-  var checkpoint: TailCheckpoint.Log {
-    TailCheckpoint.Log(
-      path: path, since: since,
-      files: machine.order.compactMap { id in
-        guard let source = sources[id],
-          let head = try? FileHead(of: source.file, length: FileHead.size)
-        else { return nil }
-        return .init(identity: source.identity, head: head, position: source.position)
-      }, neighbours: neighbours.sorted { $0.inode < $1.inode }.suffix(Self.savedNeighbours))
-  }
-
-  private static let savedNeighbours = 64
-
   // MARK: - Files
 
-  /// - Parameter identity: what it is known by; nil: its own.
+  func follow(_ file: Descriptor, _ status: FileStatus, _ position: ReadingPosition) -> Int {
+    add(source(file, status.identity, at: position))
+  }
+
+  /// Follows what an archive holds; nil where it cannot be unpacked, which is told.
+  ///
+  /// - Parameters:
+  ///   - head: of what it holds.
+  ///   - after: what was born from then on comes after it, ns: there is no inode that the next start
+  ///     would find it by.
   func follow(
-    _ file: Descriptor, _ status: FileStatus, _ position: ReadingPosition,
-    as identity: FileIdentity? = nil
-  ) -> Int {
+    _ archive: Descriptor, _ sibling: LogSibling, _ position: ReadingPosition, _ head: FileHead,
+    _ after: Int64
+  ) -> Int? {
+    let name = displayText(sibling.directory + sibling.name)
+    guard let unpacking = Unpacking(archive, name: name, size: sibling.size),
+      let file = try? unpacking.openResult()
+    else {
+      complain("\(about(sibling)): no temporary file to unpack it into; it is not given out")
+      return nil
+    }
+    let identity = FileIdentity(device: 0, inode: 0, birth: after)
+    let source = source(file, identity, at: position)
+    source.unpacking = unpacking
+    source.archive = sibling.identity
+    source.head = head
+    return add(source)
+  }
+
+  private func add(_ source: TailSource) -> Int {
     serial += 1
-    sources[serial] = source(file, identity ?? status.identity, at: position)
-    newest = status.identity
-    watches.follow(file, as: serial)
+    sources[serial] = source
+    watches.follow(source.file, as: serial)
     return serial
   }
 
   private func source(
     _ file: Descriptor, _ identity: FileIdentity, at position: ReadingPosition
   ) -> TailSource {
-    TailSource(
-      file, identity, at: position, log: index, limit: settings.lineLimit,
-      restarted: { [unowned self] lost in
-        records.append(lost)
-        if records.count > Self.rememberedLimit { records.removeFirst() }
-        notice("\(displayText(path)): truncated; reading it from its beginning")
-      })
+    TailSource(file, identity, at: position, log: index, limit: settings.lineLimit)
   }
 
   /// Whether an overlay has copied a file up that was opened in a lower layer: the number of the inode
@@ -272,7 +223,9 @@ final class TailedLog {
     case .read(let id):
       guard let source = sources[id] else { return [] }
       do {
-        switch try source.read(buffer, output) {
+        let outcome = try unpack(source) ?? source.read(buffer, output)
+        if source.cutRecord != nil { return goOn(id, source, now()) }
+        switch outcome {
         case .atEnd(grew: false, _) where source.isOnOverlay && followCopyUp(id, source):
           return [action]
         case .atEnd(let grew, let isDeleted):
@@ -301,20 +254,48 @@ final class TailedLog {
     }
   }
 
+  /// An archive is unpacked whole before it is read, when its turn has come.
+  private func unpack(_ source: TailSource) -> TailSource.Outcome? {
+    guard let unpacking = source.unpacking else { return nil }
+    let step = unpacking.step()
+    if step != .more { settle(source, step) }
+    return .paused
+  }
+
   private func forget(_ id: Int, _ source: TailSource) {
     remembered.append((source.identity, source.position))
     if remembered.count > Self.rememberedLimit { remembered.removeFirst() }
+    let length = Int(min(source.position.offset, Int64(FileHead.size)))
+    if source.unpacking == nil, let head = try? FileHead(of: source.file, length: length) {
+      remember(ReadRecord(head: head, position: source.position))
+    }
+    if let archive = source.archive { neighbours.insert(archive) }
+    drop(id, source)
+  }
+
+  func drop(_ id: Int, _ source: TailSource) {
+    source.unpacking?.close()
     sources[id] = nil
     watches.close(source.file, of: id)
   }
 
   /// The last look before the end: old files to their end, a torn last line as it is.
   func end(_ buffer: ReadBuffer, _ output: TailOutput) -> Bool {
-    for id in machine.order {
+    var order = machine.order
+    while !order.isEmpty {
+      let id = order.removeFirst()
       guard let source = sources[id] else { continue }
+      // Far behind: what is left is for the next start.
+      guard source.unpacking == nil else { return true }
       do {
-        switch try source.read(buffer, output) {
-        // Far behind: what is left is for the next start.
+        let outcome = try source.read(buffer, output)
+        if source.cutRecord != nil {
+          let known = Set(machine.order)
+          _ = goOn(id, source, 0)
+          order = machine.order.filter { !known.contains($0) } + [id] + order
+          continue
+        }
+        switch outcome {
         case .paused: return true
         case .refused: return false
         case .atEnd: break
@@ -328,7 +309,7 @@ final class TailedLog {
   }
 
   func closeAll() {
-    for (id, source) in sources { forget(id, source) }
+    for (id, source) in sources { drop(id, source) }
     watches.closeAll()
   }
 

@@ -1,0 +1,127 @@
+// What a log held that was cut, or is gone: it lies in a copy, or in an archive, with what came after it.
+
+import OwnedDirectories
+import ReapRules
+
+extension TailedLog {
+  enum Removal {
+    /// Its inode is there still: it was copied, and cut.
+    case cut
+    /// No plain file is it.
+    case renamed
+  }
+
+  /// The rest of what was read up to a place, in a copy or an archive, and the parts that came after that,
+  /// the oldest first; nil where nothing beside the log holds what was read.
+  ///
+  /// - Parameters:
+  ///   - born: of the log when it was read, ns: what is older cannot hold it.
+  ///   - kind: what became of it.
+  ///   - current: what stands at the path, where that is another file by now.
+  ///   - mayStop: at a stop it gives up.
+  func rest(
+    of record: ReadRecord, born: Int64?, _ walk: PathWalk, _ kind: Removal,
+    current: FileIdentity? = nil, mayStop: Bool
+  ) -> [Part]? {
+    guard let names = names(walk), record.position.offset > 0 else { return nil }
+    let floor = born ?? .min
+    let all = siblings(walk)
+    if kind == .cut {
+      let copies = successors(
+        of: names.base, after: floor, current: nil, among: all, isLinked: names.isLinked,
+        pattern: names.pattern)
+      for sibling in copies where isCandidate(sibling) {
+        guard case .opened(let file, let status) = openSibling(sibling) else { continue }
+        guard status.size >= record.position.offset, record.holds(file) else {
+          file.close()
+          continue
+        }
+        var parts: [Part] = []
+        if status.size > record.position.offset {
+          parts = [Part(follow(file, status, record.position), sibling)]
+        } else {
+          file.close()
+          remember(record)
+          neighbours.insert(sibling.identity)
+        }
+        return parts + between(sibling.identity.birth ?? floor, nil, walk, packedSince: nil)
+      }
+    }
+    for sibling in names.packed(among: all)
+    where sibling.modification >= floor && isCandidate(sibling) {
+      guard let id = unpacked(sibling, upTo: record, floor, mayStop) else {
+        if mayStop, watches.isStopping { return [] }
+        continue
+      }
+      let part = Part(id, sibling, isPacked: true)
+      return [part] + between(floor, current, walk, packedSince: sibling.modification)
+    }
+    return nil
+  }
+
+  private func isCandidate(_ sibling: LogSibling) -> Bool {
+    sibling.identity != newest && !neighbours.contains(sibling.identity)
+      && !sources.values.contains { [$0.identity, $0.archive].contains(sibling.identity) }
+  }
+
+  /// Unpacks an archive up to the place that was read; nil where it does not hold that.
+  private func unpacked(
+    _ sibling: LogSibling, upTo record: ReadRecord, _ floor: Int64, _ mayStop: Bool
+  ) -> Int? {
+    guard case .opened(let archive, let status) = openSibling(sibling) else { return nil }
+    defer { archive.close() }
+    guard let peeked = Unpacking.peek(archive, size: status.size),
+      FileHead(peeked.head.prefix(record.head.length)) == record.head,
+      let id = follow(archive, sibling, record.position, record.head, floor),
+      let source = sources[id], let unpacking = source.unpacking
+    else { return nil }
+    var step = Unpacking.Step.more
+    var isStopped: Bool { mayStop && watches.isStopping }
+    while step == .more, unpacking.size < record.position.offset, !isStopped {
+      step = unpacking.step()
+    }
+    guard !isStopped, record.holds(source.file) else {
+      drop(id, source)
+      return nil
+    }
+    if step != .more { settle(source, step) }
+    return id
+  }
+
+  /// The end of unpacking, for better or worse.
+  func settle(_ source: TailSource, _ step: Unpacking.Step) {
+    guard let unpacking = source.unpacking else { return }
+    unpacking.close()
+    source.unpacking = nil
+    if case .failed(let reason) = step {
+      notice(
+        """
+        \(unpacking.name) (\(unpacking.packedSize) bytes) \(reason): what it holds behind byte \
+        \(unpacking.size) is not given out
+        """)
+    }
+  }
+
+  /// The file was cut below the place up to which it was read, `source.cutRecord`.
+  func goOn(_ id: Int, _ source: TailSource, _ now: Int64) -> [TailMachine.Action] {
+    guard let lost = source.cutRecord else { return [.read(id)] }
+    source.cutRecord = nil
+    let walk = PathWalk(path)
+    let parts = rest(of: lost, born: source.identity.birth, walk, .cut, mayStop: false)
+    remember(lost)
+    let read = "\(displayText(path)): truncated after byte \(lost.position.offset) was read"
+    if let parts, !parts.isEmpty {
+      notice("\(read); going on with \(list(parts)), then from its beginning")
+      return machine.handle(.preceded(id, by: parts.map(\.id)), now: now)
+    }
+    notice("\(read); reading it from its beginning")
+    return [.read(id)]
+  }
+
+  /// Names and sizes, for messages.
+  func list(_ parts: [Part]) -> String {
+    let named = parts.prefix(2).map { "\(displayText($0.name)) (\($0.size) bytes)" }
+    let more = parts.count > 2 ? [" and \(parts.count - 2) more"] : []
+    return named.joined(separator: ", ") + more.joined()
+  }
+}
