@@ -256,7 +256,7 @@ extension Reaper {
     switch result {
     case .kept(let verdict, let evidence, let held):
       reporter.kept(verdict, evidence, place)
-      if verdict.reason != .quarantined {
+      if !verdict.reason.traits.isQuarantine {
         reprieve(watched, path, verdict.reason.rawValue, evidence, occasion)
       }
       guard isCurrent else { return discard(result) }
@@ -267,10 +267,10 @@ extension Reaper {
       var recheck: Nanoseconds?
       if case .keep(_, let after) = verdict { recheck = after }
       feed(watched, .examined(id, .kept(verdict.reason, recheckAfter: recheck, hold)), now)
-      if verdict.reason == .live { liveIsThere(watched, path, now) }
+      if verdict.reason.traits.isLive { liveIsThere(watched, path, now) }
       // A claimed name that stays though its own is wanted back: that one is taken.
       let isStuck = ClaimName(path.name) != nil && !verdict.reason.staysClaimed(evidence.claim)
-      if verdict.reason == .claimConflict || isStuck { foundConflict(watched, path, now) }
+      if verdict.reason.isEnded(by: .names) || isStuck { foundConflict(watched, path, now) }
     case .wouldClaim(let verdict, let evidence):
       reporter.wouldReap(verdict, evidence, place)
       if !watched.hasStarted { watched.startupOrphans += 1 }
@@ -283,7 +283,7 @@ extension Reaper {
       _ = keep(watched, id, nil)
       let reason = Reason(of: error)
       feed(watched, .examined(id, .kept(reason, recheckAfter: nil, .none)), now)
-      if reason == .removalFailed, Obstacle.explains(error),
+      if reason.isEnded(by: .obstacle), Obstacle.explains(error),
         let obstacle = Obstacle(nil, in: root.descriptor, named: examine.path.bytes)
       {
         wait(at: obstacle, watched, examine.path)

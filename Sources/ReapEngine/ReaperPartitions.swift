@@ -40,7 +40,7 @@ extension Reaper {
     case .written, .modified: return
     case .attributes:
       // A pin, a mode or an owner: it tells of nothing else that reapd looks at.
-      if watched.schedule.reason(of: path)?.restsOnAttributes == true {
+      if watched.schedule.reason(of: path)?.isEnded(by: .attributes) == true {
         appeared(watched, number, path, created: false, .rescan, arrival)
       }
     case .created:
@@ -91,10 +91,8 @@ extension Reaper {
     else { return }
     for name in place.candidates {
       let path = CandidatePath(directory: place.path, name)
-      switch watched.schedule.reason(of: path) {
-      case .liveAbsent, .liveIncomplete, .liveUnknown:
+      if watched.schedule.reason(of: path)?.isEnded(by: .live) == true {
         feed(watched, .appeared(path, created: false, .rescan), now)
-      default: continue
       }
     }
   }
@@ -116,7 +114,7 @@ extension Reaper {
     lookAtPartition(watched, number, .cursorChange, arrival) { name in
       if let live, name == live || ClaimName(name)?.original == live { return true }
       let path = CandidatePath(directory: place.path, name)
-      return watched.schedule.reason(of: path)?.outlastsCursor != true
+      return watched.schedule.reason(of: path)?.isEnded(by: .cursor) != false
     }
   }
 
@@ -138,7 +136,7 @@ extension Reaper {
     // named until now: it waits for nothing else.
     func rank(_ path: CandidatePath) -> Int {
       if ClaimName(path.name) != nil { return 0 }
-      return watched.schedule.reason(of: path) == .live ? 1 : 2
+      return watched.schedule.reason(of: path)?.traits.isLive == true ? 1 : 2
     }
     let paths = place.candidates.filter(isConcerned).map { name in
       let path = CandidatePath(directory: place.path, name)

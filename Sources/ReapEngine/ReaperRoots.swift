@@ -266,9 +266,11 @@ extension Reaper {
     else { return }
     watched.hasStarted = true
     let reasons = watched.schedule.reasons
-    func count(_ wanted: [Reason]) -> Int { wanted.reduce(0) { $0 + (reasons[$1] ?? 0) } }
-    let live = count([.lockHeld, .lockOpen, .fileOpen])
-    let young = count([.young, .recentlyChanged])
+    func count(_ wanted: ReasonTraits.Count) -> Int {
+      reasons.reduce(0) { $1.key.traits.count == wanted ? $0 + $1.value : $0 }
+    }
+    let live = count(.live)
+    let young = count(.young)
     let kept = reasons.values.reduce(0, +) - live - young
     logger.notice(
       """

@@ -176,7 +176,7 @@ package final class Reporter: Sendable {
     }
     warnOfMissingRights(evidence)
     var record = record(.refused, verdict.reason, evidence, place)
-    let concernsAll = verdict.reason.concernsPartition
+    let concernsAll = verdict.reason.traits.hearing == .oncePerPartition
     if concernsAll, let partition { record.path = partition }
     if once(
       record, verdict.reason.explanation, concernsAll ? .warning : .info, within: place.rule)

@@ -86,7 +86,7 @@ package final class Sweep: Sendable {
         verdict = .keep(.needsQuarantine, recheckAfter: nil)
       }
       if reporting { reporter.kept(verdict, evidence, place) }
-      if verdict.reason == .auditUnwritable {
+      if verdict.reason.traits.hearing == .onceForAll {
         reporter.count { $0.failed += 1 }
         add(path, verdict, evidence, .failed)
       } else {

@@ -22,6 +22,14 @@ package enum Verdict: Sendable, Equatable {
     case .unsure: "unsure"
     }
   }
+
+  /// Whether this is a refusal that an operator should hear of, and no part of normal life.
+  package var isRefusal: Bool {
+    switch self {
+    case .dispose, .condemn: false
+    case .keep(let reason, _), .unsure(let reason): reason.traits.hearing.isOfRefusals
+    }
+  }
 }
 
 /// What a judge says on the evidence so far.
@@ -32,155 +40,5 @@ package enum Judgement: Sendable, Equatable {
 
   package enum Stage: Sendable, Equatable {
     case lock, surroundings, inside, partition, owner, life
-  }
-}
-
-/// Why. The code goes into audit and JSON and keeps its name; `explanation` is for people.
-package enum Reason: String, Sendable, CaseIterable {
-  case notMatched = "not-matched"
-  case notADirectory = "not-a-directory"
-  case mountPoint = "mount-point"
-  case foreignOwner = "foreign-owner"
-  case young
-  case lockHeld = "lock-held"
-  case lockOpen = "lock-open"
-  case missingLockKept = "missing-lock-kept"
-  case mountInside = "mount-inside"
-  case rootInside = "root-inside"
-  case recentlyChanged = "recently-changed"
-  case fileOpen = "file-open"
-  case foreignContents = "foreign-contents"
-  case foreignInside = "foreign-inside"
-  case cannotClaim = "cannot-claim"
-  case claimFound = "claim-found"
-  case live
-  case keptByHand = "kept-by-hand"
-  case directoryLocked = "directory-locked"
-  case workingDirectory = "working-directory"
-  case directoryOpen = "directory-open"
-  case fifoOpen = "fifo-open"
-  case socketBound = "socket-bound"
-  case ownerAlive = "owner-alive"
-  case recentlySuperseded = "recently-superseded"
-  case quarantined
-  case needsQuarantine = "needs-quarantine"
-  case notAFile = "not-a-file"
-
-  case lockReleased = "lock-released"
-  case lockMissing = "lock-missing"
-  case ownerDead = "owner-dead"
-  case quiet
-  case staleTemporary = "stale-temporary"
-
-  case lockNotAFile = "lock-not-a-file"
-  case lockUnreadable = "lock-unreadable"
-  case lockUnknown = "lock-unknown"
-  case lockNamesProcess = "lock-names-process"
-  case useUnknown = "use-unknown"
-  case processesUnknown = "processes-unknown"
-  case surroundingsUnknown = "surroundings-unknown"
-  case unreadable
-  case replaced
-  case removalFailed = "removal-failed"
-  case auditUnwritable = "audit-unwritable"
-  case claimConflict = "claim-conflict"
-  case cursorUnknown = "cursor-unknown"
-  case liveAbsent = "live-absent"
-  case liveIncomplete = "live-incomplete"
-  case liveUnknown = "live-unknown"
-
-  package var explanation: String {
-    switch self {
-    case .notMatched: "its name does not fit the rule's match"
-    case .notADirectory: "it is not a directory; links and files are never followed or removed"
-    case .mountPoint: "something is mounted here"
-    case .foreignOwner: "it belongs to a user whose directories this rule may not remove"
-    case .young: "its grace is not over; nothing inside it was touched"
-    case .lockHeld: "a process holds its lock: it is in use"
-    case .lockOpen:
-      "the lock is free, but a process has the lock file open and may be about to lock"
-    case .missingLockKept: "it has no lock file, and the rule says missing_lock: keep"
-    case .mountInside: "something is mounted inside it"
-    case .rootInside: "another watched root lies in it"
-    case .recentlyChanged:
-      "something in it changed a short time ago, and no free lock proves it dead"
-    case .fileOpen: "a process has a file in it open"
-    case .foreignContents: "it holds an entry that the rule's contents does not allow"
-    case .foreignInside:
-      "it holds a directory of another user's that its own user could not have emptied"
-    case .cannotClaim:
-      "it cannot be renamed (a name over 228 bytes, or an overlay's lower layer), and no lock proves it dead"
-    case .needsQuarantine:
-      "it is dead, but goes by way of a quarantine, for which a reapd must stay: use watch"
-    case .claimFound: "it was claimed by a reapd that has ended; its own name is given back"
-    case .live: "the cursor names it: it is the live generation"
-    case .keptByHand:
-      "it was pinned by hand, which `reapd keep --undo` ends, or the rule's never names it"
-    case .directoryLocked: "a process holds a lock on the directory itself"
-    case .workingDirectory: "a process has its working or root directory in it"
-    case .directoryOpen: "a process has a directory in it open"
-    case .fifoOpen: "a process has a FIFO in it open"
-    case .socketBound: "a process has a socket in it bound"
-    case .lockNamesProcess:
-      "its lock file is free, and holds the number of a living process: its owner may not lock"
-    case .processesUnknown: "there are processes that cannot be looked at, and may be in it"
-    case .ownerAlive: "a process that may be at work in it is alive"
-    case .recentlySuperseded: "the cursor moved on a short time ago: readers may still be in it"
-    case .quarantined:
-      "it is condemned, and its quarantine is not over: a change in it, something open, or a "
-        + "cursor that names it ends that"
-    case .notAFile: "it is not a regular file; links are never followed or removed"
-    case .ownerDead: "its owner is gone: the process that the owner's file names has ended"
-    case .quiet: "the cursor names another one, nothing in it changed for long, and nothing is open"
-    case .staleTemporary: "a temporary file, unchanged for long and not open"
-    case .claimConflict:
-      "the live generation's name exists both claimed and unclaimed, and the two cannot be joined"
-    case .cursorUnknown: "the cursor does not tell which generation is live"
-    case .liveAbsent: "the generation that the cursor names does not exist"
-    case .liveIncomplete: "the generation that the cursor names is not complete"
-    case .liveUnknown: "the generation that the cursor names cannot be examined"
-    case .lockReleased: "its owner is gone: the lock could be taken"
-    case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"
-    case .lockNotAFile: "its lock file is not a regular file"
-    case .lockUnreadable: "its lock file cannot be opened"
-    case .lockUnknown: "asking for the lock failed with something else than 'held'"
-    case .useUnknown: "it could not be found out whether its files are open"
-    case .surroundingsUnknown: "the mount table could not be read or understood"
-    case .unreadable: "the directory cannot be examined"
-    case .replaced: "it changed its identity while it was being judged"
-    case .removalFailed: "it was claimed, but its removal failed"
-    case .auditUnwritable: "it may go, but the audit cannot be written, and nothing goes without"
-    }
-  }
-}
-
-/// What brought a decision about.
-package enum Trigger: String, Sendable {
-  case closeEvent = "close-event"
-  case graceOver = "grace-over"
-  case cursorChange = "cursor-change"
-  case ownerExit = "owner-exit"
-  case created, startup, rescan, backstop, pressure, age, manual
-}
-
-extension Reason {
-  /// Whether a mode, an owner or a pin may end it: the kernel tells of a change of those.
-  package var restsOnAttributes: Bool {
-    switch self {
-    case .keptByHand, .quarantined, .foreignOwner, .unreadable: true
-    default: false
-    }
-  }
-
-  /// Whether a generation that is kept for this is kept whatever its cursor says, as long as that
-  /// does not name it. What ends it comes with an event or a deadline of its own.
-  package var outlastsCursor: Bool {
-    switch self {
-    case .young, .lockHeld, .recentlyChanged, .fileOpen, .keptByHand, .ownerAlive,
-      .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound,
-      .recentlySuperseded, .quarantined, .foreignOwner, .notADirectory, .mountPoint:
-      true
-    default: false
-    }
   }
 }

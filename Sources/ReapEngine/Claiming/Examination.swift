@@ -196,7 +196,7 @@ package final class Examination: Sendable {
       return condemn(name, verdict, evidence, for: span)
     }
     guard case .dispose = verdict else {
-      if verdict.reason == .live, claimName == nil {
+      if verdict.reason.traits.isLive, claimName == nil {
         return tidy(name, verdict, evidence, &gathering, mayWalk)
       }
       return keep(
@@ -348,10 +348,7 @@ package final class Examination: Sendable {
       case .failed: break
       }
     }
-    switch verdict.reason {
-    case .lockHeld, .lockOpen, .fileOpen: break
-    default: gathering.drop()
-    }
+    if !verdict.reason.isEnded(by: .closing) { gathering.drop() }
     return .kept(verdict, evidence, held: gathering.held)
   }
 
@@ -387,20 +384,5 @@ package final class Examination: Sendable {
     Evidence(
       entry: .init(name: name, type: .other, owner: .max, isMountPoint: false),
       clocks: .init(firstSeen: firstSeen))
-  }
-}
-
-extension Reason {
-  /// What stands in the way of its removal will pass, and nobody can want its own name back.
-  func staysClaimed(_ claim: Evidence.Claim) -> Bool {
-    switch self {
-    case .mountInside, .surroundingsUnknown, .quarantined, .recentlySuperseded: true
-    case .processesUnknown: true
-    case .recentlyChanged: claim == .none || claim == .split
-    // Two halves are joined where the cursor names them or a writer lives; else each goes by itself.
-    case .live, .ownerAlive, .lockHeld, .lockOpen, .fileOpen: false
-    case .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound: false
-    default: claim == .split
-    }
   }
 }

@@ -1,4 +1,4 @@
-// Evidence and verdicts as JSON, for the audit and for `--json`.
+// Evidence as JSON, for the audit and for `--json`.
 
 extension Evidence {
   package var json: JSONValue {
@@ -126,36 +126,6 @@ extension Evidence.Inside.Openness {
     case .nothingOpen: "none"
     case .open(let name): "\(name) is open"
     case .unknown(let why): "unknown: \(why)"
-    }
-  }
-}
-
-extension Verdict {
-  /// Whether this is a refusal that an operator should hear of, and no part of normal life.
-  package var isRefusal: Bool {
-    switch self {
-    case .dispose, .condemn: false
-    // That is told once, for all of them.
-    case .unsure(.auditUnwritable): false
-    case .unsure: true
-    case .keep(let reason, _):
-      switch reason {
-      case .young, .lockHeld, .lockOpen, .recentlyChanged, .fileOpen, .notMatched: false
-      case .live, .recentlySuperseded, .quarantined, .claimFound: false
-      case .keptByHand, .ownerAlive, .directoryLocked, .workingDirectory, .directoryOpen: false
-      case .fifoOpen, .socketBound: false
-      default: true
-      }
-    }
-  }
-}
-
-extension Reason {
-  /// Whether it speaks of a partition as a whole, and not of one name in it.
-  package var concernsPartition: Bool {
-    switch self {
-    case .cursorUnknown, .liveAbsent, .liveIncomplete, .liveUnknown, .claimConflict: true
-    default: false
     }
   }
 }

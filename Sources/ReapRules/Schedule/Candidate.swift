@@ -51,5 +51,5 @@ struct Candidate: Sendable {
   var reason: Reason?
 
   /// Whether its deadline is the end of a time that it must be old or unchanged for.
-  var waitsForAge: Bool { reason == .young || reason == .recentlyChanged }
+  var waitsForAge: Bool { reason?.isEnded(by: .age) == true }
 }

@@ -262,18 +262,16 @@ package struct Schedule: Sendable {
     var deadline = recheckAfter.map { now + $0 } ?? Candidate.never
     // Somebody swaps things there: looked at again, but no more often than once in a grace, nor than
     // once a second.
-    if reason == .replaced { deadline = now + max(grace, nanosecondsPerSecond) }
+    let ends = reason.traits.ends
+    if ends.contains(.pause) { deadline = now + max(grace, nanosecondsPerSecond) }
     // The process that its lock file names ends without an event.
-    if reason == .lockNamesProcess {
+    if ends.contains(.backOff) {
       deadline =
         now
         + Evidence.Clocks(firstSeen: before.firstSeen).backOff(
           now: Now(wall: 0, monotonic: now))
     }
-    let mayBeEnding =
-      reason == .lockHeld || reason == .lockOpen || reason == .fileOpen
-      || reason == .directoryLocked
-    if mayBeEnding, Int(before.rung) < Self.ladder.count {
+    if ends.contains(.ladder), Int(before.rung) < Self.ladder.count {
       deadline = min(deadline, now + Self.ladder[Int(before.rung)])
       slots[Int(id.slot)]!.rung += 1
     } else {
@@ -289,13 +287,9 @@ package struct Schedule: Sendable {
 
   private mutating func mountsChanged() -> [Action] {
     var actions: [Action] = []
-    for index in slots.indices {
-      switch slots[index]?.reason {
-      case .mountPoint, .mountInside, .surroundingsUnknown, .removalFailed, .unreadable:
-        slots[index]!.isChanged = true
-        actions += look(UInt32(index), .rescan)
-      default: continue
-      }
+    for index in slots.indices where slots[index]?.reason?.isEnded(by: .mounts) == true {
+      slots[index]!.isChanged = true
+      actions += look(UInt32(index), .rescan)
     }
     return actions
   }
@@ -316,7 +310,9 @@ package struct Schedule: Sendable {
         continue
       }
       slots[Int(first.id.slot)]!.deadline = Candidate.never
-      if candidate.reason != .lockHeld { slots[Int(first.id.slot)]!.isChanged = true }
+      if candidate.reason?.traits.isLockAlone != true {
+        slots[Int(first.id.slot)]!.isChanged = true
+      }
       actions += look(first.id.slot, dueTrigger(candidate))
     }
     return actions

@@ -1,0 +1,8 @@
+/// What brought a decision about.
+package enum Trigger: String, Sendable {
+  case closeEvent = "close-event"
+  case graceOver = "grace-over"
+  case cursorChange = "cursor-change"
+  case ownerExit = "owner-exit"
+  case created, startup, rescan, backstop, pressure, age, manual
+}
