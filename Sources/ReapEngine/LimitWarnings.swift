@@ -126,8 +126,8 @@ extension Reaper {
 
   @discardableResult
   private func look(at token: UInt64, _ now: Nanoseconds) -> Bool {
-    guard let watched = roots[WatchedRoot.root(of: token)],
-      let id = WatchedRoot.candidate(of: token), let path = watched.schedule.path(of: id)
+    guard case .candidate(let root, let id) = WatchToken(bits: token), let watched = roots[root],
+      let path = watched.schedule.path(of: id)
     else { return false }
     feed(watched, .appeared(path, created: false, .rescan), now)
     return true

@@ -147,9 +147,9 @@ package final class Reaper {
   /// The next number that no root has; they come round after 4,095.
   private func takeIndex() -> Int {
     while roots[nextIndex] != nil || ended[nextIndex] != nil {
-      nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots
+      nextIndex = (nextIndex + 1) % WatchToken.maximumRoots
     }
-    defer { nextIndex = (nextIndex + 1) % WatchedRoot.maximumRoots }
+    defer { nextIndex = (nextIndex + 1) % WatchToken.maximumRoots }
     return nextIndex
   }
 
@@ -291,55 +291,10 @@ package final class Reaper {
         feed(watched, .mountsChanged, arrival)
       }
     case .entry(let token, let name, let isDirectory, let change):
-      guard let watched = roots[WatchedRoot.root(of: token)] else { return }
-      if let number = WatchedRoot.place(of: token) {
-        return entry(watched, in: number, name, isDirectory: isDirectory, change, arrival)
-      }
-      if token == watched.ownerToken {
-        return ownerPlaceChanged(watched, name)
-      }
-      if token == watched.ancestorToken { return wayChanged(watched, name, change) }
-      guard token == watched.directoryToken else { return }
-      guard watched.root != nil else { return wayChanged(watched, name, change) }
-      entry(
-        watched, in: PartitionTree.root, name, isDirectory: isDirectory, change, arrival)
-    case .closed(let token), .changed(let token):
-      if let number = WatchedRoot.obstacle(of: token) { return obstacleTouched(number, arrival) }
-      guard let watched = roots[WatchedRoot.root(of: token)],
-        let id = WatchedRoot.candidate(of: token)
-      else { return }
-      feed(watched, .closed(id), arrival)
-    case .lost(let token):
-      guard let watched = roots[WatchedRoot.root(of: token)] else { return }
-      if let id = WatchedRoot.candidate(of: token) {
-        watchLost(watched, id)
-      } else if let number = WatchedRoot.place(of: token) {
-        placeLost(watched, number)
-      } else if token == watched.ownerToken {
-        endOwnerWatch(watched)
-        watchOwner(watched)
-      } else if token == watched.directoryToken {
-        detach(watched)
-        checkWay(watched, anew: true)
-      } else if token == watched.ancestorToken {
-        checkWay(watched, anew: true)
-      }
-    case .armed(let token, let result):
-      if let number = WatchedRoot.obstacle(of: token) {
-        return obstacleArmed(number, token, result, arrival)
-      }
-      guard let watched = roots[WatchedRoot.root(of: token)] else {
-        return armedTooLate(token, result)
-      }
-      if let id = WatchedRoot.candidate(of: token) {
-        armed(watched, id, result, arrival)
-      } else if let number = WatchedRoot.place(of: token) {
-        placeArmed(watched, number, token, result)
-      } else if token == watched.ownerToken {
-        ownerArmed(watched, result)
-      } else {
-        directoryArmed(watched, token, result)
-      }
+      entry(token, name, isDirectory: isDirectory, change, arrival)
+    case .closed(let token), .changed(let token): touched(token, arrival)
+    case .lost(let token): lost(token)
+    case .armed(let token, let result): armed(token, result, arrival)
     }
   }
 

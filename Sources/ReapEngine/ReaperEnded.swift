@@ -8,17 +8,18 @@ extension Reaper {
   /// A watch was asked for by a rule that has ended since: what was kept open for it is closed.
   func armedTooLate(_ token: UInt64, _ result: Result<WatchHandle, WatchFailure>) {
     if case .success(let handle) = result { inotify.unwatch(handle, token: token) }
-    let index = WatchedRoot.root(of: token)
-    guard let watched = ended[index] else { return }
-    if let id = WatchedRoot.candidate(of: token) {
+    let of = WatchToken(bits: token)
+    guard let watched = ended[of.root] else { return }
+    switch of {
+    case .candidate(_, let id):
       watched.arming -= 1
       if let orphan = watched.holdings.adopt(id) {
         if orphan.isWatchedFileKnown, !orphan.isSparse { heldCount -= 1 }
         orphan.file?.descriptor.close()
       }
-    } else if let number = WatchedRoot.place(of: token) {
-      _ = watched.tree.armed(number, nil)
+    case .place(_, let number): _ = watched.tree.armed(number, nil)
+    case .directory, .way, .owner, .obstacle: break
     }
-    if watched.arming + watched.tree.arming == 0 { ended[index] = nil }
+    if watched.arming + watched.tree.arming == 0 { ended[of.root] = nil }
   }
 }

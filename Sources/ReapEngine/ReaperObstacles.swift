@@ -18,7 +18,7 @@ extension Reaper {
     guard let wait = obstacles[number] else { return }
     inotify.watch(
       path: wait.obstacle.directory.procPath,
-      token: WatchedRoot.obstacleToken(root: wait.root, number: number), .obstacle)
+      token: WatchToken.obstacle(root: wait.root, number: number).bits, .obstacle)
   }
 
   func obstacleArmed(
@@ -63,7 +63,7 @@ extension Reaper {
 
   private func release(_ number: UInt32, _ wait: Obstacles.Wait) {
     if let watch = wait.watch {
-      inotify.unwatch(watch, token: WatchedRoot.obstacleToken(root: wait.root, number: number))
+      inotify.unwatch(watch, token: WatchToken.obstacle(root: wait.root, number: number).bits)
     }
     obstacles.close(number, wait)
   }

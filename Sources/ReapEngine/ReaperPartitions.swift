@@ -186,7 +186,7 @@ extension Reaper {
     }
     let number = watched.tree.add(path, below: parent, opened: opened)
     inotify.watch(
-      path: opened.procPath, token: WatchedRoot.placeToken(root: watched.index, number: number),
+      path: opened.procPath, token: watched.placeToken(number),
       .partition)
   }
 
@@ -230,7 +230,7 @@ extension Reaper {
     let now = readMonotonic()
     for (number, place) in removed {
       if let watch = place.watch {
-        inotify.unwatch(watch, token: WatchedRoot.placeToken(root: watched.index, number: number))
+        inotify.unwatch(watch, token: watched.placeToken(number))
       }
       watched.memory.forget(place.path)
       for name in place.candidates {

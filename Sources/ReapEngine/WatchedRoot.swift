@@ -88,58 +88,19 @@ final class WatchedRoot {
     schedule = Schedule(grace: rule.grace)
   }
 
-  // MARK: - Tokens: which root and candidate an event belongs to, in 64 bits
+  // MARK: - Tokens of its watches
 
-  /// One less than the bits allow: tokens from there on are those of the thread's other users.
-  static let maximumRoots = 1 << 12 - 1
-
-  func token(_ id: CandidateID) -> UInt64 {
-    UInt64(index) << 52 | UInt64(id.slot & CandidateID.slotMask) << 28 | UInt64(id.generation)
-  }
+  func token(_ id: CandidateID) -> UInt64 { WatchToken.candidate(root: index, id).bits }
 
   var directoryToken: UInt64 {
-    UInt64(index) << 52 | UInt64(CandidateID.slotMask) << 28
-      | UInt64(incarnation & CandidateID.generationMask)
+    WatchToken.directory(root: index, incarnation: incarnation).bits
   }
 
-  var ancestorToken: UInt64 {
-    UInt64(index) << 52 | UInt64(CandidateID.slotMask - 1) << 28
-      | UInt64(wayIncarnation & CandidateID.generationMask)
-  }
+  var ancestorToken: UInt64 { WatchToken.way(root: index, incarnation: wayIncarnation).bits }
 
-  static func obstacleToken(root: Int, number: UInt32) -> UInt64 {
-    UInt64(root) << 52 | UInt64(CandidateID.slotMask - 2) << 28 | UInt64(number)
-  }
+  var ownerToken: UInt64 { WatchToken.owner(root: index).bits }
 
-  /// Nil for a token of anything else.
-  static func obstacle(of token: UInt64) -> UInt32? {
-    let slot = UInt32(truncatingIfNeeded: token >> 28) & CandidateID.slotMask
-    guard slot == CandidateID.slotMask - 2 else { return nil }
-    return UInt32(truncatingIfNeeded: token) & CandidateID.generationMask
-  }
-
-  var ownerToken: UInt64 { UInt64(index) << 52 | UInt64(CandidateID.slotMask - 4) << 28 }
-
-  static func placeToken(root: Int, number: UInt32) -> UInt64 {
-    UInt64(root) << 52 | UInt64(CandidateID.slotMask - 3) << 28 | UInt64(number)
-  }
-
-  /// Nil for a token of anything else.
-  static func place(of token: UInt64) -> UInt32? {
-    let slot = UInt32(truncatingIfNeeded: token >> 28) & CandidateID.slotMask
-    guard slot == CandidateID.slotMask - 3 else { return nil }
-    return UInt32(truncatingIfNeeded: token) & CandidateID.generationMask
-  }
-
-  static func root(of token: UInt64) -> Int { Int(token >> 52) }
-
-  /// Nil for the token of a directory, ancestor, obstacle, place or owner watch.
-  static func candidate(of token: UInt64) -> CandidateID? {
-    let slot = UInt32(truncatingIfNeeded: token >> 28) & CandidateID.slotMask
-    guard slot < CandidateID.slotMask - 4 else { return nil }
-    return CandidateID(
-      slot: slot, generation: UInt32(truncatingIfNeeded: token) & CandidateID.generationMask)
-  }
+  func placeToken(_ number: UInt32) -> UInt64 { WatchToken.place(root: index, number: number).bits }
 
   /// Whether partitions may lie below the root.
   var isPartitioned: Bool { if case .generations = rule.kind { true } else { false } }
