@@ -308,8 +308,7 @@ extension Reaper {
   /// When room is to be looked at next; nil where nothing depends on it.
   func roomDeadline(_ watched: WatchedRoot, now: Nanoseconds) -> Nanoseconds? {
     guard case .generations(let settings) = watched.rule.kind,
-      settings.minFree != nil || settings.minFreeInodes != nil,
-      watched.claims.hasCondemned
+      settings.room.isFloored, watched.claims.hasCondemned
     else {
       watched.nextRoomCheck = nil
       return nil
@@ -330,9 +329,14 @@ extension Reaper {
     guard case .generations(let settings) = watched.rule.kind,
       let examination = watched.examination
     else { return }
-    for path in watched.claims.condemned where !watched.triedForRoom.contains(path) {
-      guard examination.isShort(settings) else { return }
-      watched.triedForRoom.insert(path)
+    // What each of them frees is not known, so one is chosen at a time; the judge says in each case
+    // whether it is one of those that may leave early.
+    let untried = watched.claims.condemned.filter { !watched.triedForRoom.contains($0.id) }
+    var waiting = Retention.order(of: untried)[...]
+    while let next = examination.shortage(settings.room)?.relief(from: waiting).first {
+      waiting.removeFirst()
+      let path = next.id
+      guard watched.triedForRoom.insert(path).inserted else { continue }
       let before = removalsInFlight + watched.elsewhere
       feed(watched, .appeared(path, created: false, .pressure), now)
       // It goes, or a worker is finding out: its answer asks for the next.

@@ -1,5 +1,5 @@
 /// Where a candidate lies below its root: the directory (empty: the root itself) and the name in it.
-package struct CandidatePath: Hashable, Sendable {
+package struct CandidatePath: Hashable, Comparable, Sendable {
   /// Relative to the root, components joined by `/`.
   package let directory: [UInt8]
   package let name: EntryName
@@ -28,6 +28,10 @@ package struct CandidatePath: Hashable, Sendable {
 
   package static func == (left: CandidatePath, right: CandidatePath) -> Bool {
     left.name == right.name && left.directory == right.directory
+  }
+
+  package static func < (left: CandidatePath, right: CandidatePath) -> Bool {
+    left.bytes.lexicographicallyPrecedes(right.bytes)
   }
 
   package func hash(into hasher: inout Hasher) {

@@ -20,8 +20,8 @@ package struct Evidence: Sendable, Equatable {
   package var owner: Owner?
   /// Since it was judged dead without a proof of death; nil where it is not condemned.
   package var condemned: Condemnation?
-  /// Whether less room is free than the rule demands.
-  package var isPressed = false
+  /// How much less room is free than the rule demands; nil where there is enough.
+  package var shortage: Shortage?
 
   package init(
     entry: Entry, clocks: Clocks, lock: Lock? = nil, surroundings: Surroundings? = nil,

@@ -71,7 +71,7 @@ struct GenerationPropertyTests {
       nil, .alive(pid: 1, since: now.wall - random.below(3 * hour)), .exited(pid: 1, at: .max),
       .exited(pid: 1, at: stamp(now.wall, 2 * hour) ?? 0), .absent(pid: 1), .unknown("x"),
     ])
-    evidence.isPressed = random.chance(30)
+    evidence.shortage = random.chance(30) ? Shortage(bytes: 1) : nil
     return evidence
   }
 
@@ -124,7 +124,7 @@ struct GenerationPropertyTests {
         waited
         || (isSame
           && (now.monotonic - condemned.since >= span
-            || (evidence.isPressed && (reason != .quiet || settings.quarantineYields))))
+            || (evidence.shortage != nil && (reason != .quiet || settings.quarantineYields))))
     }
     let isMeant = partition.cursor.name == evidence.entry.name
     let isSound = [nil, .missing, .taken, .takenUnlinked].contains(evidence.lock)
@@ -217,7 +217,7 @@ struct GenerationPropertyTests {
     ("a cursor replaced just now", { $0.partition?.cursorChange = now.wall }),
     ("a live generation seen just now", { $0.partition?.liveSince = now.monotonic }),
     ("seen just now", { $0.clocks.firstSeen = now.monotonic }),
-    ("enough room", { $0.isPressed = false }),
+    ("enough room", { $0.shortage = nil }),
     ("a claim found", { $0.claim = .found }),
   ]
 

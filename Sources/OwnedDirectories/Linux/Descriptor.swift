@@ -141,14 +141,7 @@ package func status(ofPath path: FilePath) throws(SystemError) -> FileStatus {
   try statx(Descriptor(number: AT_FDCWD), path.bytes, AT_SYMLINK_NOFOLLOW)
 }
 
-/// Room on the file system of an open directory, as statvfs(3) counts it for unprivileged users.
-package struct FreeRoom: Sendable {
-  package let freeBytes: Int64
-  package let totalBytes: Int64
-  package let freeInodes: Int64
-  package let totalInodes: Int64
-}
-
+/// Room on the file system of an open directory.
 package func freeRoom(at directory: Descriptor) throws(SystemError) -> FreeRoom {
   var raw = statvfs()
   guard unsafe fstatvfs(directory.number, &raw) == 0 else {

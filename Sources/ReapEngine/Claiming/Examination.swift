@@ -235,7 +235,7 @@ package final class Examination: Sendable {
   ) {
     guard case .generations(let settings) = rule.kind else { return }
     evidence.condemned = claims.condemnation(of: path(name))
-    if evidence.condemned != nil { evidence.isPressed = isShort(settings) }
+    if evidence.condemned != nil { evidence.shortage = shortage(settings.room) }
     guard let claimName else { return }
     evidence.claim =
       if isHalfRemoved || claims.isUnfinished(path(name)) {
@@ -251,13 +251,11 @@ package final class Examination: Sendable {
 
   func noteTidying(_ next: Nanoseconds) { memory.noteTidying(in: place, next: next) }
 
-  /// Whether less room is free than the rule demands.
-  func isShort(_ settings: GenerationSettings) -> Bool {
-    guard settings.minFree != nil || settings.minFreeInodes != nil,
-      let room = try? freeRoom(at: root.descriptor)
-    else { return false }
-    return settings.minFree?.isBelow(free: room.freeBytes, total: room.totalBytes) == true
-      || settings.minFreeInodes?.isBelow(free: room.freeInodes, total: room.totalInodes) == true
+  /// How much less room is free than the bounds demand; nil where there is enough.
+  func shortage(_ bounds: Retention.RoomBounds) -> Shortage? {
+    guard bounds.isFloored, let room = try? freeRoom(at: root.descriptor) else { return nil }
+    let shortage = bounds.shortage(in: room)
+    return shortage.isNone ? nil : shortage
   }
 
   /// Tries the owner's lock on a file that was kept open for it: where nothing else can have

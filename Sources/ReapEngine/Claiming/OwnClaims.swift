@@ -85,9 +85,13 @@ package final class OwnClaims: Sendable {
   /// Asked at each turn of the reaper.
   var hasCondemned: Bool { state.withLock { !$0.condemned.isEmpty } }
 
-  /// Everything condemned, the oldest first.
-  var condemned: [CandidatePath] {
-    state.withLock { $0.condemned.sorted { $0.value.since < $1.value.since }.map(\.key) }
+  /// Everything condemned, as it stands for room.
+  var condemned: [Retention.Member<CandidatePath>] {
+    state.withLock {
+      $0.condemned.map {
+        Retention.Member($0.key, .expendable(rank: 0), since: $0.value.since)
+      }
+    }
   }
 
   // MARK: - Beyond its owner's reach

@@ -17,7 +17,7 @@ extension Evidence {
     if let partition { members += partition.members }
     if let marker { members.append(("marker_time", .string(formatTime(marker)))) }
     if let condemned { members.append(("condemned_time", .string(formatTime(condemned.id)))) }
-    if isPressed { members.append(("short_of_room", .bool(true))) }
+    if shortage != nil { members.append(("short_of_room", .bool(true))) }
     if let owner { members.append(("owner_process", .string(owner.text))) }
     if let lock { members.append(("lock", .string(lock.text))) }
     if let surroundings { members.append(("surroundings", .string(surroundings.text))) }

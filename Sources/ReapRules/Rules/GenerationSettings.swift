@@ -23,6 +23,10 @@ package struct GenerationSettings: Sendable, Equatable {
   package var quarantineYields = false
   package var minFree: FreeSpace?
   package var minFreeInodes: FreeSpace?
+  /// Below it, entries leave quarantine early.
+  package var room: Retention.RoomBounds {
+    Retention.RoomBounds(minFree: minFree, minFreeInodes: minFreeInodes)
+  }
   /// Readers' time, counted from when the cursor moved on.
   package var retiredAfter: Nanoseconds = 600 * nanosecondsPerSecond
   /// How long temporary files stay unchanged before they go; nil: they are left alone.

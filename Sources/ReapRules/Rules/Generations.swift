@@ -93,10 +93,21 @@ extension GenerationSettings {
     if let before = condemned.newestChange, let change = inside.newestChange, before != change {
       return .keep(.recentlyChanged, recheckAfter: 1)
     }
-    let leavesEarly = evidence.isPressed && (proof != .quiet || quarantineYields)
     let rest = span - saturatingDifference(now.monotonic, condemned.since)
-    guard leavesEarly || rest <= 0 else { return .keep(.quarantined, recheckAfter: rest) }
+    guard rest <= 0 || leavesEarly(evidence, condemned, proof) else {
+      return .keep(.quarantined, recheckAfter: rest)
+    }
     return .dispose(proof)
+  }
+
+  /// Whether it goes before its quarantine is over, for want of room.
+  private func leavesEarly(
+    _ evidence: Evidence, _ condemned: Evidence.Condemnation, _ proof: Reason
+  ) -> Bool {
+    let member = Retention.Member(
+      0, proof != .quiet || quarantineYields ? .expendable(rank: 0) : .stays,
+      since: condemned.since)
+    return evidence.shortage?.relief(from: Retention.order(of: [member])).isEmpty == false
   }
 
   /// How long something is left where it is after it was judged dead, before it is judged again.
