@@ -113,7 +113,7 @@ struct ReasonTraitTests {
       }
     }
     #expect(
-      seen.isSuperset(of: [.young, .recentlyChanged, .recentlySuperseded, .quarantined]),
+      seen.isSuperset(of: [.young, .recentlyChanged, .recentlySuperseded, .ownerAlive]),
       "\(seen) must be reached")
   }
 }
