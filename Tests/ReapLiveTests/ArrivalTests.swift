@@ -4,13 +4,12 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Arrivals", .serialized)
+@Suite("Arrivals", .serialized, .live)
 struct ArrivalTests {
   private let scratch = Scratch()
 
   @Test("One that is moved into the root has its grace, and its owner may lock it meanwhile")
   func spill() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("spill")
     let staged = makeOrphan(scratch.path + "/staged", files: 1)
     // Older than the grace by its birth time when it comes.
@@ -29,7 +28,6 @@ struct ArrivalTests {
 
   @Test("So has a generation that is moved into its partition")
   func generation() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let partition = Partition(root + "/a")
     let staged = Partition(scratch.path + "/staged", cursor: nil).generation(

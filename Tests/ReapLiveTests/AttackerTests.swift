@@ -97,7 +97,7 @@ private let attackProgram = """
   print("stopped", swaps, flush=True)
   """
 
-@Suite("An attacker", .serialized)
+@Suite("An attacker", .serialized, .live)
 struct AttackerTests {
   private func isDirectory(_ path: String) -> Bool {
     var status = stat()
@@ -114,7 +114,6 @@ struct AttackerTests {
     arguments: Attack.allCases)
   fileprivate func attack(_ attack: Attack) throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
     let canary = scratch.directory("canary")
     makeOrphan(canary, files: 3)
@@ -168,17 +167,17 @@ struct AttackerTests {
     #expect(wait { directories().isEmpty }, "\(watcher.background.error.suffix(2000))")
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["backstop_needed"] as? Int == 0)
+    #expect(summary?.backstopNeeded == 0)
 
     // What was refused or put back is told one by one up to a thousand a minute; each removal is.
-    let lines = Dictionary(grouping: watcher.audit) { $0["action"] as? String ?? "" }
-    func of(_ action: String) -> Int { lines[action]?.count ?? 0 }
-    #expect(of("reaped") == summary["reaped"] as? Int)
-    let untold = (lines["refused"] ?? []).filter { $0["reason"] as? String == "refusals-not-told" }
-      .compactMap { ($0["evidence"] as? [String: Any])?["count"] as? Int }
-    let told = of("refused") - untold.count + of("restored") + of("failed")
+    let lines = Dictionary(grouping: watcher.audit, by: \.action)
+    func of(_ action: AuditEntry.Action) -> Int { lines[action]?.count ?? 0 }
+    #expect(of(.reaped) == summary?.reaped)
+    let untold = (lines[.refused] ?? []).filter { $0.reason == "refusals-not-told" }
+      .compactMap { $0.evidence["count"]?.int }
+    let told = of(.refused) - untold.count + of(.restored) + of(.failed)
     #expect(told <= 1000 * (untold.count + 1), "\(told) \(untold)")
-    let all = ["refused", "restored", "failed"].compactMap { summary[$0] as? Int }.reduce(0, +)
+    let all = summary.map { $0.refused + $0.restored + $0.failed } ?? -1
     #expect(told + untold.reduce(0, +) == all)
     if attack == .claims { #expect(!untold.isEmpty && all > 6000) }
   }

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("No deletion without an audit", .serialized)
+@Suite("No deletion without an audit", .serialized, .live)
 struct AuditPlaceTests {
   private let scratch = Scratch()
   private var root: String { scratch.directory("spill") }
@@ -19,7 +19,6 @@ struct AuditPlaceTests {
 
   @Test("Where no place can be written, watch and sweep refuse with 77 and name each")
   func refused() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("mounts need root") }
     let orphan = makeOrphan(root + "/spill_1_1")
     for command in ["watch", "sweep"] {
@@ -40,7 +39,6 @@ struct AuditPlaceTests {
 
   @Test("audit_log: none goes without, and a file named on the command line wins")
   func none() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let file = scratch.path + "/reapd.yaml"
     let state = ["XDG_STATE_HOME": scratch.path + "/state"]
       .merging(ProcessInfo.processInfo.environment) { first, _ in first }
@@ -62,7 +60,6 @@ struct AuditPlaceTests {
 
   @Test("A pipe or a terminal keeps no record: refused at once, whether it is read or not")
   func pipes() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = makeOrphan(root + "/spill_1_1")
     let pipe = scratch.path + "/pipe"
     #expect(mkfifo(pipe, 0o600) == 0)
@@ -79,10 +76,9 @@ struct AuditPlaceTests {
 
   @Test("While the audit cannot be written nothing is removed; once it can, all of it is")
   func pauses() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let watcher = try Watcher([root], grace: "50ms", in: scratch)
     let first = makeOrphan(root + "/spill_1_1")
-    #expect(wait { watcher.audit(of: first, action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: first, action: .reaped).count == 1 })
     // A rotation that went wrong: what has the log's name now is no file.
     #expect(rename(watcher.auditPath, watcher.auditPath + ".1") == 0)
     #expect(mkdir(watcher.auditPath, 0o755) == 0)
@@ -93,12 +89,12 @@ struct AuditPlaceTests {
     let later = (2...4).map { makeOrphan("\(root)/spill_1_\($0)") }
     usleep(1_500_000)
     #expect(later.allSatisfy(exists), "\(watcher.background.error)")
-    #expect(explain(later[0], grace: "50ms")["verdict"] as? String == "dispose")
+    #expect(explain(later[0], grace: "50ms")?.verdict == "dispose")
     #expect(rmdir(watcher.auditPath) == 0)
     // Looked for again after 1, 2, 4 … s at most.
     #expect(wait(seconds: 60) { !later.contains(where: exists) }, "\(watcher.background.error)")
-    #expect(wait { later.allSatisfy { watcher.audit(of: $0, action: "reaped").count == 1 } })
-    #expect(watcher.audit.allSatisfy { $0["action"] as? String == "reaped" })
+    #expect(wait { later.allSatisfy { watcher.audit(of: $0, action: .reaped).count == 1 } })
+    #expect(watcher.audit.allSatisfy { $0.action == .reaped })
     let told = watcher.background.error.components(separatedBy: "nothing is removed until")
     #expect(told.count == 2, "said once: \(watcher.background.error)")
     #expect(watcher.background.error.contains("is written again"))

@@ -4,13 +4,12 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Mounts during a removal", .serialized)
+@Suite("Mounts during a removal", .serialized, .live)
 struct BindMountTests {
   @Test("A canary that is bind-mounted into trees while they are removed stays whole")
   func canary() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let outside = scratch.directory("outside/sub")
     for number in 0..<50 { close(open("\(outside)/\(number)", O_CREAT | O_WRONLY, 0o644)) }
@@ -43,10 +42,10 @@ struct BindMountTests {
     #expect(portrait(canary) + portrait(outside) == before, "the canary was touched")
     for number in 1...12 {
       let lines = watcher.audit(of: "\(root)/spill_\(number)_1")
-      func count(_ action: String) -> Int { lines.count { $0["action"] as? String == action } }
+      func count(_ action: AuditEntry.Action) -> Int { lines.count { $0.action == action } }
       // However often the mount came and went: one line for each thing that there is to say.
-      #expect(count("failed") <= 1 && count("refused") <= 1 && count("restored") == 0, "\(lines)")
-      #expect(wait { watcher.audit(of: "\(root)/spill_\(number)_1", action: "reaped").count == 1 })
+      #expect(count(.failed) <= 1 && count(.refused) <= 1 && count(.restored) == 0, "\(lines)")
+      #expect(wait { watcher.audit(of: "\(root)/spill_\(number)_1", action: .reaped).count == 1 })
     }
     watcher.catchUp(in: root)
     #expect(openFiles(of: watcher.background.pid).count < 40)
@@ -59,7 +58,6 @@ struct BindMountTests {
     guard isRoot else { return skip("mounts need root") }
     guard run("/usr/bin/strace", ["-V"]).status == 0 else { return skip("no strace") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let outside = scratch.directory("outside")
     close(open(outside + "/canary", O_CREAT | O_WRONLY, 0o644))
@@ -69,18 +67,14 @@ struct BindMountTests {
     mkdir(directory + "/sub/point", 0o755)
     close(open(directory + "/sub/target", O_CREAT | O_WRONLY, 0o644))
     // Each rename takes a second to return: time to mount something in what was claimed by it.
-    let audit = scratch.path + "/audit.jsonl"
+    let audit = AuditFile(scratch.path + "/audit.jsonl")
     let reapd = try Background(
       "/usr/bin/strace",
       ["-f", "-qq", "-e", "trace=renameat2", "-e", "inject=renameat2:delay_exit=1000000"]
         + ["-o", scratch.path + "/trace", reapdBinary, "watch", "--json", "--grace", "200ms"]
-        + ["--audit-log", audit, root],
+        + ["--audit-log", audit.path, root],
       in: scratch, environment: ["REAPD_BACKSTOP": "off"])
-    func lines() -> [[String: Any]] {
-      (FileManager.default.contents(atPath: audit) ?? Data()).split(separator: 10).compactMap {
-        (try? JSONSerialization.jsonObject(with: Data($0))) as? [String: Any]
-      }.filter { $0["path"] as? String == directory }
-    }
+    func lines() -> [AuditEntry] { audit.of(directory) }
     #expect(wait { names(in: root).contains { $0.hasPrefix(".reapd.") } }, "\(reapd.error)")
     let claimed = root + "/" + (names(in: root).first ?? "none")
     let point = claimed + (what == "a file" ? "/sub/target" : "/sub/point")
@@ -88,7 +82,7 @@ struct BindMountTests {
     guard run("/bin/mount", ["--bind", source, point]).status == 0 else { return skip("no mount") }
     defer { umount2(point, Int32(MNT_DETACH)) }
 
-    #expect(wait { lines().contains { $0["action"] as? String == "failed" } }, "\(reapd.error)")
+    #expect(wait { lines().contains { $0.action == .failed } }, "\(reapd.error)")
     let other = scratch.directory("other")
     let mounted = run("/bin/mount", ["-t", "tmpfs", "tmpfs", other]).status == 0
     let later = makeOrphan(root + "/spill_2_1")
@@ -100,10 +94,10 @@ struct BindMountTests {
 
     #expect(umount2(point, Int32(MNT_DETACH)) == 0)
     #expect(wait { names(in: root).isEmpty }, "\(reapd.error)")
-    #expect(wait { lines().contains { $0["action"] as? String == "reaped" } })
-    #expect(lines().count { $0["action"] as? String == "failed" } == 1, "\(lines())")
-    #expect(lines().count { $0["action"] as? String == "refused" } <= 1, "\(lines())")
-    #expect(lines().count { $0["action"] as? String == "restored" } == 0, "\(lines())")
+    #expect(wait { lines().contains { $0.action == .reaped } })
+    #expect(lines().count { $0.action == .failed } == 1, "\(lines())")
+    #expect(lines().count { $0.action == .refused } <= 1, "\(lines())")
+    #expect(lines().count { $0.action == .restored } == 0, "\(lines())")
     #expect(portrait(outside) == before)
     // strace ends with what it traces.
     _ = shell("pkill -TERM -P \(reapd.pid)")

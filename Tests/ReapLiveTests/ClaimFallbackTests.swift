@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Claims that no rename can make", .serialized)
+@Suite("Claims that no rename can make", .serialized, .live)
 struct ClaimFallbackTests {
   /// An overlay whose lower layer was filled by a script in its root; nil where none can be mounted.
   private func overlay(_ script: String, in scratch: Scratch) -> String? {
@@ -23,7 +23,6 @@ struct ClaimFallbackTests {
   func lowerLayer() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let script = """
       for n in 1_1 1_3; do
         mkdir -p spill_$n/part/deep; touch spill_$n/.lock spill_$n/part/{a,deep/b}
@@ -40,20 +39,19 @@ struct ClaimFallbackTests {
     #expect(wait { owner.output.contains("locked") })
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     #expect(wait(seconds: 60) { names(in: root) == ["spill_1_3"] }, "\(watcher.background.error)")
-    #expect(wait { watcher.audit(of: root + "/spill_1_1", action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: root + "/spill_1_1", action: .reaped).count == 1 })
     #expect(shell("echo x >> \(root)/spill_1_3/.lock").status == 0)
     watcher.catchUp(in: root)
     #expect(exists(root + "/spill_1_3/part/deep/b"))
     owner.killHard()
     #expect(wait(seconds: 60) { names(in: root).isEmpty }, "\(watcher.background.error)")
-    #expect(watcher.audit.allSatisfy { $0["action"] as? String == "reaped" }, "\(watcher.audit)")
+    #expect(watcher.audit.allSatisfy { $0.action == .reaped }, "\(watcher.audit)")
   }
 
   @Test("Without a lock that proves it dead nothing goes in place: kept, and told once")
   func cannotClaim() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     guard let root = overlay("mkdir spill_1_0; touch spill_1_0/file", in: scratch) else {
       return skip("no overlay here")
     }
@@ -68,15 +66,14 @@ struct ClaimFallbackTests {
     #expect(wait(seconds: 60) { !watcher.audit(of: root + "/spill_1_0").isEmpty })
     #expect(!wait(seconds: 1) { watcher.audit(of: root + "/spill_1_0").count > 1 })
     let line = watcher.audit(of: root + "/spill_1_0").first
-    #expect(line?["action"] as? String == "refused")
-    #expect(line?["reason"] as? String == "cannot-claim")
+    #expect(line?.action == .refused)
+    #expect(line?.reason == "cannot-claim")
     #expect(exists(root + "/spill_1_0/file"))
   }
 
   @Test("A name too long for a claimed one is kept as well where no lock proves anything")
   func tooLong() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let long = root + "/spill_1_" + String(repeating: "7", count: 229 - 8)
     mkdir(long, 0o755)
@@ -88,7 +85,7 @@ struct ClaimFallbackTests {
     let watcher = try Watcher(
       [], grace: nil, in: scratch, arguments: ["--config", rule], waitForStart: false)
     #expect(wait(seconds: 60) { names(in: root).count == 1 }, "\(watcher.background.error)")
-    #expect(wait { watcher.audit(of: long).first?["reason"] as? String == "cannot-claim" })
+    #expect(wait { watcher.audit(of: long).first?.reason == "cannot-claim" })
     #expect(exists(long))
   }
 
@@ -96,7 +93,6 @@ struct ClaimFallbackTests {
   func fuse() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let (source, point) = (scratch.directory("source"), scratch.directory("point"))
     let root = point + "/data/root"
     mkdir(source + "/data", 0o755)
@@ -127,9 +123,9 @@ struct ClaimFallbackTests {
       [], grace: nil, in: scratch, arguments: ["--config", rule], waitForStart: false)
     #expect(wait(seconds: 60) { !exists(dead) }, "\(watcher.background.error)")
     #expect(
-      wait(seconds: 60) { watcher.audit(of: dead, action: "reaped").count == 1 },
+      wait(seconds: 60) { watcher.audit(of: dead, action: .reaped).count == 1 },
       "\(watcher.audit)")
-    #expect(wait { watcher.audit(of: linked).first?["reason"] as? String == "lock-unknown" })
+    #expect(wait { watcher.audit(of: linked).first?.reason == "lock-unknown" })
     #expect(wait { names(in: root) == ["spill_1_2", "spill_1_3"] }, "\(names(in: root))")
     for owner in owners { owner.killHard() }
     #expect(wait(seconds: 60) { names(in: root) == ["spill_1_2"] }, "\(names(in: root))")

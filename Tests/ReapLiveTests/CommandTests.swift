@@ -4,17 +4,17 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Commands", .serialized)
+@Suite("Commands", .serialized, .live)
 struct CommandTests {
   private let scratch = Scratch()
   private var root: String { scratch.path + "/root" }
   private var audit: String { scratch.path + "/audit.jsonl" }
+  private var auditLines: [AuditEntry] { AuditFile(audit).lines }
 
   init() { _ = scratch.directory("root") }
 
   @Test("sweep --dry-run says what it would do and changes nothing")
   func dryRun() throws {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan(root + "/spill_1_1")
     leaveOrphan(root + "/spill_2_1")
     let listing = "cd \(root) && find . -printf '%p %i %T@ %C@ %s\\n' | sort"
@@ -23,14 +23,14 @@ struct CommandTests {
       reapdBinary, ["sweep", "-n", "--json", "--grace", "1ms", "--audit-log", audit, root])
     #expect(result.status == 0)
     #expect(shell(listing).output == before)
-    let lines = json(result.output)
-    #expect(lines.last?["would_reap"] as? Int == 2)
-    #expect(lines.last?["reaped"] as? Int == 0)
+    let summary = decodeSweep(result.output).summary
+    #expect(summary?.wouldReap == 2)
+    #expect(summary?.reaped == 0)
     for name in ["spill_1_1", "spill_2_1"] {
-      let line = auditLines.first { $0["path"] as? String == root + "/" + name }
-      #expect(line?["action"] as? String == "would-reap")
-      #expect(line?["dry_run"] as? Bool == true)
-      #expect(line?["reason"] as? String == "lock-released")
+      let line = auditLines.first { $0.path == root + "/" + name }
+      #expect(line?.action == .wouldReap)
+      #expect(line?.dryRun == true)
+      #expect(line?.reason == "lock-released")
     }
     #expect(auditLines.count == 2)
     #expect(
@@ -40,7 +40,6 @@ struct CommandTests {
 
   @Test("sweep --json ends with its summary, and keeps what lives")
   func sweep() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let writer = try startWriter(
       root, ["--name", "spill_1_live", "--stop-at", "chunks"], in: scratch)
     #expect(wait { writer.output.contains("chunk spill_1_live 2") })
@@ -49,33 +48,33 @@ struct CommandTests {
     let result = run(
       reapdBinary, ["sweep", "--json", "--grace", "1ms", "--audit-log", audit, root])
     #expect(result.status == 0, "\(result.error)")
-    let lines = json(result.output)
-    let summary = try #require(lines.last)
-    #expect(summary["reaped"] as? Int == 1)
-    #expect(summary["kept"] as? Int == 2)
-    #expect(summary["failed"] as? Int == 0)
-    #expect((summary["bytes"] as? Int ?? 0) >= 1 << 20)
-    #expect(lines.dropLast().count == 3)
+    let (lines, last) = decodeSweep(result.output)
+    let summary = try #require(last)
+    #expect(summary.reaped == 1)
+    #expect(summary.kept == 2)
+    #expect(summary.failed == 0)
+    #expect(summary.bytes >= 1 << 20)
+    #expect(lines.count == 3)
     #expect(names(in: root) == ["spill_1_file", "spill_1_live"])
-    let reaped = try #require(auditLines.first { $0["action"] as? String == "reaped" })
-    #expect(reaped["path"] as? String == root + "/spill_1_dead")
-    #expect(reaped["trigger"] as? String == "manual")
-    #expect(reaped["files"] as? Int == 2)
-    #expect(reaped["bytes"] as? Int == summary["bytes"] as? Int)
+    let reaped = try #require(auditLines.first { $0.action == .reaped })
+    #expect(reaped.path == root + "/spill_1_dead")
+    #expect(reaped.trigger == .manual)
+    #expect(reaped.files == 2)
+    #expect(reaped.bytes == summary.bytes)
   }
 
   @Test("list shows every candidate with verdict and reason, and changes nothing")
   func list() throws {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan(root + "/spill_1_1", bytes: 1 << 20)
     leaveOrphan(root + "/other")
     symlink("/usr", root + "/spill_1_link")
-    let lines = json(run(reapdBinary, ["list", "--json", "--grace", "1ms", root]).output)
+    let lines = decodeLines(
+      run(reapdBinary, ["list", "--json", "--grace", "1ms", root]).output, as: Finding.self)
     #expect(lines.count == 2)
-    #expect(lines.first?["path"] as? String == root + "/spill_1_1")
-    #expect(lines.first?["verdict"] as? String == "dispose")
-    #expect((lines.first?["bytes"] as? Int ?? 0) >= 1 << 20)
-    #expect(lines.last?["reason"] as? String == "not-a-directory")
+    #expect(lines.first?.path == root + "/spill_1_1")
+    #expect(lines.first?.verdict == "dispose")
+    #expect((lines.first?.bytes ?? 0) >= 1 << 20)
+    #expect(lines.last?.reason == "not-a-directory")
     let text = run(reapdBinary, ["list", "--grace", "1ms", root]).output
     #expect(text.contains("dispose") && text.contains("lock-released") && text.contains("1.0 MiB"))
     #expect(names(in: root) == ["other", "spill_1_1", "spill_1_link"])
@@ -86,7 +85,6 @@ struct CommandTests {
 
   @Test("explain names the process that holds a live directory")
   func explainLive() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let writer = try startWriter(root, ["--name", "spill_1_1", "--stop-at", "chunks"], in: scratch)
     #expect(wait { writer.output.contains("chunk spill_1_1 2") })
     let path = root + "/spill_1_1"
@@ -94,22 +92,20 @@ struct CommandTests {
     #expect(text.status == 0)
     #expect(text.output.contains("lock-held"))
     #expect(text.output.contains("held by        pid \(writer.pid) ("), "\(text.output)")
-    let line = json(run(reapdBinary, ["explain", "--json", "--grace", "1ms", path + "/"]).output)
-    #expect(line.first?["verdict"] as? String == "keep")
-    let holders = line.first?["lock_holders"] as? [[String: Any]]
-    #expect(holders?.first?["pid"] as? Int == Int(writer.pid))
+    let line = explain(path + "/", grace: "1ms")
+    #expect(line?.verdict == "keep")
+    #expect(line?.lockHolders?.first?.pid == Int(writer.pid))
   }
 
   @Test("explain of an orphan gives the verdict and leaves it")
   func explainOrphan() throws {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan(root + "/spill_1_1")
     let path = root + "/spill_1_1"
     let text = run(reapdBinary, ["explain", "--grace", "1ms", path]).output
     #expect(text.contains("dispose (lock-released)"), "\(text)")
-    let line = json(run(reapdBinary, ["explain", "--json", "--grace", "1ms", path]).output).first
-    #expect(line?["verdict"] as? String == "dispose")
-    #expect(line?["reason"] as? String == "lock-released")
+    let line = explain(path, grace: "1ms")
+    #expect(line?.verdict == "dispose")
+    #expect(line?.reason == "lock-released")
     #expect(names(in: path) == [".lock", "chunk"])
     #expect(names(in: root) == ["spill_1_1"])
   }
@@ -118,7 +114,6 @@ struct CommandTests {
     "Within its grace nothing of a directory is opened",
     arguments: [["explain"], ["list"], ["sweep"], ["sweep", "--dry-run"]])
   func youngIsUntouched(_ command: [String]) throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard FileManager.default.isExecutableFile(atPath: "/usr/bin/strace") else {
       return skip("no strace")
     }
@@ -147,7 +142,6 @@ struct CommandTests {
 
   @Test("explain of what does not exist ends with 65")
   func explainMissing() {
-    defer { withExtendedLifetime(scratch) {} }
     for path in [root + "/spill_1_none", scratch.path + "/none/spill_1_1"] {
       let result = run(reapdBinary, ["explain", path])
       #expect(result.status == 65)
@@ -160,7 +154,6 @@ struct CommandTests {
 
   @Test("An audit named by hand that cannot be written ends the run before anything is removed")
   func unwritableAudit() {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan(root + "/spill_1_1")
     _ = FileManager.default.createFile(atPath: scratch.path + "/file", contents: nil)
     symlink(scratch.path + "/planted", scratch.path + "/link.jsonl")
@@ -177,7 +170,6 @@ struct CommandTests {
 
   @Test("The audit's default place falls back to the other, and says so once")
   func auditFallsBack() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("a read-only /var/log needs root") }
     leaveOrphan(root + "/spill_1_1")
     let result = shell(
@@ -185,23 +177,8 @@ struct CommandTests {
         + "mount -t tmpfs -o ro tmpfs /var/log && exec \(reapdBinary) sweep --grace 1ms \(root)'")
     #expect(result.status == 0, "\(result.error)")
     #expect(result.error.components(separatedBy: "instead").count == 2, "\(result.error)")
-    let text = try String(
-      contentsOfFile: scratch.path + "/state/reapd/audit.jsonl", encoding: .utf8)
-    #expect(json(text).first?["action"] as? String == "reaped")
-  }
-
-  // MARK: - Helpers
-
-  private var auditLines: [[String: Any]] {
-    json((try? String(contentsOfFile: audit, encoding: .utf8)) ?? "")
-  }
-
-  private func json(_ text: String) -> [[String: Any]] {
-    text.split(separator: "\n").compactMap {
-      let value = (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
-      #expect(value != nil, "no JSON: \($0)")
-      return value
-    }
+    let lines = AuditFile(scratch.path + "/state/reapd/audit.jsonl").lines
+    #expect(lines.first?.action == .reaped)
   }
 }
 

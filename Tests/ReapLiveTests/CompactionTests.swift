@@ -13,12 +13,11 @@ private func compress(_ text: String, with tool: String, in scratch: Scratch) ->
 
 private func compact(
   _ partition: TestPartition, _ arguments: [String] = []
-) -> (status: Int32, said: [String: Any], error: String) {
+) -> (status: Int32, said: [String: JSON], error: String) {
   let environment = ["HOME": partition.path + "/nowhere", "PATH": "/usr/bin:/bin"]
   let result = run(
     reapdBinary, ["compact", "--json", partition.path] + arguments, environment: environment)
-  let said = try? JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
-  return (result.status, said ?? [:], result.error)
+  return (result.status, result.output.isEmpty ? [:] : decode(result.output) ?? [:], result.error)
 }
 
 extension TestPartition {
@@ -37,7 +36,7 @@ extension TestPartition {
   }
 }
 
-@Suite struct CompactionTests {
+@Suite(.live) struct CompactionTests {
   @Test("Every odd line is kept and counted", arguments: ["none", "gzip", "zstd", "same"])
   func oddInputs(_ compression: String) throws {
     let scratch = Scratch()
@@ -72,13 +71,13 @@ extension TestPartition {
       ["--compression", compression, "--batch-bytes", "64KiB", "--batch-rows", "3"]
         + ["--allow-growth"])
     #expect(result.status == 0, "\(result.error)")
-    #expect(partition.live == result.said["to"] as? String)
+    #expect(partition.live == result.said["to"]?.text)
     #expect(partition.content == expected)
     let wanted = [
       "rows": 12, "blank_lines": 2, "malformed_lines": 1, "torn_lines": 3, "newlines_added": 4,
       "empty_files": 1, "temporaries": 1, "files_before": 10, "files_after": 1,
     ]
-    for (key, value) in wanted { #expect(result.said[key] as? Int == value, "\(key)") }
+    for (key, value) in wanted { #expect(result.said[key] == .int(value), "\(key)") }
     let suffix = ["none": "", "gzip": ".gz", "zstd": ".zst", "same": ""][compression] ?? "?"
     #expect(partition.files == ["data/part-00001.jsonl" + suffix])
     #expect(exists(partition.path + "/table/.retired"))
@@ -165,11 +164,11 @@ extension TestPartition {
     let content = partition.content
 
     let plan = compact(partition, ["--dry-run"])
-    #expect(plan.status == 0 && plan.said["refused"] as? Bool == false, "\(plan)")
-    #expect(plan.said["compression"] as? String == "gzip")
+    #expect(plan.status == 0 && plan.said["refused"] == .bool(false), "\(plan)")
+    #expect(plan.said["compression"] == .text("gzip"))
     let growing = compact(partition, ["--dry-run", "--compression", "none"])
-    #expect(growing.status == 0 && growing.said["refused"] as? Bool == true, "\(growing)")
-    #expect(growing.said["bytes_after"] as? Int ?? 0 > 4 << 20)
+    #expect(growing.status == 0 && growing.said["refused"] == .bool(true), "\(growing)")
+    #expect(growing.said["bytes_after"]?.int ?? 0 > 4 << 20)
     let refused = compact(partition, ["--compression", "none"])
     #expect(refused.status == 1)
     #expect(refused.error.contains("1.2 times") && refused.error.contains("--allow-growth"))
@@ -178,9 +177,9 @@ extension TestPartition {
 
     let done = compact(partition)
     #expect(done.status == 0, "\(done.error)")
-    let sizes = ["bytes_before", "bytes_after"].compactMap { done.said[$0] as? Int }
+    let sizes = ["bytes_before", "bytes_after"].compactMap { done.said[$0]?.int }
     #expect(sizes.count == 2 && sizes[1] <= sizes[0] * 6 / 5 + 4096, "\(sizes)")
-    #expect(done.said["bytes_after"] as? Int == plan.said["bytes_after"] as? Int)
+    #expect(done.said["bytes_after"] == plan.said["bytes_after"])
     #expect(partition.content == content)
     let asked = compact(partition, ["--compression", "none", "--allow-growth"])
     #expect(asked.status == 0, "\(asked.error)")
@@ -191,7 +190,6 @@ extension TestPartition {
   func swapped() throws {
     guard isRoot else { return skip("chown needs root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     chmod(scratch.path, 0o755)
     let partition = TestPartition(in: scratch)
     partition.put("table/data/more.jsonl", TestPartition.rows)
@@ -241,16 +239,16 @@ extension TestPartition {
     let before = portrait(partition.path)
     let plan = compact(partition, ["--config", config, "--dry-run", "--batch-rows", "8"])
     #expect(plan.status == 0, "\(plan.error)")
-    #expect(plan.said["batch_bytes"] as? Int == 1 << 20)
-    #expect(plan.said["batch_rows"] as? Int == 8)
-    #expect(plan.said["target_bytes"] as? Int == 2 << 20)
-    #expect(plan.said["compression"] as? String == "zstd")
+    #expect(plan.said["batch_bytes"] == .int(1 << 20))
+    #expect(plan.said["batch_rows"] == .int(8))
+    #expect(plan.said["target_bytes"] == .int(2 << 20))
+    #expect(plan.said["compression"] == .text("zstd"))
     #expect(portrait(partition.path) == before)
     #expect(compact(partition, ["--config", config]).status == 0)
     #expect(partition.files == ["data/part-00001.jsonl.zst"])
     #expect(compact(partition, ["--compression", "brotli"]).status == 64)
     // One file of the wanted kind: nothing to merge.
-    #expect(compact(partition, ["--compression", "same"]).said["idle"] as? Bool == true)
+    #expect(compact(partition, ["--compression", "same"]).said["idle"] == .bool(true))
   }
 
   @Test("Killed or overtaken in the middle, the live generation stays")

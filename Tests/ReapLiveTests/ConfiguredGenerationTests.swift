@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Configured generations", .serialized)
+@Suite("Configured generations", .serialized, .live)
 struct ConfiguredGenerationTests {
   private let scratch = Scratch()
   private let partition: Partition
@@ -24,7 +24,6 @@ struct ConfiguredGenerationTests {
 
   @Test("cursor decides which file names the live generation")
   func cursor() {
-    defer { withExtendedLifetime(scratch) {} }
     for name in ["table", "table-2"] { partition.generation(name) }
     partition.put("CURRENT", CursorText.table("table"))
     waitQuiet()
@@ -34,7 +33,6 @@ struct ConfiguredGenerationTests {
 
   @Test("layouts and match decide how the cursor names it, and what is a generation")
   func layouts() {
-    defer { withExtendedLifetime(scratch) {} }
     for name in ["gen-a", "gen-b", "gen-c", "table"] { partition.generation(name) }
     partition.put("cursor.json", "{\"current\": \"b\"}")
     waitQuiet()
@@ -48,7 +46,6 @@ struct ConfiguredGenerationTests {
 
   @Test("complete decides what the live generation must contain")
   func complete() {
-    defer { withExtendedLifetime(scratch) {} }
     partition.generation("table")
     partition.generation("table-2", committed: false)
     partition.put("table-2/parts/1.done", "")
@@ -61,7 +58,6 @@ struct ConfiguredGenerationTests {
 
   @Test("marker decides which file of a generation goes last, and is told of as its retirement")
   func marker() throws {
-    defer { withExtendedLifetime(scratch) {} }
     for name in ["table", "table-2"] { partition.generation(name) }
     for name in ["OLD", ".retired"] { partition.put("table/" + name, "") }
     partition.put("table/data/stuck", "")
@@ -71,17 +67,16 @@ struct ConfiguredGenerationTests {
     defer { _ = shell("chattr -R -f -i '\(partition.path)'") }
     let rule = GenerationRule(root, ["marker": "OLD"], in: scratch)
     waitQuiet()  // within its grace nothing inside is looked at
-    let evidence = rule.explain(partition["table"])["evidence"] as? [String: Any]
-    #expect(evidence?["marker_time"] != nil, "\(evidence ?? [:])")
+    let evidence = rule.explain(partition["table"])?.evidence
+    #expect(evidence?["marker_time"] != nil, "\(evidence)")
     let watcher = try rule.watch()
-    #expect(wait(seconds: 60) { !watcher.audit(of: partition["table"], action: "failed").isEmpty })
+    #expect(wait(seconds: 60) { !watcher.audit(of: partition["table"], action: .failed).isEmpty })
     let claim = try #require(partition.claims(of: "table").first)
     #expect(names(in: partition[claim]).filter { $0 != "data" && $0 != "metadata" } == ["OLD"])
   }
 
   @Test("grace decides how old is old enough")
   func grace() {
-    defer { withExtendedLifetime(scratch) {} }
     for name in ["table", "table-2"] { partition.generation(name) }
     partition.put("cursor.json", CursorText.table("table"))
     waitQuiet()
@@ -91,7 +86,6 @@ struct ConfiguredGenerationTests {
 
   @Test("min_free_inodes decides when quarantine yields")
   func inodes() throws {
-    defer { withExtendedLifetime(scratch) {} }
     for name in ["table", "table-2"] { partition.generation(name) }
     partition.put("cursor.json", CursorText.table("table"))
     let keys = ["quarantine": "1h", "quarantine_yields": "true"]
@@ -106,7 +100,7 @@ struct ConfiguredGenerationTests {
       root, keys.merging(["min_free_inodes": "1000000000000"]) { $1 }, in: scratch
     ).watch()
     #expect(
-      wait(seconds: 60) { !pressed.audit(of: partition["table-2"], action: "reaped").isEmpty },
+      wait(seconds: 60) { !pressed.audit(of: partition["table-2"], action: .reaped).isEmpty },
       "\(pressed.background.error)")
     #expect(partition.isWhole("table"))
   }

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Configured rules", .serialized)
+@Suite("Configured rules", .serialized, .live)
 struct ConfiguredRuleTests {
   private let scratch = Scratch()
   private var root: String { scratch.path + "/root" }
@@ -15,7 +15,6 @@ struct ConfiguredRuleTests {
 
   @Test("match decides which names are candidates")
   func match() {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan("spill_1_1")
     leaveOrphan("up_1")
     expectLeft(["spill_1_1"], by: "match: 'up_*'")
@@ -24,7 +23,6 @@ struct ConfiguredRuleTests {
 
   @Test("grace decides how old is old enough")
   func grace() {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan("spill_1_1")
     expectLeft(["spill_1_1"], by: "grace: 1h")
     expectLeft([], by: "")
@@ -32,7 +30,6 @@ struct ConfiguredRuleTests {
 
   @Test("owner decides whose directories go")
   func owner() {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("chown needs root") }
     leaveOrphan("spill_1_1")
     leaveOrphan("spill_2_1")
@@ -47,7 +44,6 @@ struct ConfiguredRuleTests {
 
   @Test("lock decides which file is the lock")
   func lock() throws {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan("spill_1_1")
     let holder = try Background(
       "/bin/bash", ["-c", "exec 9>\(root)/spill_1_1/mine; flock 9; echo held; exec sleep 1000"],
@@ -59,7 +55,6 @@ struct ConfiguredRuleTests {
 
   @Test("lock_type decides which kind of lock keeps", arguments: ["flock", "fcntl"])
   func lockType(_ kind: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     for type in ["flock", "fcntl", "auto"] {
       let writer = try startWriter(
         root, ["--name", "spill_1_1", "--lock", kind, "--stop-at", "chunks"], in: scratch)
@@ -76,7 +71,6 @@ struct ConfiguredRuleTests {
 
   @Test("missing_lock decides about a directory without one")
   func missingLock() {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan("spill_1_1")
     unlink(root + "/spill_1_1/.lock")
     #expect(wait { sweep("missing_lock: keep").output.contains("missing-lock-kept") })
@@ -85,7 +79,6 @@ struct ConfiguredRuleTests {
 
   @Test("contents decides which entries a directory may hold")
   func contents() {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan("spill_1_1")
     expectLeft(["spill_1_1"], by: "contents: '^[0-9a-f]{64}$'")
     expectLeft([], by: "contents: '^ch'")
@@ -93,7 +86,6 @@ struct ConfiguredRuleTests {
 
   @Test("enabled: false leaves a rule out, for itself or for all")
   func enabled() {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan("spill_1_1")
     expectLeft(["spill_1_1"], by: "enabled: false")
     expectLeft(["spill_1_1"], by: "", top: "enabled: false")
@@ -106,7 +98,6 @@ struct ConfiguredRuleTests {
 
   @Test("The file in XDG_CONFIG_HOME is found without being named")
   func searchPath() throws {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan("up_1")
     _ = scratch.directory("config/reapd")
     write("match: 'up_*'", to: "/config/reapd/reapd.yaml")
@@ -121,7 +112,6 @@ struct ConfiguredRuleTests {
 
   @Test("REAPD_<RULE>_GRACE wins over the file, and check-config names it")
   func override() {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan("spill_1_1")
     let override = ["REAPD_UPLOADS_GRACE": "2h"]
     #expect(sweep("", environment: override).output.contains("\"reason\":\"young\""))
@@ -158,7 +148,6 @@ struct ConfiguredRuleTests {
 
   @Test("A bad file ends every command with 78 and names the line", arguments: bad)
   func badFile(_ bad: Bad) {
-    defer { withExtendedLifetime(scratch) {} }
     leaveOrphan("spill_1_1")
     let path = write(bad.text, to: "/reapd.yaml")
     for command in ["sweep", "watch", "list", "check-config"] {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import CrashDrill
 
-@Suite struct CrashDrillTests {
+@Suite(.live) struct CrashDrillTests {
   /// Says "one", waits for a line, says "two more", and so on.
   private let stepper = #"for word in one "two more" three; do echo "$word"; read -r _; done"#
 

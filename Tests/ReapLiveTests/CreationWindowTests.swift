@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite(.serialized) struct CreationWindowTests {
+@Suite(.serialized, .live) struct CreationWindowTests {
   /// Each of two pauses of a creation is up to a quarter of the grace.
   private static let grace = "1s"
   private static let pause = "250"
@@ -33,8 +33,8 @@ import Testing
     live.expectUntouched()
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["reaped"] as? Int == 0)
-    #expect(summary["failed"] as? Int == 0)
+    #expect(summary?.reaped == 0)
+    #expect(summary?.failed == 0)
     #expect(watcher.audit.isEmpty)
     live.kill()
   }
@@ -72,7 +72,7 @@ import Testing
     #expect(wait(seconds: 60) { watcher.holds(path) })
     let before = portrait(path)
     // Two reapds that look at the same instant see each other's lock.
-    #expect(wait { explain(path, grace: "300ms")["reason"] as? String == "lock-open" })
+    #expect(wait { explain(path, grace: "300ms")?.reason == "lock-open" })
     // More than the whole ladder of tries later: a try just now is what could make it fail.
     watcher.catchUp(in: root)
     #expect(portrait(path) == before)
@@ -81,16 +81,16 @@ import Testing
     #expect(wait(seconds: 60) { writer.lines.count == 6 }, "\(writer.output)")
     #expect(!writer.output.contains("would-block"))
     watcher.catchUp(in: root)
-    #expect(explain(path, grace: "300ms")["reason"] as? String == "lock-held")
+    #expect(explain(path, grace: "300ms")?.reason == "lock-held")
 
     writer.killHard()
     #expect(wait(seconds: 60) { !exists(path) })
     #expect(wait { watcher.audit(of: path).count == 1 })
-    #expect(watcher.audit(of: path).first?["reason"] as? String == "lock-released")
+    #expect(watcher.audit(of: path).first?.reason == "lock-released")
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["failed"] as? Int == 0)
-    #expect(summary["backstop_needed"] as? Int == 0)
+    #expect(summary?.failed == 0)
+    #expect(summary?.backstopNeeded == 0)
   }
 
   @Test func `a creator killed while it is stopped with its lock file open is reaped`() throws {
@@ -105,6 +105,6 @@ import Testing
     #expect(exists(path))
     writer.killHard()
     #expect(wait(seconds: 60) { !exists(path) })
-    #expect(watcher.stop().summary["backstop_needed"] as? Int == 0)
+    #expect(watcher.stop().summary?.backstopNeeded == 0)
   }
 }

@@ -56,12 +56,10 @@ final class CursorReader: Sendable {
 
   /// Nil where everything is there.
   private func readLive(_ cursor: Data?) -> String? {
-    guard let cursor,
-      let parsed = (try? JSONSerialization.jsonObject(with: cursor)) as? [String: Any]
-    else { return "the cursor is not to be read" }
-    guard
-      let live = parsed["tableDir"] as? String ?? (parsed["epoch"] as? Int).map({ "epoch=\($0)" })
-    else { return "the cursor names nothing" }
+    guard let cursor, let parsed = CursorFile(cursor) else {
+      return "the cursor is not to be read"
+    }
+    guard let live = parsed.live else { return "the cursor names nothing" }
     guard bytes(live + "/metadata/v1.metadata.json") != nil else { return "\(live): no metadata" }
     guard let found = bytes(live + "/data/rows.jsonl") else { return "\(live): no rows" }
     return found == Data(rows.utf8) ? nil : "\(live): \(found.count) bytes of rows"

@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Deep and wide trees", .serialized)
+@Suite("Deep and wide trees", .serialized, .live)
 struct DeepTreeTests {
   /// What the trees below come to stays under this, whatever their size. Holding 200,000 names at
   /// once takes more than that.
@@ -20,7 +20,6 @@ struct DeepTreeTests {
     // The full width where it is quick to make, a tenth of it where a disk takes its time.
     let width = hasLock ? Self.width : Self.width / 10
     let scratch = hasLock ? Scratch(in: "/dev/shm") : Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let directory = root + "/spill_1_1"
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
@@ -48,10 +47,10 @@ struct DeepTreeTests {
         return !watcher.audit(of: directory).isEmpty
       }, "\(watcher.background.error)")
     let line = watcher.audit(of: directory).first
-    #expect(line?["action"] as? String == "reaped", "\(line ?? [:])")
-    #expect(line?["reason"] as? String == (hasLock ? "lock-released" : "lock-missing"))
+    #expect(line?.action == .reaped, "\(line)")
+    #expect(line?.reason == (hasLock ? "lock-released" : "lock-missing"))
     #expect(names(in: root).isEmpty)
-    #expect(line?["files"] as? Int == made + (hasLock ? 2 : 1))
+    #expect(line?.files == made + (hasLock ? 2 : 1))
     let growth = statusNumber("VmHWM", of: pid) - before
     print("\(tree), lock \(hasLock): \(growth) KiB more at the peak, \(descriptors) descriptors")
     #expect(growth < Self.memoryLimit)
@@ -61,17 +60,16 @@ struct DeepTreeTests {
   @Test("Files with several names are counted once, in whatever order the names go")
   func hardLinks() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let directory = makeOrphan(root + "/spill_1_1")
     let block = Data(repeating: 7, count: 1 << 20)
     _ = FileManager.default.createFile(atPath: directory + "/file", contents: block)
     for number in 0..<20 { #expect(link(directory + "/file", "\(directory)/\(number)") == 0) }
     let watcher = try Watcher([root], in: scratch)
-    #expect(wait { watcher.audit(of: directory, action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: directory, action: .reaped).count == 1 })
     let line = watcher.audit(of: directory).first
-    #expect(line?["files"] as? Int == 22)
-    #expect((1 << 20..<2 << 20).contains(line?["bytes"] as? Int ?? 0), "\(line ?? [:])")
+    #expect(line?.files == 22)
+    #expect((1 << 20..<2 << 20).contains(line?.bytes ?? 0), "\(line)")
   }
 }
 

@@ -4,29 +4,29 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite(.serialized) struct DrillTests {
+@Suite(.serialized, .live) struct DrillTests {
   /// `reapd drill --json`, on a place of its own, and what it found.
   private func drill(
     _ arguments: [String], at place: String, environment: [String: String] = [:]
-  ) -> (status: Int32, findings: [String: Any], error: String) {
+  ) -> (status: Int32, findings: DrillFindings?, error: String) {
     let ours = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let result = run(
       reapdBinary, ["drill", "--json", "--root", place] + arguments, environment: ours)
-    let parsed = try? JSONSerialization.jsonObject(with: Data(result.output.utf8))
-    return (result.status, parsed as? [String: Any] ?? [:], result.error)
+    return (result.status, decode(result.output), result.error)
   }
 
   private func expectPassed(
-    _ result: (status: Int32, findings: [String: Any], error: String), kills: Int,
+    _ result: (status: Int32, findings: DrillFindings?, error: String), kills: Int,
     _ location: SourceLocation = #_sourceLocation
   ) {
     let found = result.findings
-    #expect(result.status == 0, "\(found) \(result.error)", sourceLocation: location)
-    #expect(found["passed"] as? Bool == true, sourceLocation: location)
-    #expect(found["kills"] as? Int ?? 0 >= kills, "\(found)", sourceLocation: location)
-    for key in ["live_lost", "left_over", "backstop_needed"] {
-      #expect(found[key] as? Int == 0, "\(key): \(found)", sourceLocation: location)
-    }
+    #expect(
+      result.status == 0, "\(found) \(result.error)", sourceLocation: location)
+    #expect(found?.passed == true, sourceLocation: location)
+    #expect(found?.kills ?? 0 >= kills, "\(found)", sourceLocation: location)
+    #expect(found?.liveLost == 0, "\(found)", sourceLocation: location)
+    #expect(found?.leftOver == 0, "\(found)", sourceLocation: location)
+    #expect(found?.backstopNeeded == 0, "\(found)", sourceLocation: location)
   }
 
   @Test(arguments: ["ext4", "xfs", "btrfs", "tmpfs"])
@@ -40,8 +40,8 @@ import Testing
       ["--kills", "2000", "--writers", "48", "--duration", "5m"], at: image.path)
     expectPassed(result, kills: 2000)
     let found = result.findings
-    #expect(found["reaped"] as? Int ?? 0 > 1000, "\(found)")
-    print("drill on \(type): \(found)")
+    #expect(found?.reaped ?? 0 > 1000, "\(found)")
+    print("drill on \(type): \(found, default: "nothing")")
     #expect(names(in: image.path).filter { $0.hasPrefix("reapd-drill") }.isEmpty)
   }
 
@@ -49,7 +49,7 @@ import Testing
     let scratch = Scratch()
     let result = drill(["--kills", "100", "--writers", "12", "--kill-reapd"], at: scratch.path)
     expectPassed(result, kills: 100)
-    #expect(result.findings["reapd_kills"] as? Int ?? 0 > 0, "\(result.findings)")
+    #expect(result.findings?.reapdKills ?? 0 > 0, "\(result.findings)")
   }
 
   @Test func `the kernel kills for want of memory`() throws {
@@ -58,10 +58,10 @@ import Testing
     let result = drill(["--kills", "30", "--kill", "oom"], at: scratch.path)
     expectPassed(result, kills: 30)
     if result.error.contains("no memory cgroup can be made here") {
-      #expect(result.findings["kill"] as? String == "sigkill")
+      #expect(result.findings?.kill == "sigkill")
       return skip("no memory cgroup can be made here")
     }
-    #expect(result.findings["kill"] as? String == "oom")
+    #expect(result.findings?.kill == "oom")
   }
 
   private static let ownWriter = #"""
@@ -82,42 +82,42 @@ import Testing
     let place = scratch.directory("a ${HOME} \"b\"")
     let result = drill(["--kills", "40", "--writers", "6"] + command, at: place)
     expectPassed(result, kills: 40)
-    #expect(result.findings["reaped"] as? Int ?? 0 > 20, "\(result.findings)")
-    let latency = result.findings["latency_us"] as? [String: Any]
-    #expect(latency?["p99"] is Int, "\(result.findings)")
+    #expect(result.findings?.reaped ?? 0 > 20, "\(result.findings)")
+    #expect(result.findings?.latencyUs.p99 != nil, "\(result.findings)")
     // No name that reapd is to look at: it is judged as well.
     let careless = ["--", "/bin/bash", "-c", #"mkdir "$REAPD_DRILL_ROOT/other_$$"; sleep 9"#]
     let left = drill(
       ["--kills", "4", "--writers", "2", "--duration", "6s"] + careless, at: scratch.path)
-    #expect(left.status == 1 && left.findings["left_over"] as? Int ?? 0 > 0, "\(left)")
+    #expect(left.status == 1 && left.findings?.leftOver ?? 0 > 0, "\(left)")
     let ending = drill(["--", "/bin/false"], at: scratch.path)
     #expect(ending.status == 1)
-    #expect((ending.findings["problem"] as? String ?? "").contains("end before"), "\(ending)")
+    #expect(ending.findings?.problem?.contains("end before") == true, "\(ending)")
     let absent = drill(["--", "/no/such/program"], at: scratch.path)
     #expect(absent.status == 1)
-    #expect((absent.findings["problem"] as? String ?? "").contains("cannot be started"))
+    #expect(absent.findings?.problem?.contains("cannot be started") == true)
   }
 
   /// The debug build, which can be broken on purpose.
   @Test(arguments: [
-    ("grace", "live_lost", []), ("lock", "live_lost", []), ("deaf", "left_over", []),
+    ("grace", []), ("lock", []), ("deaf", []),
     (
-      "lock", "live_lost",
+      "lock",
       ["--", "/bin/bash", "-c", ownWriter.replacingOccurrences(of: "0.6", with: "9")]
     ),
   ])
   func `a reapd that breaks a promise fails the drill`(
-    fault: String, key: String, command: [String]
+    fault: String, command: [String]
   ) throws {
     let scratch = Scratch()
     let result = drill(
       ["--kills", "40", "--duration", "10s"] + command, at: scratch.path,
       environment: ["REAPD_DRILL_WATCHER": buildDirectory + "/reapd", "REAPD_FAULT": fault])
     #expect(result.status == 1, "\(result)")
-    #expect(result.findings["passed"] as? Bool == false)
-    #expect(result.findings["kills"] as? Int ?? 0 >= 40, "\(result.findings)")
-    #expect(result.findings[key] as? Int ?? 0 > 0, "\(result.findings)")
-    let kept = result.findings["kept_at"] as? String ?? ""
+    #expect(result.findings?.passed == false)
+    #expect(result.findings?.kills ?? 0 >= 40, "\(result.findings)")
+    let broken = fault == "deaf" ? result.findings?.leftOver : result.findings?.liveLost
+    #expect(broken ?? 0 > 0, "\(result.findings)")
+    let kept = result.findings?.keptAt ?? ""
     #expect(exists(kept + "/audit.jsonl"))
     // The same without the fault: it was not the debug build that failed.
     let sound = drill(

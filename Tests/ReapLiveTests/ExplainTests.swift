@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("reapd explain without a configuration")
+@Suite("reapd explain without a configuration", .live)
 struct ExplainTests {
   private let scratch = Scratch()
 
@@ -29,7 +29,6 @@ struct ExplainTests {
     "A partition and what lies in it are known, below the preset's root and elsewhere",
     arguments: [".hyp/hypaware/cache", "copy/of/it"])
   func partition(place: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = place + "/datasets/a/source=x"
     try makePartition(partition)
     for words in [[], ["--json"]] {
@@ -53,7 +52,6 @@ struct ExplainTests {
 
   @Test("A directory in another preset's root, and one that nobody knows")
   func spill() {
-    defer { withExtendedLifetime(scratch) {} }
     let known = makeOrphan(scratch.directory(".local/share/ant/spill") + "/spill_1_1")
     #expect(explain(known, "--json").output.contains(#""rule":"ant""#))
     let other = makeOrphan(scratch.directory("other") + "/spill_1_1")

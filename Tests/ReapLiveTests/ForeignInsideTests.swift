@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Others' directories in a dead one", .serialized)
+@Suite("Others' directories in a dead one", .serialized, .live)
 struct ForeignInsideTests {
   /// An orphan of nobody's that holds a tree made by a script; `$d` is the orphan.
   private func plant(_ script: String, in root: String) -> String {
@@ -53,14 +53,13 @@ struct ForeignInsideTests {
   func kept(_ script: String) throws {
     guard isRoot else { return skip("other users' directories need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let orphan = plant(script, in: root)
     let before = shell("find \(orphan) | sort").output
     let watcher = try watch(root, in: scratch)
     func refusals() -> Int {
-      watcher.audit(of: orphan, action: "refused").count {
-        $0["reason"] as? String == "foreign-inside"
+      watcher.audit(of: orphan, action: .refused).count {
+        $0.reason == "foreign-inside"
       }
     }
     #expect(wait(seconds: 60) { refusals() == 1 }, "\(watcher.audit) \(watcher.background.error)")
@@ -75,13 +74,13 @@ struct ForeignInsideTests {
     for _ in 0..<3 { _ = shell("cat \(orphan)/.lock") }
     catchUp(root)
     #expect(refusals() == 1)
-    #expect(watcher.audit(of: orphan, action: "restored").count == 1)
+    #expect(watcher.audit(of: orphan, action: .restored).count == 1)
     #expect(shell("find \(orphan) | sort").output == before)
 
     // Once its administrator has taken it away, an event has reapd look again.
     #expect(shell("cd \(orphan) && rm -rf own/share/private mount tmp shared").status == 0)
     #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.audit)")
-    #expect(wait { watcher.audit(of: orphan, action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: orphan, action: .reaped).count == 1 })
   }
 
   static let withinReach = [
@@ -97,19 +96,17 @@ struct ForeignInsideTests {
   func removed(_ script: String) throws {
     guard isRoot else { return skip("other users' directories need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let orphan = plant(script, in: root)
     let watcher = try watch(root, in: scratch)
     #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.audit)")
-    #expect(wait { watcher.audit(of: orphan, action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: orphan, action: .reaped).count == 1 })
   }
 
   @Test("A sweep leaves such a one alone as well, and says so")
   func sweep() throws {
     guard isRoot else { return skip("other users' directories need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let orphan = plant(Self.outOfReach[1], in: root)
     wait { false == exists(root + "/spill_1_0/.lock") || age(of: orphan) > 0.3 }
@@ -119,7 +116,7 @@ struct ForeignInsideTests {
     #expect(names(in: root) == ["spill_1_0"])
     #expect(exists(orphan + "/mount/file") && exists(orphan + "/own/deep/file"))
     #expect(result.output.contains("\"foreign-inside\""), "\(result)")
-    #expect(jsonLines(result.output).last?["reaped"] as? Int == 0)
+    #expect(decodeSweep(result.output).summary?.reaped == 0)
   }
 
   private func age(of path: String) -> Double {

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Full disks and file systems", .serialized)
+@Suite("Full disks and file systems", .serialized, .live)
 struct FullDiskTests {
   @Test(
     "On every file system a killed owner's directory goes by its close event",
@@ -16,7 +16,6 @@ struct FullDiskTests {
     guard let image = MountedImage(type, megabytes: size, in: scratch) else {
       return skip("\(type) could not be mounted")
     }
-    defer { withExtendedLifetime((image, scratch)) {} }
     let root = image.path + "/data/root"
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     let doomed = try owner(root, "spill_1_doomed", in: scratch)
@@ -34,9 +33,9 @@ struct FullDiskTests {
     #expect(names(in: root + "/spill_1_alive").count == 4)
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["reaped"] as? Int == 3)
-    #expect(summary["backstop_needed"] as? Int == 0)
-    for line in watcher.audit { #expect(line["trigger"] as? String == "close-event") }
+    #expect(summary?.reaped == 3)
+    #expect(summary?.backstopNeeded == 0)
+    for line in watcher.audit { #expect(line.trigger == .closeEvent) }
   }
 
   struct Full: Sendable, CustomTestStringConvertible {
@@ -65,21 +64,20 @@ struct FullDiskTests {
       let image = MountedImage(
         full.type, megabytes: full.megabytes, in: scratch, options: full.options)
     else { return skip("\(full.type) could not be mounted") }
-    defer { withExtendedLifetime((image, scratch)) {} }
     let root = image.path + "/data/root"
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-    let audit = image.path + "/data/audit.jsonl"
+    let audit = AuditFile(image.path + "/data/audit.jsonl")
     let owners = try (1...4).map { try owner(root, "spill_\($0)_1", in: scratch) }
-    let reapd = try watch(root, audit: audit, in: scratch)
+    let reapd = try watch(root, audit: audit.path, in: scratch)
     #expect(wait(seconds: 60) { openLocks(of: reapd.pid) == 4 })
     // An audit that ends on a block's edge needs a new block for its next line.
-    #expect(shell("head -c 4096 /dev/zero | tr '\\0' '\\n' >> \(audit)").status == 0)
+    #expect(shell("head -c 4096 /dev/zero | tr '\\0' '\\n' >> \(audit.path)").status == 0)
     fill(image.path + "/filler")
     #expect(!hasRoom(image.path), "the disk is not full")
 
     for owner in owners.dropLast() { owner.killHard() }
     #expect(wait(seconds: 60) { names(in: root) == ["spill_4_1"] }, "\(reapd.error)")
-    #expect(wait(seconds: 60) { reaped(audit).count == 3 }, "\(reapd.error)")
+    #expect(wait(seconds: 60) { audit.reaped.count == 3 }, "\(reapd.error)")
     #expect(owners[3].isRunning)
     #expect(names(in: root + "/spill_4_1").count == 4)
     #expect(wait(seconds: 60) { hasRoom(image.path) }, "no space is free again")
@@ -92,21 +90,20 @@ struct FullDiskTests {
     guard let image = MountedImage("tmpfs", megabytes: 1, in: scratch) else {
       return skip("no tmpfs")
     }
-    defer { withExtendedLifetime((image, scratch)) {} }
     let root = scratch.directory("root")
-    let audit = image.path + "/audit.jsonl"
+    let audit = AuditFile(image.path + "/audit.jsonl")
     let owners = try (1...20).map { try owner(root, "spill_\($0)_1", in: scratch) }
-    let reapd = try watch(root, audit: audit, in: scratch)
+    let reapd = try watch(root, audit: audit.path, in: scratch)
     // Not quite on a page's edge: the first line fits in part, and the rest must follow it.
-    #expect(shell("head -c 3996 /dev/zero | tr '\\0' '\\n' >> \(audit)").status == 0)
+    #expect(shell("head -c 3996 /dev/zero | tr '\\0' '\\n' >> \(audit.path)").status == 0)
     fill(image.path + "/filler")
     for owner in owners { owner.killHard() }
     #expect(wait(seconds: 60) { names(in: root).isEmpty })
     #expect(wait(seconds: 60) { reapd.error.contains("wait in memory") }, "\(reapd.error)")
-    #expect(reaped(audit).isEmpty)
+    #expect(audit.reaped.isEmpty)
     unlink(image.path + "/filler/block")
-    #expect(wait(seconds: 60) { reaped(audit).count == 20 })
-    let raw = FileManager.default.contents(atPath: audit) ?? Data()
+    #expect(wait(seconds: 60) { audit.reaped.count == 20 })
+    let raw = FileManager.default.contents(atPath: audit.path) ?? Data()
     #expect(raw.split(separator: 10).count == 20, "a line is torn")
     #expect(reapd.error.components(separatedBy: "wait in memory").count == 2, "said more than once")
   }
@@ -118,18 +115,17 @@ struct FullDiskTests {
     guard
       let image = MountedImage("tmpfs", megabytes: 8, in: scratch, options: ["nr_inodes=64"])
     else { return skip("no tmpfs") }
-    defer { withExtendedLifetime((image, scratch)) {} }
     let root = image.path + "/data/root"
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     let writer = try owner(root, "spill_1_1", in: scratch)
     fill(image.path + "/filler")
     writer.killHard()
-    let audit = image.path + "/data/audit.jsonl"
-    let reapd = try watch(root, audit: audit, in: scratch)
+    let audit = AuditFile(image.path + "/data/audit.jsonl")
+    let reapd = try watch(root, audit: audit.path, in: scratch)
     let ended = wait(seconds: 60) { names(in: root).isEmpty || !reapd.isRunning }
     #expect(ended && names(in: root).isEmpty, "\(reapd.error)")
     guard reapd.isRunning else { return }
-    #expect(wait(seconds: 60) { reaped(audit).count == 1 }, "\(reapd.error)")
+    #expect(wait(seconds: 60) { audit.reaped.count == 1 }, "\(reapd.error)")
   }
 }
 
@@ -151,7 +147,10 @@ private func watch(_ root: String, audit: String, in scratch: Scratch) throws ->
     environment: ["REAPD_BACKSTOP": "off"])
 }
 
-/// How many lock files a process has open: how many live directories reapd watches.
+extension AuditFile {
+  fileprivate var reaped: [AuditEntry] { lines.filter { $0.action == .reaped } }
+}
+
 /// Takes every inode or, where there are too many of them, every block.
 private func fill(_ directory: String) {
   mkdir(directory, 0o755)
@@ -173,10 +172,4 @@ private func hasRoom(_ path: String) -> Bool {
   let file = path + "/one-more"
   defer { unlink(file) }
   return shell("dd if=/dev/zero of=\(file) bs=4k count=2 conv=fsync").status == 0
-}
-
-private func reaped(_ audit: String) -> [[String: Any]] {
-  (FileManager.default.contents(atPath: audit) ?? Data()).split(separator: 10).compactMap {
-    (try? JSONSerialization.jsonObject(with: Data($0))) as? [String: Any]
-  }.filter { $0["action"] as? String == "reaped" }
 }

@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Evidence about generations", .serialized)
+@Suite("Evidence about generations", .serialized, .live)
 struct GenerationEvidenceTests {
   private let scratch = Scratch()
   private var root: String { scratch.path + "/root" }
@@ -14,7 +14,6 @@ struct GenerationEvidenceTests {
 
   @Test("A cursor that breaks while reapd watches preserves every generation")
   func corruptCursor() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(root + "/a")
     let watcher = try GenerationRule(root, ["quiet": "2s"], in: scratch).watch()
     partition.generation("table-2", retired: true)
@@ -32,7 +31,6 @@ struct GenerationEvidenceTests {
 
   @Test("A generation with old times stays while what is deep in it changes, and goes thereafter")
   func oldTimesNewContent() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(root + "/a", live: "epoch=0")
     let reused = partition.generation("epoch=1", committed: false)
     partition.put("epoch=1/data/day/hour/rows.jsonl", "")
@@ -54,12 +52,11 @@ struct GenerationEvidenceTests {
     #expect(controlGone, "\(watcher.background.error)")
     #expect(exists(file), "it went though it was written to all the time")
     #expect(wait(seconds: 60) { !exists(reused) }, "\(watcher.background.error)")
-    #expect(wait { watcher.audit(of: reused, action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: reused, action: .reaped).count == 1 })
   }
 
   @Test("The marker alone proves nothing")
   func marker() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(root + "/a")
     let marked = partition.generation("table-2", retired: true)
     let watcher = try GenerationRule(root, ["quiet": "1h", "lock": ".lock"], in: scratch).watch()
@@ -71,7 +68,6 @@ struct GenerationEvidenceTests {
 
   @Test("A generation with an open file stays, and goes once that is closed")
   func openFile() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(root + "/a")
     let read = partition.generation("table-2")
     let reader = try Background(
@@ -83,14 +79,13 @@ struct GenerationEvidenceTests {
     waitQuiet()
     watcher.catchUp(below: root)
     #expect(exists(read))
-    #expect(rule.explain(read)["reason"] as? String == "file-open")
+    #expect(rule.explain(read)?.reason == "file-open")
     reader.killHard()
     #expect(wait(seconds: 60) { !exists(read) }, "\(watcher.background.error)")
   }
 
   @Test("A lock in the generation, or else in the partition, keeps; free, it is the proof")
   func locks() throws {
-    defer { withExtendedLifetime(scratch) {} }
     // The lock in the partition says nothing about a generation that has one itself.
     let inside = Partition(root + "/inside")
     let beside = Partition(root + "/beside")
@@ -110,30 +105,31 @@ struct GenerationEvidenceTests {
     watcher.catchUp(below: root, lockFile: true)
     for path in [first, second] {
       #expect(exists(path))
-      #expect(rule.explain(path)["reason"] as? String == "lock-held", "\(rule.explain(path))")
+      #expect(
+        rule.explain(path)?.reason == "lock-held", "\(rule.explain(path))")
     }
     for (holder, path) in zip(holders, [first, second]) {
       holder.killHard()
       #expect(wait(seconds: 60) { !exists(path) }, "\(watcher.background.error)")
-      let line = watcher.audit(of: path, action: "reaped").first
-      #expect(wait { watcher.audit(of: path, action: "reaped").count == 1 }, "\(line ?? [:])")
-      let reaped = watcher.audit(of: path, action: "reaped").first
-      #expect(reaped?["reason"] as? String == "lock-released")
-      #expect(reaped?["trigger"] as? String == "close-event", "\(reaped ?? [:])")
+      let line = watcher.audit(of: path, action: .reaped).first
+      #expect(
+        wait { watcher.audit(of: path, action: .reaped).count == 1 }, "\(line)")
+      let reaped = watcher.audit(of: path, action: .reaped).first
+      #expect(reaped?.reason == "lock-released")
+      #expect(reaped?.trigger == .closeEvent, "\(reaped)")
     }
     #expect(inside.isWhole("table") && beside.isWhole("table"))
   }
 
   @Test("A live generation that comes late ends the doubt about the others")
   func lateLive() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(root + "/a", cursor: CursorText.naming("table-2"))
     let orphan = partition.generation("table")
     let elsewhere = partition.generation("elsewhere")
     let rule = GenerationRule(root, in: scratch)
     let watcher = try rule.watch()
     watcher.catchUp(below: root)
-    #expect(rule.explain(orphan)["reason"] as? String == "live-absent")
+    #expect(rule.explain(orphan)?.reason == "live-absent")
     #expect(rename(elsewhere, partition["table-2"]) == 0)
     #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
     #expect(partition.isWhole("table-2"))
@@ -141,7 +137,6 @@ struct GenerationEvidenceTests {
 
   @Test("A marker from before it was live again does not shorten its readers' time")
   func oldMarker() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(root + "/a", cursor: nil)
     partition.generation("table", retired: true, lockFile: true)
     partition.generation("table-2")
@@ -157,7 +152,6 @@ struct GenerationEvidenceTests {
 
   @Test("Generations of one partition that die together do not stand in each other's way")
   func allAtOnce() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(root + "/a")
     for number in 1...60 { partition.generation("table-\(number)", lockFile: true) }
     waitQuiet(0.3)
@@ -165,12 +159,11 @@ struct GenerationEvidenceTests {
     #expect(
       wait(seconds: 60) { names(in: partition.path).sorted() == ["cursor.json", "table"] },
       "\(names(in: partition.path))")
-    #expect(watcher.audit.allSatisfy { $0["action"] as? String != "refused" }, "\(watcher.audit)")
+    #expect(watcher.audit.allSatisfy { $0.action != .refused }, "\(watcher.audit)")
   }
 
   @Test("A superseded generation is kept for its readers, and goes by the flip's event")
   func superseded() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(root + "/a")
     partition.generation("table-2")
     let rule = GenerationRule(
@@ -183,14 +176,13 @@ struct GenerationEvidenceTests {
     // The kernel stamps files with a clock that is up to a tick behind.
     #expect(Date().timeIntervalSince(flip) >= 2.98, "readers had no time")
     #expect(partition.isWhole("table-2"))
-    #expect(wait { !watcher.audit(of: partition["table"], action: "reaped").isEmpty })
+    #expect(wait { !watcher.audit(of: partition["table"], action: .reaped).isEmpty })
   }
 
   @Test(
     "A cursor that changes between evidence and claim undoes the claim",
     arguments: ["sweep", "watch"])
   func lateFlip(command: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let strace = "/usr/bin/strace"
     guard exists(strace) else { return skip("strace is not installed") }
     let partition = Partition(root + "/a")

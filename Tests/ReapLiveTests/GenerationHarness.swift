@@ -39,37 +39,31 @@ struct GenerationRule {
     return watcher
   }
 
-  /// Every line of a sweep, by path; the summary under an empty one.
-  func sweep(_ arguments: [String] = []) -> [String: [String: Any]] {
+  /// A sweep's candidates, by path, and its summary.
+  @discardableResult
+  func sweep(_ arguments: [String] = []) -> (lines: [String: SweptLine], summary: Summary?) {
     let result = run(
       reapdBinary,
       ["sweep", "--json", "--config", path, "--audit-log", audit] + arguments)
     #expect(result.status == 0, "\(result.error)")
-    return byPath(result.output)
+    let (lines, summary) = decodeSweep(result.output)
+    return (Dictionary(lines.map { ($0.path ?? "", $0) }) { $1 }, summary)
   }
 
-  func list() -> [String: [String: Any]] {
+  func list() -> [String: Finding] {
     let result = run(reapdBinary, ["list", "--json", "--config", path])
     #expect(result.status == 0, "\(result.error)")
-    return byPath(result.output)
+    return Dictionary(decodeLines(result.output).map { ($0.path ?? "", $0) }) { $1 }
   }
 
-  func explain(_ directory: String) -> [String: Any] {
-    let result = run(reapdBinary, ["explain", "--json", "--config", path, directory])
-    let parsed = try? JSONSerialization.jsonObject(with: Data(result.output.utf8))
-    return parsed as? [String: Any] ?? [:]
+  func explain(_ directory: String) -> Finding? { decodeFinding(explanation(of: directory)) }
+
+  func explain(_ partition: Partition) -> PartitionFinding? {
+    decode(explanation(of: partition.path))
   }
 
-  private func byPath(_ output: String) -> [String: [String: Any]] {
-    var result: [String: [String: Any]] = [:]
-    for line in jsonLines(output) { result[line["path"] as? String ?? ""] = line }
-    return result
-  }
-}
-
-func jsonLines(_ text: String) -> [[String: Any]] {
-  text.split(separator: "\n").compactMap {
-    (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
+  private func explanation(of path: String) -> String {
+    run(reapdBinary, ["explain", "--json", "--config", self.path, path]).output
   }
 }
 
@@ -109,6 +103,21 @@ enum CursorText {
     generation.hasPrefix("epoch=")
       ? epoch(Int(generation.dropFirst("epoch=".count)) ?? 0) : table(generation)
   }
+}
+
+/// A cursor read back.
+struct CursorFile: Decodable {
+  let tableDir: String?
+  let epoch: Int?
+
+  /// Nil where it is no cursor, or not whole.
+  init?(_ data: Data) {
+    guard let cursor = try? JSONDecoder().decode(CursorFile.self, from: data) else { return nil }
+    self = cursor
+  }
+
+  /// The generation that it names.
+  var live: String? { tableDir ?? epoch.map { "epoch=\($0)" } }
 }
 
 /// A directory that holds a cursor and generations.
@@ -192,7 +201,7 @@ extension Watcher {
   /// Waits until a generation is in quarantine, in its place.
   func expectCondemned(_ name: String, of partition: Partition, times: Int = 1) {
     #expect(
-      wait(seconds: 60) { audit(of: partition[name], action: "condemned").count >= times },
+      wait(seconds: 60) { audit(of: partition[name], action: .condemned).count >= times },
       "\(names(in: partition.path)) \(audit(of: partition[name])) \(background.error)")
     #expect(partition.claims(of: name).isEmpty && exists(partition[name]))
   }

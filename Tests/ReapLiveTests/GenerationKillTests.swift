@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Killed writers of generations", .serialized)
+@Suite("Killed writers of generations", .serialized, .live)
 struct GenerationKillTests {
   private static let lockedSteps = [
     "directory-made", "lock-taken", "locked", "file-made", "file-closed", "data-synced",
@@ -21,7 +21,6 @@ struct GenerationKillTests {
 
   @Test("200 writers that lock, killed at every step: readers never fail, every orphan goes")
   func locking() throws {
-    defer { withExtendedLifetime(scratch) {} }
     // Long enough that nobody is quiet between mkdir and lock on a busy machine.
     let keys = ["lock": ".lock", "quiet": "3s", "stale_temporaries": "3s"]
     try drill(keys, Self.lockedSteps, [])
@@ -29,7 +28,6 @@ struct GenerationKillTests {
 
   @Test("200 writers without any lock, killed at every step: nothing is lost, every orphan goes")
   func plain() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let keys = ["quiet": "2s", "quarantine": "2s", "stale_temporaries": "2s"]
     try drill(keys, Self.plainSteps, ["--plain"])
   }
@@ -72,10 +70,10 @@ struct GenerationKillTests {
         "followed the cursor \(tally.reads) times, overtaken \(tally.overtaken) times")
     }
     // What was live at any time was never disposed of before another one was.
-    #expect(watcher.audit.allSatisfy { $0["action"] as? String != "failed" }, "\(watcher.audit)")
+    #expect(watcher.audit.allSatisfy { $0.action != .failed }, "\(watcher.audit)")
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["backstop_needed"] as? Int ?? 0 == 0)
+    #expect(summary?.backstopNeeded == 0)
     #expect(partitions.allSatisfy { $0.isWhole })
     watcher.printLatencies("killed writers")
   }
@@ -84,7 +82,6 @@ struct GenerationKillTests {
     "A writer without lock, stopped between commit and flip: its flip lands, nothing is lost",
     arguments: [false, true])
   func pausedPlain(epochs: Bool) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = TestPartition("source=p", in: scratch, epochs: epochs)
     let old = try #require(partition.live)
     let rule = GenerationRule(root, ["quarantine": "1h"], in: scratch)
@@ -100,7 +97,7 @@ struct GenerationKillTests {
     #expect(writer.output.contains("done"), "\(writer.output)")
     #expect(partition.live == new)
     #expect(wait(seconds: 60) { partition.isWhole }, "\(names(in: partition.path))")
-    #expect(wait { watcher.audit(of: made[new], action: "reprieved").count == 1 })
+    #expect(wait { watcher.audit(of: made[new], action: .reprieved).count == 1 })
     // The other one is dead now; the reprieved one stays.
     watcher.expectCondemned(old, of: made)
     #expect(partition.isWhole)
@@ -110,7 +107,6 @@ struct GenerationKillTests {
 
   @Test("A writer that locks is left alone however long it is stopped, at every step")
   func pausedLocking() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let rule = GenerationRule(
       scratch.directory("cache"), ["lock": ".lock", "quarantine": ""], in: scratch)
     let watcher = try rule.watch()

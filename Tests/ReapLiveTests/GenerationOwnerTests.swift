@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Owners of generations", .serialized)
+@Suite("Owners of generations", .serialized, .live)
 struct GenerationOwnerTests {
   private let scratch = Scratch()
   private let root: String
@@ -59,26 +59,24 @@ struct GenerationOwnerTests {
 
   @Test("An owner's exit that was seen proves its generations dead", arguments: [false, true])
   func exit(ticks: Bool) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2", committed: false)
     let owner = try startOwner(ticks: ticks)
     let rule = rule(["quarantine": ""])
     let watcher = try rule.watch()
     waitQuiet()
-    #expect(rule.explain(orphan)["reason"] as? String == "recently-changed")
+    #expect(rule.explain(orphan)?.reason == "recently-changed")
     #expect(exists(orphan))
     owner.killHard()
-    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: "reaped").count == 1 })
-    let reaped = watcher.audit(of: orphan, action: "reaped").first
-    #expect(reaped?["reason"] as? String == "owner-dead", "\(reaped ?? [:])")
-    #expect(reaped?["trigger"] as? String == "owner-exit", "\(reaped ?? [:])")
-    #expect(watcher.audit(of: orphan, action: "condemned").isEmpty)
+    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: .reaped).count == 1 })
+    let reaped = watcher.audit(of: orphan, action: .reaped).first
+    #expect(reaped?.reason == "owner-dead", "\(reaped)")
+    #expect(reaped?.trigger == .ownerExit, "\(reaped)")
+    #expect(watcher.audit(of: orphan, action: .condemned).isEmpty)
     #expect(partition.isWhole("table"))
   }
 
   @Test("A start in seconds since 1970 is understood, and its process is no stranger")
   func seconds() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2", committed: false)
     let owner = try Background("/bin/sleep", ["1000"], in: scratch)
     note(pid: owner.pid, startedAt: "\(Int(Date().timeIntervalSince1970))")
@@ -86,12 +84,11 @@ struct GenerationOwnerTests {
     waitQuiet()
     #expect(exists(orphan), "\(watcher.audit)")
     owner.killHard()
-    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: "reaped").count == 1 })
+    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: .reaped).count == 1 })
   }
 
   @Test("A FIFO in the pid file's place is no pid file, and nobody waits for it")
   func fifo() throws {
-    defer { withExtendedLifetime(scratch) {} }
     #expect(mkfifo(pidfile, 0o644) == 0)
     let watcher = try rule(["lock": ".lock"]).watch()
     watcher.catchUp(below: root, lockFile: true)
@@ -102,7 +99,6 @@ struct GenerationOwnerTests {
 
   @Test("A new owner that has come meanwhile may still flip: nothing goes")
   func successor() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let first = try startOwner()
     let watcher = try rule(["lock": ".lock"]).watch()
@@ -111,14 +107,13 @@ struct GenerationOwnerTests {
     waitQuiet()
     watcher.catchUp(below: root, lockFile: true)
     #expect(exists(orphan))
-    #expect(watcher.audit(of: orphan, action: "reaped").isEmpty)
+    #expect(watcher.audit(of: orphan, action: .reaped).isEmpty)
     second.killHard()
     #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
   }
 
   @Test("A successor that writes its pid into the file as it stands is the owner from then on")
   func successorInPlace() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let first = try startOwner()
     let watcher = try rule(["lock": ".lock"]).watch()
     let orphan = partition.generation("table-2")
@@ -136,7 +131,6 @@ struct GenerationOwnerTests {
 
   @Test("What somebody made after the owner's exit is not the owner's")
   func madeAfterwards() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let owner = try startOwner()
     let watcher = try rule(["lock": ".lock"]).watch()
     let orphan = partition.generation("table-2")
@@ -150,7 +144,6 @@ struct GenerationOwnerTests {
 
   @Test("The directory of the pid file may come late")
   func lateDirectory() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     #expect(rmdir(scratch.path + "/run") == 0)
     let watcher = try rule(["lock": ".lock"]).watch()
@@ -168,7 +161,6 @@ struct GenerationOwnerTests {
       "\"yesterday\"", "true", "\"2026-01-01T00:00:00.000Z\"", "\"2036-01-01T00:00:00Z\"",
     ])
   func unclearStart(startedAt: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let owner = try Background("/bin/sleep", ["1000"], in: scratch)
     note(pid: owner.pid, startedAt: startedAt)
@@ -183,7 +175,6 @@ struct GenerationOwnerTests {
     "A pid that was dead at the start proves nothing, unless pids are trusted",
     arguments: [false, true])
   func deadBefore(trusted: Bool) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let owner = try startOwner()
     owner.killHard()
@@ -191,20 +182,19 @@ struct GenerationOwnerTests {
     let watcher = try rule.watch()
     if trusted {
       #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
-      #expect(wait { watcher.audit(of: orphan, action: "reaped").count == 1 })
+      #expect(wait { watcher.audit(of: orphan, action: .reaped).count == 1 })
       #expect(
-        watcher.audit(of: orphan, action: "reaped").first?["reason"] as? String == "owner-dead")
+        watcher.audit(of: orphan, action: .reaped).first?.reason == "owner-dead")
     } else {
       waitQuiet()
       watcher.catchUp(below: root, lockFile: true)
       #expect(exists(orphan))
-      #expect(rule.explain(orphan)["reason"] as? String == "recently-changed")
+      #expect(rule.explain(orphan)?.reason == "recently-changed")
     }
   }
 
   @Test("A process that only has the same pid is not the owner: its end proves nothing")
   func otherStart() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let stranger = try Background("/bin/sleep", ["1000"], in: scratch)
     note(pid: stranger.pid, startedAt: "\"2026-01-01T00:00:00.000Z\"")
@@ -219,7 +209,6 @@ struct GenerationOwnerTests {
     "A pid file that is missing, torn or without a start proves nothing",
     arguments: ["", "{\"pid\":", "{\"pid\":1}", "{\"pid\":\"4242\",\"startedAt\":1}", "[]"])
   func badFile(text: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     if !text.isEmpty {
       _ = FileManager.default.createFile(atPath: pidfile, contents: Data(text.utf8))

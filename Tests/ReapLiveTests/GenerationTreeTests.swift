@@ -5,12 +5,11 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Trees of generations", .serialized)
+@Suite("Trees of generations", .serialized, .live)
 struct GenerationTreeTests {
   @Test("watch disposes of what is dead and touches nothing else")
   func watch() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let states = GenerationStates(in: scratch)
     let before = states.portraits
     let watcher = try GenerationRule(states.root, in: scratch).watch()
@@ -21,12 +20,12 @@ struct GenerationTreeTests {
     states.expectUntouched(since: before)
     for case (let path, .goes(let reason)) in states.fates {
       let lines = watcher.audit(of: path)
-      #expect(lines.compactMap { $0["action"] as? String } == ["reaped"], "\(path): \(lines)")
-      #expect(lines.first?["reason"] as? String == reason, "\(path)")
-      #expect(lines.first?["kind"] as? String == "generations")
+      #expect(lines.map(\.action) == [.reaped], "\(path): \(lines)")
+      #expect(lines.first?.reason == reason, "\(path)")
+      #expect(lines.first?.kind == "generations")
     }
     for path in states.staying {
-      let changed = watcher.audit(of: path).filter { $0["action"] as? String != "refused" }
+      let changed = watcher.audit(of: path).filter { $0.action != .refused }
       #expect(changed.isEmpty, "\(changed)")
     }
     #expect(watcher.stop().status == 0)
@@ -36,7 +35,6 @@ struct GenerationTreeTests {
   @Test("Each state that is not understood is told once, however often it is looked at")
   func toldOnce() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(scratch.directory("root/a") + "/source=x", cursor: "{")
     partition.generation("table")
     let watcher = try GenerationRule(scratch.path + "/root", in: scratch).watch()
@@ -49,33 +47,31 @@ struct GenerationTreeTests {
       $0.contains(partition.path)
     }
     #expect(told.count == 1, "\(told)")
-    #expect(watcher.audit.count { ($0["path"] as? String)?.contains("source=x") == true } <= 1)
+    #expect(watcher.audit.count { $0.path?.contains("source=x") == true } <= 1)
   }
 
   @Test("sweep disposes of what needs no quarantine and touches nothing else")
   func sweep() {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let states = GenerationStates(in: scratch)
     let before = states.portraits
     waitQuiet()
-    let careful = GenerationRule(states.root, ["quarantine": ""], in: scratch).sweep()
+    let careful = GenerationRule(states.root, ["quarantine": ""], in: scratch).sweep().lines
     for case (let path, .goes(let reason)) in states.fates where reason == "quiet" {
-      #expect(careful[path]?["reason"] as? String == "needs-quarantine", "\(path)")
+      #expect(careful[path]?.reason == "needs-quarantine", "\(path)")
       #expect(exists(path))
     }
     _ = GenerationRule(states.root, in: scratch).sweep(["--dry-run"])
     states.expectUntouched(since: before)
-    let result = GenerationRule(states.root, in: scratch).sweep()
+    let summary = GenerationRule(states.root, in: scratch).sweep().summary
     #expect(!states.going.contains(where: exists), "left: \(states.going.filter(exists))")
     states.expectUntouched(since: before)
-    #expect(result[""]?["failed"] as? Int == 0, "\(result[""] ?? [:])")
+    #expect(summary?.failed == 0)
   }
 
   @Test("explain and list tell verdict and reason of every directory, and change nothing")
   func explain() {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let states = GenerationStates(in: scratch)
     let before = states.portraits
     waitQuiet()
@@ -83,16 +79,16 @@ struct GenerationTreeTests {
     let listed = rule.list()
     for (path, fate) in states.fates {
       let told = rule.explain(path)
-      let said = (told["verdict"] as? String, told["reason"] as? String)
-      let row = (listed[path]?["verdict"] as? String, listed[path]?["reason"] as? String)
+      let said = (told?.verdict, told?.reason)
+      let row = (listed[path]?.verdict, listed[path]?.reason)
       switch fate {
       case .goes("stale-temporary"): break
       case .goes(let reason):
         #expect(said == ("dispose", reason), "explain \(path): \(told)")
-        #expect(row == ("dispose", reason), "list \(path): \(listed[path] ?? [:])")
+        #expect(row == ("dispose", reason), "list \(path): \(listed[path])")
       case .stays(let verdict, let reason):
         #expect(said == (verdict, reason), "explain \(path): \(told)")
-        #expect(row == (verdict, reason), "list \(path): \(listed[path] ?? [:])")
+        #expect(row == (verdict, reason), "list \(path): \(listed[path])")
       case .foreign:
         #expect(said.0 != "dispose" && row.0 != "dispose", "\(path): \(told)")
       }
@@ -104,7 +100,6 @@ struct GenerationTreeTests {
   @Test("explain of a partition shows its cursor, the live generation, and each other one")
   func explainPartition() {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(scratch.directory("root/a") + "/source=x", live: "table-2")
     partition.generation("table")
     partition.generation("table-3", committed: false)
@@ -115,14 +110,17 @@ struct GenerationTreeTests {
     for word in ["table-2", "live", "table-3", "recently-changed"] {
       #expect(result.output.contains(word), "\(word) is missing: \(result.output)")
     }
-    let told = rule.explain(partition.path)
-    #expect("\(told)".contains("table-2"), "\(told)")
+    let told = rule.explain(partition)
+    #expect(told?.liveGeneration == "table-2" && told?.liveState == "complete", "\(told)")
+    #expect(
+      told?.generations.contains {
+        $0.path == partition["table"] && $0.reason == "recently-changed"
+      } == true, "\(told)")
   }
 
   @Test("A root that is a partition itself is served")
   func rootPartition() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(scratch.directory("a/root"))
     let orphan = partition.generation("table-1")
     let watcher = try GenerationRule(partition.path, in: scratch).watch()

@@ -46,11 +46,7 @@ struct TestPartition {
   }
 
   /// What the cursor names; nil if it names nothing.
-  var live: String? {
-    let parsed = try? JSONSerialization.jsonObject(with: Data(text("cursor.json").utf8))
-    guard let cursor = parsed as? [String: Any] else { return nil }
-    return cursor["tableDir"] as? String ?? (cursor["epoch"] as? Int).map { "epoch=\($0)" }
-  }
+  var live: String? { CursorFile(Data(text("cursor.json").utf8))?.live }
 
   var generations: [String] {
     names(in: path).filter { $0.hasPrefix("table") || $0.hasPrefix("epoch=") }
@@ -82,7 +78,7 @@ private let steps = [
   "flipped", "retired",
 ]
 
-@Suite struct GenerationWriterTests {
+@Suite(.live) struct GenerationWriterTests {
   @Test("Killed at any step, it leaves an orphan or a live generation", arguments: steps)
   func killedAtEachStep(_ step: String) throws {
     let scratch = Scratch()

@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Halves of generations", .serialized)
+@Suite("Halves of generations", .serialized, .live)
 struct HalvesTests {
   private static let stamp = ".reapd.1795216876835000000."
   private let scratch = Scratch()
@@ -36,7 +36,6 @@ struct HalvesTests {
     "Where the cursor names it they are joined, at a start and in a sweep",
     arguments: [true, false])
   func joined(watching: Bool) throws {
-    defer { withExtendedLifetime(scratch) {} }
     split()
     partition.flip(to: "table-2")
     let rule = rule(["quarantine": "1h"])
@@ -46,7 +45,7 @@ struct HalvesTests {
     #expect(exists(partition["table-2/data/more/part.jsonl"]))
     #expect(wait { !exists(claim) })
     if let watcher {
-      #expect(wait { watcher.audit(of: partition["table-2"], action: "restored").count == 1 })
+      #expect(wait { watcher.audit(of: partition["table-2"], action: .restored).count == 1 })
       // The partition is not stuck: the superseded one is condemned.
       watcher.expectCondemned("table", of: partition)
     }
@@ -54,10 +53,9 @@ struct HalvesTests {
 
   @Test("A flip while reapd is at work joins them too")
   func flip() throws {
-    defer { withExtendedLifetime(scratch) {} }
     split()
     let watcher = try rule(["quarantine": "1h"]).watch()
-    let condemned = { watcher.audit(of: partition["table-2"], action: "condemned").count }
+    let condemned = { watcher.audit(of: partition["table-2"], action: .condemned).count }
     #expect(wait(seconds: 60) { condemned() == 2 }, "both halves are condemned")
     partition.flip(to: "table-2")
     #expect(
@@ -67,19 +65,17 @@ struct HalvesTests {
 
   @Test("Where the cursor names another one, each half goes like any orphan")
   func orphans() throws {
-    defer { withExtendedLifetime(scratch) {} }
     split()
     let watcher = try rule(["quarantine": "1s"]).watch()
     #expect(
       wait(seconds: 60) { names(in: partition.path) == ["cursor.json", "table"] },
       "\(names(in: partition.path)) \(watcher.background.error)")
-    #expect(wait { watcher.audit(of: partition["table-2"], action: "reaped").count == 2 })
+    #expect(wait { watcher.audit(of: partition["table-2"], action: .reaped).count == 2 })
     #expect(partition.isWhole("table"))
   }
 
   @Test("Where a writer of it lives, they are joined")
   func livingWriter() throws {
-    defer { withExtendedLifetime(scratch) {} }
     split()
     let writer = try Background("/bin/sleep", ["1000"], in: scratch)
     let temporary = "data/late.jsonl.tmp.\(writer.pid).1795216876835.a1b2c3"
@@ -93,7 +89,6 @@ struct HalvesTests {
 
   @Test("A half whose removal has begun is finished, never put back")
   func removalBegun() throws {
-    defer { withExtendedLifetime(scratch) {} }
     split()
     #expect(chmod(claim, 0o5700) == 0)
     partition.put("table-2/data/rows.jsonl", Partition.rows)
@@ -106,7 +101,6 @@ struct HalvesTests {
 
   @Test("Halves of the live one that collide both stay, with all beside them, and it is told once")
   func collision() throws {
-    defer { withExtendedLifetime(scratch) {} }
     split()
     partition.put("table-2/data/rows.jsonl", "{\"id\":3}\n")
     partition.flip(to: "table-2")
@@ -121,8 +115,8 @@ struct HalvesTests {
     #expect(exists(claim + "/data/rows.jsonl") && exists(claim + "/data/more/part.jsonl"))
     #expect(exists(partition["table-2/metadata/v1.metadata.json"]))
     #expect(partition.isWhole("table") && exists(bystander))
-    #expect(rule.explain(bystander)["reason"] as? String == "claim-conflict")
-    let told = watcher.audit.filter { $0["reason"] as? String == "claim-conflict" }
+    #expect(rule.explain(bystander)?.reason == "claim-conflict")
+    let told = watcher.audit.filter { $0.reason == "claim-conflict" }
     #expect(told.count == 1, "\(told)")
     // Without the newer half, the other has its name again, and the partition goes on.
     #expect(shell("rm -rf '\(partition["table-2"])'").status == 0)
@@ -135,7 +129,6 @@ struct HalvesTests {
 
   @Test("What has a claimed one's name need be no generation: once it is gone, that is put back")
   func fileInTheWay() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let claim = partition[Self.stamp + "table"]
     #expect(rename(partition["table"], claim) == 0)
     partition.put("table", "a file of somebody's")
@@ -143,6 +136,6 @@ struct HalvesTests {
     #expect(exists(claim), "nothing is put back over it")
     #expect(unlink(partition["table"]) == 0)
     #expect(wait { partition.isWhole("table") }, "\(names(in: partition.path))")
-    #expect(wait { watcher.audit(of: partition["table"], action: "restored").count == 1 })
+    #expect(wait { watcher.audit(of: partition["table"], action: .restored).count == 1 })
   }
 }

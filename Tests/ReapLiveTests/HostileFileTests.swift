@@ -4,12 +4,11 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Hostile files", .serialized)
+@Suite("Hostile files", .serialized, .live)
 struct HostileFileTests {
   @Test("Links and files with a candidate's name are kept and never followed")
   func linksAndFiles() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let outside = scratch.directory("outside")
     put("precious", outside + "/canary")
@@ -34,7 +33,6 @@ struct HostileFileTests {
     arguments: ["a FIFO", "a directory", "a link", "a dangling link", "a socket"])
   func strangeLock(_ what: String) throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let directory = scratch.directory("root/spill_1_strange")
     put("precious", scratch.path + "/canary")
@@ -62,7 +60,6 @@ struct HostileFileTests {
   func unreadableLock() throws {
     guard isRoot else { return skip("another user's reapd needs root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     leaveOrphan(root + "/spill_1_shut")
     leaveOrphan(root + "/spill_1_neighbour")
@@ -71,20 +68,18 @@ struct HostileFileTests {
     #expect(
       shell("cp \(reapdBinary) \(binary) && chown -R 65534:65534 \(scratch.path)").status == 0)
 
-    let audit = scratch.path + "/audit.jsonl"
+    let audit = AuditFile(scratch.path + "/audit.jsonl")
     let reapd = try Background(
       "/usr/bin/setpriv",
       ["--reuid=65534", "--regid=65534", "--clear-groups", "--", binary, "watch", "--json"]
-        + ["--audit-log", audit, "--grace", "200ms", root],
+        + ["--audit-log", audit.path, "--grace", "200ms", root],
       in: scratch, environment: ["HOME": "/nonexistent", "REAPD_BACKSTOP": "200ms"])
     #expect(wait(seconds: 60) { !exists(root + "/spill_1_neighbour") }, "\(reapd.error)")
-    func refusals() -> [[String: Any]] {
-      auditLines(audit).filter { $0["path"] as? String == root + "/spill_1_shut" }
-    }
+    func refusals() -> [AuditEntry] { audit.of(root + "/spill_1_shut") }
     #expect(wait(seconds: 60) { !refusals().isEmpty })
     #expect(!wait(seconds: 1) { refusals().count > 1 })
-    #expect(refusals().first?["action"] as? String == "refused")
-    #expect(refusals().first?["reason"] as? String == "lock-unreadable")
+    #expect(refusals().first?.action == .refused)
+    #expect(refusals().first?.reason == "lock-unreadable")
     #expect(names(in: root + "/spill_1_shut") == [".lock", "chunk"])
   }
 
@@ -92,7 +87,6 @@ struct HostileFileTests {
   func foreignOwner() throws {
     guard isRoot else { return skip("chown needs root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     leaveOrphan(root + "/spill_1_foreign")
     chown(root + "/spill_1_foreign", 12345, 12345)
@@ -106,7 +100,6 @@ struct HostileFileTests {
   @Test("Of an outside file only the hard link inside goes")
   func hardLink() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     put("precious", scratch.path + "/canary")
     leaveOrphan(root + "/spill_1_1")
@@ -121,7 +114,6 @@ struct HostileFileTests {
   @Test("A tree deeper than any path and one of 2,000 directories go whole")
   func deepAndWide() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     leaveOrphan(root + "/spill_1_deep")
     leaveOrphan(root + "/spill_1_wide")
@@ -142,9 +134,9 @@ struct HostileFileTests {
     }
     let watcher = try Watcher([root], in: scratch)
     #expect(wait(seconds: 120) { names(in: root).isEmpty })
-    #expect(wait(seconds: 60) { watcher.audit.count { $0["action"] as? String == "reaped" } == 2 })
-    let files = watcher.audit(of: root + "/spill_1_wide", action: "reaped").first?["files"]
-    #expect(files as? Int == 2002)
+    #expect(wait(seconds: 60) { watcher.audit.count { $0.action == .reaped } == 2 })
+    let files = watcher.audit(of: root + "/spill_1_wide", action: .reaped).first?.files
+    #expect(files == 2002)
   }
 
   // MARK: - Mounts
@@ -155,7 +147,6 @@ struct HostileFileTests {
   func mounts(_ what: String) throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let outside = scratch.directory("outside")
     put("precious", outside + "/canary")
@@ -190,14 +181,13 @@ struct HostileFileTests {
     #expect(run("/bin/umount", [point]).status == 0)
     #expect(wait(seconds: 60) { !exists(directory) })
     #expect(read(outside + "/canary") == "precious")
-    #expect(wait(seconds: 60) { watcher.audit(of: directory, action: "reaped").count == 1 })
+    #expect(wait(seconds: 60) { watcher.audit(of: directory, action: .reaped).count == 1 })
   }
 
   @Test("A mount made while the owner lived keeps the directory after its death")
   func mountInLiveDirectory() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let writer = try startWriter(root, ["--name", "spill_1_1", "--stop-at", "chunks"], in: scratch)
     #expect(wait { writer.output.contains("chunk spill_1_1 2") })
@@ -244,16 +234,10 @@ private func makeSocket(_ path: String) {
   close(socket)
 }
 
-private func auditLines(_ path: String) -> [[String: Any]] {
-  (FileManager.default.contents(atPath: path) ?? Data()).split(separator: 10).compactMap {
-    (try? JSONSerialization.jsonObject(with: Data($0))) as? [String: Any]
-  }
-}
-
 /// Refused for that reason, and not again while everything is looked at over and over.
 private func expectRefusedOnce(_ path: String, _ reason: String, _ watcher: Watcher) {
   #expect(wait(seconds: 60) { !watcher.audit(of: path).isEmpty }, "\(watcher.background.error)")
   #expect(!wait(seconds: 1) { watcher.audit(of: path).count > 1 }, "told more than once: \(path)")
-  #expect(watcher.audit(of: path).first?["action"] as? String == "refused")
-  #expect(watcher.audit(of: path).first?["reason"] as? String == reason)
+  #expect(watcher.audit(of: path).first?.action == .refused)
+  #expect(watcher.audit(of: path).first?.reason == reason)
 }

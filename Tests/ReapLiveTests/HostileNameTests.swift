@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Hostile names", .serialized)
+@Suite("Hostile names", .serialized, .live)
 struct HostileNameTests {
   @Test("Any name that matches is reaped, and its audit line can be read")
   func spillNames() throws {
@@ -34,7 +34,6 @@ struct HostileNameTests {
   @Test("Names that merely resemble a candidate's are left alone")
   func resembling() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let others = [
       "spillx_1_1", "Spill_1_1", "spill", "spill_1", "spill_x_1", "spill__1", "xspill_1_1",
@@ -50,13 +49,12 @@ struct HostileNameTests {
     #expect(wait(seconds: 60) { !exists(root + "/spill_2_1") })
     // The name goes first, by the claim; the removal of what had it ends a little later.
     #expect(wait { names(in: root) == others.sorted() }, "\(names(in: root))")
-    #expect(watcher.audit.allSatisfy { $0["action"] as? String == "reaped" })
+    #expect(watcher.audit.allSatisfy { $0.action == .reaped })
   }
 
   /// Each is made twice over: before the start, and while reapd runs.
   private func expectReaped(_ names: [[UInt8]], arguments: [String]) throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     for name in names { leaveOrphan(name, in: root) }
     let watcher = try Watcher(
@@ -72,13 +70,13 @@ struct HostileNameTests {
     let prefix = root + "/"
     var noted: [[UInt8]: Int] = [:]
     for line in watcher.audit {
-      #expect(line["action"] as? String == "reaped")
+      #expect(line.action == .reaped)
       let bytes: [UInt8]
-      if let text = line["path"] as? String {
-        #expect(line["path_b64"] == nil)
+      if let text = line.path {
+        #expect(line.pathB64 == nil)
         bytes = Array(text.utf8)
       } else {
-        let decoded = (line["path_b64"] as? String).flatMap { Data(base64Encoded: $0) }
+        let decoded = line.pathB64.flatMap { Data(base64Encoded: $0) }
         bytes = Array(try #require(decoded))
         #expect(String(validating: bytes, as: UTF8.self) == nil, "base64 where text would do")
       }

@@ -52,7 +52,7 @@ func ownedName(_ writer: Background) -> String {
   return String(made.dropFirst("mkdir ".count))
 }
 
-@Suite(.serialized) struct KillTests {
+@Suite(.serialized, .live) struct KillTests {
   /// One watched root with live writers in it. In the end exactly the orphans are gone; once the
   /// writers are killed too, everything is; and no backstop and no failure had a part in it.
   private func beside(
@@ -73,12 +73,12 @@ func ownedName(_ writer: Background) -> String {
     #expect(wait(seconds: 60) { names(in: root).isEmpty }, "left: \(names(in: root))")
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["failed"] as? Int == 0)
-    #expect(summary["backstop_needed"] as? Int == 0)
+    #expect(summary?.failed == 0)
+    #expect(summary?.backstopNeeded == 0)
     for path in live.paths {
-      #expect(watcher.audit(of: path).compactMap { $0["action"] as? String } == ["reaped"])
+      #expect(watcher.audit(of: path).map(\.action) == [.reaped])
     }
-    #expect(watcher.audit.allSatisfy { $0["action"] as? String == "reaped" })
+    #expect(watcher.audit.allSatisfy { $0.action == .reaped })
     watcher.printLatencies(title)
   }
 
@@ -125,7 +125,7 @@ func ownedName(_ writer: Background) -> String {
       }
       #expect(Set(paths).count == 185)
       for path in paths {
-        #expect(wait(seconds: 60) { watcher.audit(of: path, action: "reaped").count == 1 })
+        #expect(wait(seconds: 60) { watcher.audit(of: path, action: .reaped).count == 1 })
       }
     }
   }
@@ -150,7 +150,7 @@ func ownedName(_ writer: Background) -> String {
       #expect(names(in: path).count == 2, "the lock file and one chunk are gone")
       writer.killHard()
       #expect(wait(seconds: 60) { !exists(path) })
-      #expect(wait { watcher.audit(of: path).first?["reason"] as? String == "lock-released" })
+      #expect(wait { watcher.audit(of: path).first?.reason == "lock-released" })
     }
   }
 
@@ -211,7 +211,7 @@ func ownedName(_ writer: Background) -> String {
     let before = portrait(path)
     watcher.catchUp(in: (path as NSString).deletingLastPathComponent)
     #expect(portrait(path) == before)
-    #expect(explain(path)["reason"] as? String == "lock-held")
+    #expect(explain(path)?.reason == "lock-held")
     kill(child, SIGKILL)
     #expect(wait(seconds: 60) { !exists(path) })
   }
@@ -226,7 +226,7 @@ func ownedName(_ writer: Background) -> String {
         "/bin/bash", ["-c", #"mkdir "$0" && : >"$0/.lock" && "# + lock, path], in: scratch)
       #expect(wait(seconds: 60) { watcher.holds(path) })
       watcher.catchUp(in: root)
-      #expect(explain(path)["reason"] as? String == "lock-held")
+      #expect(explain(path)?.reason == "lock-held")
       owner.killHard()
       #expect(wait(seconds: 60) { !exists(path) })
     }
@@ -243,7 +243,7 @@ func ownedName(_ writer: Background) -> String {
       watcher.catchUp(in: root)
       for writer in writers {
         let path = "\(root)/\(ownedName(writer))"
-        #expect(explain(path)["reason"] as? String == "lock-held")
+        #expect(explain(path)?.reason == "lock-held")
         writer.killHard()
         #expect(wait(seconds: 60) { !exists(path) })
       }
@@ -270,7 +270,7 @@ func ownedName(_ writer: Background) -> String {
       #expect(wait(seconds: 60) { paths.allSatisfy { !exists($0) } })
       #expect(cleaner.isRunning)
       cleaner.killHard()
-      let ours = paths.filter { !watcher.audit(of: $0, action: "reaped").isEmpty }.count
+      let ours = paths.filter { !watcher.audit(of: $0, action: .reaped).isEmpty }.count
       print("second cleaner: \(ours) of \(paths.count) orphans were reapd's")
     }
   }

@@ -4,13 +4,12 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite(.serialized) struct LateLockTests {
+@Suite(.serialized, .live) struct LateLockTests {
   @Test("a lock file made between verdict and claim undoes the claim")
   func lateLock() throws {
     let strace = "/usr/bin/strace"
     guard exists(strace) else { return skip("strace is not installed") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
     let candidate = scratch.directory("a/root/spill_1_1")
     // The claim's rename is held up at its entry, which is the window.

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("LogTail and WatchEvents")
+@Suite("LogTail and WatchEvents", .live)
 struct LibraryTailTests {
   private let program = buildDirectory + "/LogFollower"
 

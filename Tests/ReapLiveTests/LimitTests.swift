@@ -61,7 +61,7 @@ extension Watcher {
   }
 }
 
-@Suite("Limits", .serialized)
+@Suite("Limits", .serialized, .live)
 struct LimitTests {
   /// A user namespace has limits of its own below those of the machine.
   private func limited(_ limit: String, _ value: Int) -> [String] {
@@ -76,7 +76,6 @@ struct LimitTests {
   )
   func watches() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
     let owned = Owned(root)
     owned.own((0..<200).map { "spill_1_\($0)" })
@@ -119,19 +118,18 @@ struct LimitTests {
     owned.release(Array(owned.names))
     #expect(wait { names(in: root).isEmpty }, "\(names(in: root)) \(watcher.background.error)")
     #expect(watcher.said("is reached").count == 1, "\(watcher.background.error)")
-    let triggers = Dictionary(grouping: watcher.audit) { $0["trigger"] as? String ?? "" }
-    #expect((triggers["close-event"]?.count ?? 0) >= 100)
-    #expect((triggers["rescan"]?.count ?? 0) >= 20)
+    let triggers = Dictionary(grouping: watcher.audit, by: \.trigger)
+    #expect((triggers[.closeEvent]?.count ?? 0) >= 100)
+    #expect((triggers[.rescan]?.count ?? 0) >= 20)
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["reaped"] as? Int == 201)
-    #expect(summary["failed"] as? Int == 0)
+    #expect(summary?.reaped == 201)
+    #expect(summary?.failed == 0)
   }
 
   @Test("a root without a watch is listed at intervals, said once, and watched when it can be")
   func rootWatch() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
     let watcher = try Watcher(
       [root], in: scratch, environment: ["REAPD_BACKSTOP": "off"],
@@ -160,7 +158,6 @@ struct LimitTests {
   @Test("without an inotify instance it does not start, and says which limit is to be raised")
   func instances() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let watcher = try Watcher(
       [scratch.directory("a/root")], in: scratch, waitForStart: false,
       wrapper: limited("max_inotify_instances", 0))
@@ -175,7 +172,6 @@ struct LimitTests {
   )
   func descriptors() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
     let owned = Owned(root)
     let writers = (0..<200).map { "spill_1_\($0)" }
@@ -212,7 +208,7 @@ struct LimitTests {
     for name in gone {
       #expect(wait { !watcher.audit(of: "\(root)/\(name)").isEmpty })
       let line = watcher.audit(of: "\(root)/\(name)").first
-      #expect(line?["trigger"] as? String == "close-event")
+      #expect(line?.trigger == .closeEvent)
     }
     // Readers without a descriptor: by looking.
     let unseen = blind.sorted().prefix(blind.count / 2)
@@ -228,8 +224,8 @@ struct LimitTests {
     #expect(watcher.said("is reached").count == 1, "\(watcher.background.error)")
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["reaped"] as? Int == 300)
-    #expect(summary["failed"] as? Int == 0)
+    #expect(summary?.reaped == 300)
+    #expect(summary?.failed == 0)
   }
 
   @Test(
@@ -237,7 +233,6 @@ struct LimitTests {
     arguments: [false, true])
   func orphans(atStart: Bool) throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
     let place = atStart ? root : scratch.directory("a/elsewhere")
     for number in 0..<5000 {
@@ -253,15 +248,14 @@ struct LimitTests {
     #expect(wait(seconds: 60) { names(in: root).isEmpty }, "\(names(in: root).count) are left")
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["reaped"] as? Int == 5000)
-    #expect(summary["failed"] as? Int == 0 && summary["refused"] as? Int == 0, "\(summary)")
+    #expect(summary?.reaped == 5000)
+    #expect(summary?.failed == 0 && summary?.refused == 0, "\(summary)")
   }
 
   @Test(
     "an overflow of the kernel's queue is told with its limit, and again when their number doubled")
   func queue() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let limit =
       (try? String(contentsOfFile: "/proc/sys/fs/inotify/max_queued_events", encoding: .utf8))
       .flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
@@ -291,7 +285,7 @@ struct LimitTests {
     #expect(names(in: root).count == 7)
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["events_lost"] as? Int == 3)
-    #expect(summary["backstop_needed"] as? Int == 0)
+    #expect(summary?.eventsLost == 3)
+    #expect(summary?.backstopNeeded == 0)
   }
 }

@@ -6,13 +6,12 @@ import Glibc
 import Synchronization
 import Testing
 
-@Suite("A writer that stands still", .serialized)
+@Suite("A writer that stands still", .serialized, .live)
 struct LivelyWriterTests {
   private let scratch = Scratch()
 
   @Test("It loses no row, and its reader no read, in 10,000 of them")
   func lively() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("cache")
     let partition = Partition(root + "/datasets/a/source=x", cursor: nil)
     let keys = ["quiet": "1s", "quarantine": "3s", "retired_after": "2s"]
@@ -27,7 +26,7 @@ struct LivelyWriterTests {
     var random = SystemRandomNumberGenerator()
     var stops = 0
     let begun = Date()
-    func reaped() -> Int { watcher.audit.count { $0["action"] as? String == "reaped" } }
+    func reaped() -> Int { watcher.audit.count { $0.action == .reaped } }
     while Date().timeIntervalSince(begun) < 240,
       reader.tally.reads < 10_000 || stops < 12 || reaped() < 3
     {
@@ -53,7 +52,7 @@ struct LivelyWriterTests {
     #expect(tally.reads >= 10_000 && stops >= 12 && reaped() >= 3)
     let rows = writer.lines.last?.split(separator: " ").last.flatMap { Int($0) }
     #expect(rows != nil && LivelyReader.read(partition) == .rows(rows ?? -1))
-    let condemned = watcher.audit.count { $0["action"] as? String == "condemned" }
+    let condemned = watcher.audit.count { $0.action == .condemned }
     print(
       "a writer stopped \(stops) times: \(tally.reads) reads, \(tally.overtaken) overtaken,",
       "\(condemned) condemned, \(reaped()) reaped, \(rows ?? -1) rows")
@@ -113,28 +112,36 @@ private final class LivelyReader: Sendable {
 
   /// What the cursor leads to: the newest metadata of the live generation, and every file of it.
   static func read(_ partition: Partition) -> Finding {
-    guard let cursor = json(partition["cursor.json"]), let live = cursor["tableDir"] as? String
+    guard let cursor = json(partition["cursor.json"], as: CursorFile.self),
+      let live = cursor.tableDir
     else { return .problem("the cursor is not to be read") }
     let versions = names(in: partition[live + "/metadata"]).compactMap {
       $0.hasSuffix(".metadata.json") ? Int($0.dropFirst().prefix { $0.isNumber }) : nil
     }
     guard let newest = versions.max() else { return .problem("\(live): no metadata") }
-    guard let metadata = json(partition[live + "/metadata/v\(newest).metadata.json"]),
-      let files = metadata["files"] as? [String], let expected = metadata["rows"] as? Int
-    else { return .problem("\(live): its metadata is not to be read") }
+    let path = partition[live + "/metadata/v\(newest).metadata.json"]
+    guard let metadata = json(path, as: Metadata.self) else {
+      return .problem("\(live): its metadata is not to be read")
+    }
     var rows = 0
-    for file in files {
+    for file in metadata.files {
       guard let data = FileManager.default.contents(atPath: partition[live + "/" + file]) else {
         return .problem("\(live): \(file) is not there")
       }
       rows += data.count { $0 == 10 }
     }
-    return rows == expected ? .rows(rows) : .problem("\(live): \(rows) rows of \(expected)")
+    return rows == metadata.rows
+      ? .rows(rows) : .problem("\(live): \(rows) rows of \(metadata.rows)")
   }
 
-  private static func json(_ path: String) -> [String: Any]? {
+  private struct Metadata: Decodable {
+    let files: [String]
+    let rows: Int
+  }
+
+  private static func json<Value: Decodable>(_ path: String, as type: Value.Type) -> Value? {
     FileManager.default.contents(atPath: path).flatMap {
-      (try? JSONSerialization.jsonObject(with: $0)) as? [String: Any]
+      try? JSONDecoder().decode(Value.self, from: $0)
     }
   }
 }

@@ -4,12 +4,11 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Missing lock", .serialized)
+@Suite("Missing lock", .serialized, .live)
 struct MissingLockTests {
   @Test("Changes keep it; it goes no sooner than a grace after the last one")
   func recentChanges() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let directory = scratch.directory("root/spill_1_busy")
     let last = scratch.path + "/last"
@@ -27,13 +26,13 @@ struct MissingLockTests {
     #expect(!wait(seconds: 7) { !exists(directory + "/f0") }, "reaped while it was written to")
     writer.killHard()
     #expect(wait(seconds: 60) { !exists(directory) })
-    #expect(wait { !watcher.audit(of: directory, action: "reaped").isEmpty })
+    #expect(wait { !watcher.audit(of: directory, action: .reaped).isEmpty })
     let line = try #require(watcher.audit(of: directory).first)
-    #expect(line["reason"] as? String == "lock-missing")
-    #expect(line["trigger"] as? String == "grace-over")
+    #expect(line.reason == "lock-missing")
+    #expect(line.trigger == .graceOver)
     let text = try String(contentsOfFile: last, encoding: .utf8)
     let changed = try #require(Double(text.trimmingCharacters(in: .whitespacesAndNewlines)))
-    let reaped = try #require(instant(line["time"] as? String))
+    let reaped = try #require(instant(line.time))
     #expect(reaped >= changed + 3 - 0.01)
   }
 
@@ -42,7 +41,6 @@ struct MissingLockTests {
     arguments: ["<", ">>", "<>"], ["chunk", "sub/deep/chunk"])
   func openFile(_ mode: String, _ file: String) throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let directory = scratch.directory("root/spill_1_open")
     _ = scratch.directory("root/spill_1_open/sub/deep")
@@ -62,14 +60,13 @@ struct MissingLockTests {
     #expect(explained.contains("\"pid\":\(user.pid),"), "the process is not named: \(explained)")
     user.killHard()
     #expect(wait(seconds: 60) { !exists(directory) })
-    #expect(wait { !watcher.audit(of: directory, action: "reaped").isEmpty })
-    #expect(watcher.audit(of: directory).first?["trigger"] as? String == "close-event")
+    #expect(wait { !watcher.audit(of: directory, action: .reaped).isEmpty })
+    #expect(watcher.audit(of: directory).first?.trigger == .closeEvent)
   }
 
   @Test("A creator stopped before it could lock keeps its directory")
   func stoppedCreator() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     let writer = try startWriter(root, ["--name", "spill_1_1", "--stop-at", "open"], in: scratch)
@@ -89,7 +86,6 @@ struct MissingLockTests {
   @Test("missing_lock: keep keeps it, and says so once")
   func keep() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let directory = scratch.directory("root/spill_1_1")
     let watcher = try Watcher(
@@ -97,14 +93,13 @@ struct MissingLockTests {
       arguments: ["--config", configuration(root, "missing_lock: keep", in: scratch)])
     #expect(wait(seconds: 60) { !watcher.audit(of: directory).isEmpty })
     #expect(!wait(seconds: 1) { watcher.audit(of: directory).count > 1 })
-    #expect(watcher.audit(of: directory).first?["reason"] as? String == "missing-lock-kept")
+    #expect(watcher.audit(of: directory).first?.reason == "missing-lock-kept")
     #expect(exists(directory))
   }
 
   @Test("With contents a directory that holds any other name is kept", arguments: [true, false])
   func contents(hasLock: Bool) throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let chunk = String(repeating: "0123456789abcdef", count: 4)
     func make(_ directory: String, _ names: [String]) {
@@ -128,7 +123,7 @@ struct MissingLockTests {
       #expect(wait(seconds: 60) { !watcher.audit(of: root + "/" + name).isEmpty })
       #expect(!wait(seconds: 1) { watcher.audit(of: root + "/" + name).count > 1 })
       let line = try #require(watcher.audit(of: root + "/" + name).first)
-      #expect(line["reason"] as? String == "foreign-contents")
+      #expect(line.reason == "foreign-contents")
       #expect(exists(root + "/" + name))
     }
   }

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Output that nobody takes stops no removal", .serialized)
+@Suite("Output that nobody takes stops no removal", .serialized, .live)
 struct OutputTests {
   private let scratch = Scratch()
   private var root: String { scratch.directory("spill") }
@@ -22,7 +22,6 @@ struct OutputTests {
 
   @Test("With standard error full it reaps, and ends by SIGTERM", arguments: ["", "1>&9"])
   func fullStandardError(output: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = makeOrphan(root + "/spill_1_1", files: 3)
     let watcher = try withFullPipe(
       "\(reapdBinary) watch --json --log-level trace --grace 100ms --audit-log \(audit) \(root) "
@@ -35,7 +34,6 @@ struct OutputTests {
 
   @Test("A sweep that waits for the reader of its lines holds no lock, and a signal ends it")
   func fullStandardOutput() throws {
-    defer { withExtendedLifetime(scratch) {} }
     for number in 0..<40 { makeOrphan("\(root)/spill_1_\(number)") }
     usleep(20_000)
     let first = try withFullPipe(
@@ -54,7 +52,6 @@ struct OutputTests {
 
   @Test("A log that reaches its limit of size is one that waits for room")
   func limitOfSize() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let watcher = try Watcher(
       [root], grace: "50ms", in: scratch, wrapper: ["/usr/bin/prlimit", "--fsize=3000", "--core=0"])
     for number in 0..<12 {
@@ -71,13 +68,12 @@ struct OutputTests {
     let text = String(
       decoding: FileManager.default.contents(atPath: watcher.auditPath) ?? Data(), as: UTF8.self)
     #expect(text.hasPrefix(#"{"v":1,"#))
-    #expect(watcher.audit.first?["path"] as? String == "\(root)/spill_1_\(written)")
+    #expect(watcher.audit.first?.path == "\(root)/spill_1_\(written)")
     #expect(watcher.stop().status == 0)
   }
 
   @Test("Without /proc it says what is missing and exits 71; help does not need it")
   func withoutProc() {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("unmounting /proc needs root") }
     let orphan = makeOrphan(root + "/spill_1_1")
     func bare(_ words: String) -> (status: Int32, output: String, error: String) {
@@ -98,7 +94,6 @@ struct OutputTests {
 
   @Test("A removal that failed is listed as failed, with the audit's reason, and counted")
   func failedRemoval() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("chattr needs root") }
     makeOrphan(root + "/spill_1_1", files: 1)
     makeOrphan(root + "/spill_1_2", files: 1)
@@ -132,7 +127,6 @@ struct OutputTests {
 
   @Test("What a name does to a terminal reaches neither table, JSON, audit nor an error")
   func hostileNames() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let name = "spill_1_\u{9B}31m\u{202E}\u{2028}é"
     let orphan = makeOrphan(root + "/" + name)
     usleep(20_000)

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Partitions that come and go", .serialized)
+@Suite("Partitions that come and go", .serialized, .live)
 struct PartitionComingTests {
   private let scratch = Scratch()
   private let root: String
@@ -18,7 +18,6 @@ struct PartitionComingTests {
 
   @Test("Partitions made in one go, in a fast loop, are all found")
   func appearing() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let watcher = try rule.watch()
     let made = (0..<200).map { number -> Partition in
       let depth = number % 5
@@ -31,12 +30,11 @@ struct PartitionComingTests {
       wait(seconds: 120) { !made.contains { exists($0["table-2"]) } },
       "left: \(made.count { exists($0["table-2"]) }) \(watcher.background.error)")
     #expect(made.allSatisfy { $0.isWhole("table") })
-    #expect(watcher.stop().summary["backstop_needed"] as? Int ?? 0 == 0)
+    #expect(watcher.stop().summary?.backstopNeeded == 0)
   }
 
   @Test("A tree that another process makes with mkdir -p and copies is found whole")
   func copied() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let model = Partition(scratch.directory("model"))
     model.generation("table-2", lockFile: true)
     let watcher = try rule.watch()
@@ -53,7 +51,6 @@ struct PartitionComingTests {
 
   @Test("Partitions moved within, out of and into the root are judged where they are")
   func moved() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let outside = scratch.directory("outside")
     _ = Partition(root + "/a/b/within")
     let leaving = Partition(root + "/a/leaving")
@@ -73,7 +70,7 @@ struct PartitionComingTests {
     let left = Partition(outside + "/left", cursor: nil).generation("table-2", lockFile: true)
     let orphan = Partition(moved, cursor: nil).generation("table-2", lockFile: true)
     #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
-    #expect(wait { watcher.audit(of: orphan, action: "reaped").count == 1 }, "\(watcher.audit)")
+    #expect(wait { watcher.audit(of: orphan, action: .reaped).count == 1 }, "\(watcher.audit)")
     watcher.catchUp(below: root, lockFile: true)
     #expect(exists(left))
     for path in [moved, outside + "/left", root + "/came/coming"] {
@@ -83,7 +80,6 @@ struct PartitionComingTests {
 
   @Test("Partitions that vanish under its hands trouble nobody else")
   func vanishing() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let watcher = try rule.watch()
     for round in 0..<100 {
       let partition = Partition(root + "/p\(round % 3)/q/r")
@@ -92,13 +88,12 @@ struct PartitionComingTests {
       #expect(shell("rm -rf '\(root)/p\(round % 3)'").status == 0)
     }
     watcher.catchUp(below: root, lockFile: true)
-    #expect(watcher.audit.allSatisfy { $0["action"] as? String != "failed" }, "\(watcher.audit)")
+    #expect(watcher.audit.allSatisfy { $0.action != .failed }, "\(watcher.audit)")
     #expect(watcher.stop().status == 0)
   }
 
   @Test("A cursor that comes last makes its directory a partition, and one removed unmakes it")
   func cursorLast() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let watcher = try rule.watch()
     let late = Partition(root + "/a/late", cursor: nil)
     late.generation("table")

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Pins", .serialized)
+@Suite("Pins", .serialized, .live)
 struct PinTests {
   private let scratch = Scratch()
 
@@ -17,7 +17,6 @@ struct PinTests {
 
   @Test("A pinned generation is reprieved, stays over restarts, and goes once it is unpinned")
   func generation() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let partition = Partition(root + "/a")
     let orphan = partition.generation("table-2")
@@ -26,9 +25,9 @@ struct PinTests {
     watcher.expectCondemned("table-2", of: partition)
     #expect(keep([orphan + "/"]) == "kept  \(orphan)\n")
     #expect(keep([orphan]) == "kept  \(orphan)\n")
-    let reprieved = { watcher.audit(of: orphan, action: "reprieved") }
-    #expect(wait { reprieved().last?["reason"] as? String == "kept-by-hand" }, "\(watcher.audit)")
-    #expect(rule.explain(orphan)["reason"] as? String == "kept-by-hand")
+    let reprieved = { watcher.audit(of: orphan, action: .reprieved) }
+    #expect(wait { reprieved().last?.reason == "kept-by-hand" }, "\(watcher.audit)")
+    #expect(rule.explain(orphan)?.reason == "kept-by-hand")
     #expect(keep(["--list", "--config", rule.path]) == orphan + "\n")
     watcher.background.killHard()
     watcher = try rule.watch()
@@ -43,7 +42,6 @@ struct PinTests {
 
   @Test("A pinned spill directory stays after its owner's death, until it is unpinned")
   func spill() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("spill")
     let watcher = try Watcher([root], grace: "200ms", in: scratch)
     let writer = try Background(
@@ -65,7 +63,6 @@ struct PinTests {
 
   @Test("What cannot be pinned is said, and changes nothing")
   func refused() {
-    defer { withExtendedLifetime(scratch) {} }
     symlink("/", scratch.path + "/link")
     mkfifo(scratch.path + "/fifo", 0o600)
     #expect(keep([], status: 64).contains("name what is to be kept"))

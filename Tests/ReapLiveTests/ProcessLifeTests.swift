@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Signs of life of processes", .serialized)
+@Suite("Signs of life of processes", .serialized, .live)
 struct ProcessLifeTests {
   private let scratch = Scratch()
   private var root: String { scratch.path + "/spill" }
@@ -60,7 +60,6 @@ struct ProcessLifeTests {
     arguments: uses.indices)
   func use(index: Int) throws {
     guard isRoot else { return skip("other processes are seen by root") }
-    defer { withExtendedLifetime(scratch) {} }
     makeDirectory()
     let user = try start(Self.uses[index].code)
     let watcher = try Watcher(
@@ -69,15 +68,15 @@ struct ProcessLifeTests {
     #expect(wait(seconds: 60) { !exists(later) }, "\(watcher.background.error)")
     #expect(exists(directory + "/data"))
     let explained = explain(directory, grace: "300ms")
-    #expect(explained["reason"] as? String == Self.uses[index].reason, "\(explained)")
+    #expect(explained?.reason == Self.uses[index].reason, "\(explained)")
     if !["directory-locked", "file-open"].contains(Self.uses[index].reason) {
-      let evidence = explained["evidence"] as? [String: Any]
-      let told = evidence?["processes"] as? String ?? ""
+      let evidence = explained?.evidence
+      let told = evidence?["processes"]?.text ?? ""
       #expect(told.contains("pid \(user.pid) ("), "\(told)")
     }
     user.killHard()
     #expect(wait(seconds: 60) { !exists(directory) }, "\(watcher.background.error)")
-    #expect(wait { watcher.audit(of: directory, action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: directory, action: .reaped).count == 1 })
   }
 
   /// An orphan without a lock file that is as old as the other one.
@@ -90,32 +89,30 @@ struct ProcessLifeTests {
   @Test("Something mounted in it in another mount namespace keeps it")
   func mount() throws {
     guard isRoot else { return skip("mounts need root") }
-    defer { withExtendedLifetime(scratch) {} }
     makeDirectory()
     let user = try start(
       "os.mkdir(d + '/m'); os.system('mount -t tmpfs none ' + d + '/m')",
       wrapper: ["/usr/bin/unshare", "-m"])
     waitQuiet()
-    #expect(explain(directory, grace: "300ms")["reason"] as? String == "mount-inside")
+    #expect(explain(directory, grace: "300ms")?.reason == "mount-inside")
     let sweep = run(
       reapdBinary, ["sweep", "--grace", "300ms", "--audit-log", scratch.path + "/a", root])
     #expect(sweep.status == 0 && exists(directory + "/data"), "\(sweep)")
     user.killHard()
     #expect(
       wait(seconds: 60) {
-        explain(directory, grace: "300ms")["reason"] as? String == "lock-missing"
+        explain(directory, grace: "300ms")?.reason == "lock-missing"
       })
   }
 
   @Test("A lock on the directory itself outlasts a lock file that is free")
   func directoryLock() throws {
-    defer { withExtendedLifetime(scratch) {} }
     makeDirectory()
     let user = try start("keep = os.open(d, os.O_RDONLY); fcntl.flock(keep, fcntl.LOCK_EX)")
     _ = FileManager.default.createFile(atPath: directory + "/.lock", contents: nil)
     let watcher = try Watcher([root], grace: "300ms", in: scratch)
     watcher.catchUp(in: root)
-    #expect(explain(directory, grace: "300ms")["reason"] as? String == "directory-locked")
+    #expect(explain(directory, grace: "300ms")?.reason == "directory-locked")
     user.killHard()
     #expect(wait(seconds: 60) { !exists(directory) }, "\(watcher.background.error)")
   }
@@ -124,7 +121,6 @@ struct ProcessLifeTests {
     "A free lock file that holds the number of a living process proves nothing until that ends",
     arguments: ["%d\n", "{\"pid\": %d}", "host %d"])
   func number(form: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     makeDirectory()
     let user = try start("")
     let text = form.replacingOccurrences(of: "%d", with: "\(user.pid)")
@@ -132,14 +128,13 @@ struct ProcessLifeTests {
     let watcher = try Watcher(
       [root], grace: "300ms", in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     watcher.catchUp(in: root)
-    #expect(explain(directory, grace: "300ms")["reason"] as? String == "lock-names-process")
+    #expect(explain(directory, grace: "300ms")?.reason == "lock-names-process")
     user.killHard()
     #expect(wait(seconds: 60) { !exists(directory) }, "\(watcher.background.error)")
   }
 
   @Test("A number of a process that began after the lock file was written says nothing")
   func laterProcess() throws {
-    defer { withExtendedLifetime(scratch) {} }
     makeDirectory()
     let user = try start("")
     let lock = directory + "/.lock"
@@ -151,7 +146,6 @@ struct ProcessLifeTests {
 
   @Test("Two lock files that are one inode do not keep each other, nor does another reapd")
   func hardLinks() throws {
-    defer { withExtendedLifetime(scratch) {} }
     makeDirectory()
     let user = try start("keep = open(d + '/.lock', 'w'); fcntl.flock(keep, fcntl.LOCK_EX)")
     #expect(shell("cp -al '\(directory)' '\(root)/spill_1_2'").status == 0)
@@ -169,7 +163,6 @@ struct ProcessLifeTests {
 
   @Test("Whoever holds a file is named though its first thread has ended")
   func firstThread() throws {
-    defer { withExtendedLifetime(scratch) {} }
     makeDirectory()
     let code = """
       keep = open(d + '/data')
@@ -179,15 +172,14 @@ struct ProcessLifeTests {
       """
     let user = try start(code)
     #expect(
-      wait(seconds: 60) { explain(directory, grace: "300ms")["reason"] as? String == "file-open" })
-    let open = explain(directory, grace: "300ms")["open_by"] as? [[String: Any]] ?? []
-    #expect(open.contains { $0["pid"] as? Int == Int(user.pid) }, "\(open)")
+      wait(seconds: 60) { explain(directory, grace: "300ms")?.reason == "file-open" })
+    let open = explain(directory, grace: "300ms")?.openBy ?? []
+    #expect(open.contains { $0.pid == Int(user.pid) }, "\(open)")
   }
 
   @Test("Root without CAP_LEASE or CAP_SYS_PTRACE keeps what needs them, and names it once")
   func capabilities() throws {
     guard isRoot else { return skip("capabilities are dropped by root") }
-    defer { withExtendedLifetime(scratch) {} }
     makeDirectory()
     for number in 2...4 {
       let other = makeOrphan(root + "/spill_1_\(number)")

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Quarantine under pressure", .serialized)
+@Suite("Quarantine under pressure", .serialized, .live)
 struct QuarantinePressureTests {
   private static let megabyte = 1 << 20
 
@@ -36,8 +36,8 @@ struct QuarantinePressureTests {
         shell("dd if=/dev/zero of='\(path)' bs=1M count=\(megabytes) status=none").status == 0)
     }
 
-    func reaped(_ number: Int) -> [[String: Any]] {
-      watcher.audit(of: partition["table-\(number)"], action: "reaped")
+    func reaped(_ number: Int) -> [AuditEntry] {
+      watcher.audit(of: partition["table-\(number)"], action: .reaped)
     }
 
     /// 64 MB less three times 8 and this: 20 MB are free, then 28 with one of them gone.
@@ -48,7 +48,6 @@ struct QuarantinePressureTests {
   func ownerDead() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     // The kernel hands out no pid as high as this (PID_MAX_LIMIT is 4,194,304).
     let pidfile = scratch.path + "/owner.pid"
     let text = Data("{\"pid\":4194400,\"startedAt\":\"2026-11-20T23:21:16.855Z\"}".utf8)
@@ -57,11 +56,10 @@ struct QuarantinePressureTests {
       "owner_pidfile": "{path: \(pidfile), pid: pid, start: startedAt}", "trust_pids": "true",
     ]
     guard let disk = try Disk(keys, in: scratch) else { return skip("no tmpfs") }
-    defer { withExtendedLifetime(disk.image) {} }
     disk.fill()
     #expect(wait(seconds: 60) { disk.reaped(1).count == 1 }, "\(disk.watcher.background.error)")
-    #expect(disk.reaped(1).first?["trigger"] as? String == "pressure", "\(disk.reaped(1))")
-    #expect(disk.reaped(1).first?["reason"] as? String == "owner-dead")
+    #expect(disk.reaped(1).first?.trigger == .pressure, "\(disk.reaped(1))")
+    #expect(disk.reaped(1).first?.reason == "owner-dead")
     // Now there is room: the younger ones wait until there is none again.
     let later = Partition(disk.partition.path + "/later")
     later.generation("table-9")
@@ -78,11 +76,9 @@ struct QuarantinePressureTests {
   func behindQuiet() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     guard let image = MountedImage("tmpfs", megabytes: 64, in: scratch) else {
       return skip("no tmpfs")
     }
-    defer { withExtendedLifetime(image) {} }
     let partition = Partition(image.path + "/data/root/a")
     let keys = ["quarantine": "1h", "min_free": "24MiB", "lock": ".lock"]
     let watcher = try GenerationRule(image.path + "/data/root", keys, in: scratch).watch()
@@ -93,7 +89,7 @@ struct QuarantinePressureTests {
     let filler = partition["table/data/filler"]
     #expect(shell("dd if=/dev/zero of='\(filler)' bs=1M count=50 status=none").status == 0)
     #expect(
-      wait(seconds: 60) { !watcher.audit(of: partition["table-2"], action: "reaped").isEmpty },
+      wait(seconds: 60) { !watcher.audit(of: partition["table-2"], action: .reaped).isEmpty },
       "\(watcher.background.error)")
     #expect(exists(partition["table-1"]))
   }
@@ -104,11 +100,9 @@ struct QuarantinePressureTests {
   func quiet(yields: Bool) throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     guard let disk = try Disk(["quarantine_yields": "\(yields)"], in: scratch) else {
       return skip("no tmpfs")
     }
-    defer { withExtendedLifetime(disk.image) {} }
     disk.fill()
     if yields {
       #expect(wait(seconds: 60) { disk.reaped(1).count == 1 }, "\(disk.watcher.background.error)")

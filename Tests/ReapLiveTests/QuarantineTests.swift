@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Quarantine", .serialized)
+@Suite("Quarantine", .serialized, .live)
 struct QuarantineTests {
   private let scratch = Scratch()
   private let root: String
@@ -21,14 +21,13 @@ struct QuarantineTests {
 
   /// The last reprieve of a generation: its reason and id.
   private func reprieve(_ watcher: Watcher, _ name: String) -> (reason: String, id: String)? {
-    watcher.audit(of: partition[name], action: "reprieved").last.map {
-      ($0["reason"] as? String ?? "", $0["id"] as? String ?? "")
+    watcher.audit(of: partition[name], action: .reprieved).last.map {
+      ($0.reason, $0.id ?? "")
     }
   }
 
   @Test("A flip to a condemned generation reprieves it at once; it never left its place")
   func flip() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let inode = inodeOf(partition.generation("table-2"))
     let watcher = try rule().watch()
     var live = "table"
@@ -36,40 +35,38 @@ struct QuarantineTests {
       let other = live == "table" ? "table-2" : "table"
       watcher.expectCondemned(other, of: partition, times: (round + 1) / 2)
       partition.flip(to: other)
-      let reprieved = { watcher.audit(of: partition[other], action: "reprieved") }
+      let reprieved = { watcher.audit(of: partition[other], action: .reprieved) }
       #expect(
         wait(seconds: 60) { reprieved().count == (round + 1) / 2 }, "\(watcher.background.error)")
-      let id = watcher.audit(of: partition[other], action: "condemned").last?["id"] as? String
-      #expect(reprieved().last?["id"] as? String == id)
-      #expect(reprieved().last?["reason"] as? String == "live", "\(reprieved())")
+      let id = watcher.audit(of: partition[other], action: .condemned).last?.id
+      #expect(reprieved().last?.id == id)
+      #expect(reprieved().last?.reason == "live", "\(reprieved())")
       #expect(partition.isWhole(other))
       live = other
     }
     #expect(inodeOf(partition["table-2"]) == inode)
-    #expect(watcher.audit.allSatisfy { $0["action"] as? String != "reaped" })
+    #expect(watcher.audit.allSatisfy { $0.action != .reaped })
   }
 
   @Test("A quarantine that is over ends with the bytes gone at once, under the id that began it")
   func over() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let watcher = try rule(["quarantine": "2s"]).watch()
-    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: "reaped").count == 1 })
-    let condemned = try #require(watcher.audit(of: orphan, action: "condemned").first)
-    let reaped = try #require(watcher.audit(of: orphan, action: "reaped").first)
-    let id = try #require(condemned["id"] as? String)
-    #expect(id.count == 19 && Int64(id) != nil && reaped["id"] as? String == id)
-    #expect(condemned["reason"] as? String == "quiet" && reaped["reason"] as? String == "quiet")
-    let deadline = try #require(condemned["deadline"] as? String)
-    #expect((condemned["time"] as? String ?? "z") < deadline)
-    #expect(deadline <= (reaped["time"] as? String ?? ""))
-    #expect((reaped["files"] as? Int ?? 0) == 2)
+    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: .reaped).count == 1 })
+    let condemned = try #require(watcher.audit(of: orphan, action: .condemned).first)
+    let reaped = try #require(watcher.audit(of: orphan, action: .reaped).first)
+    let id = try #require(condemned.id)
+    #expect(id.count == 19 && Int64(id) != nil && reaped.id == id)
+    #expect(condemned.reason == "quiet" && reaped.reason == "quiet")
+    let deadline = try #require(condemned.deadline)
+    #expect(condemned.time < deadline)
+    #expect(deadline <= reaped.time)
+    #expect(reaped.files == 2)
     #expect(names(in: partition.path) == ["cursor.json", "table"])
   }
 
   @Test("A change in it reprieves it, and the next judgement begins from nothing")
   func change() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let watcher = try rule(["quarantine": "4s", "quiet": "1s"]).watch()
     watcher.expectCondemned("table-2", of: partition)
@@ -77,15 +74,14 @@ struct QuarantineTests {
     partition.put("table-2/data/more.jsonl", "{}\n")
     watcher.expectCondemned("table-2", of: partition, times: 2)
     #expect(reprieve(watcher, "table-2")?.reason == "recently-changed")
-    let ids = watcher.audit(of: orphan, action: "condemned").compactMap { $0["id"] as? String }
+    let ids = watcher.audit(of: orphan, action: .condemned).compactMap(\.id)
     #expect(reprieve(watcher, "table-2")?.id == ids[0] && ids[0] != ids[1])
-    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: "reaped").count == 1 })
-    #expect(watcher.audit(of: orphan, action: "reaped").first?["id"] as? String == ids[1])
+    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: .reaped).count == 1 })
+    #expect(watcher.audit(of: orphan, action: .reaped).first?.id == ids[1])
   }
 
   @Test("A cursor that is rewritten in place, and kept open, reprieves what it names")
   func openCursor() throws {
-    defer { withExtendedLifetime(scratch) {} }
     partition.generation("table-2")
     let watcher = try rule().watch()
     watcher.expectCondemned("table-2", of: partition)
@@ -95,29 +91,27 @@ struct QuarantineTests {
     #expect(ftruncate(cursor, 0) == 0 && pwrite(cursor, text, text.utf8.count, 0) > 0)
     #expect(wait { reprieve(watcher, "table-2")?.reason == "live" }, "\(watcher.audit)")
     watcher.expectCondemned("table", of: partition)
-    #expect(watcher.audit.allSatisfy { $0["reason"] as? String != "cursor-unknown" })
+    #expect(watcher.audit.allSatisfy { $0.reason != "cursor-unknown" })
   }
 
   @Test("A living process that a temporary file in it names keeps it; with its end it is condemned")
   func livingWriter() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2", committed: false)
     let writer = try Background("/bin/sleep", ["1000"], in: scratch)
     partition.put("table-2/data/rows.jsonl.tmp.\(writer.pid).1795216876835.a1b2c3", "half a row")
     let rule = rule(["stale_temporaries": "off"])
     let watcher = try rule.watch()
-    #expect(wait(seconds: 60) { rule.explain(orphan)["reason"] as? String == "owner-alive" })
+    #expect(wait(seconds: 60) { rule.explain(orphan)?.reason == "owner-alive" })
     let other = Partition(root + "/other")
     other.generation("table-2")
     watcher.expectCondemned("table-2", of: other)
-    #expect(watcher.audit(of: orphan, action: "condemned").isEmpty)
+    #expect(watcher.audit(of: orphan, action: .condemned).isEmpty)
     writer.killHard()
     watcher.expectCondemned("table-2", of: partition)
   }
 
   @Test("What a killed reapd left half removed does not stand in the way of its name's successor")
   func halfRemoved() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let partition = Partition(root + "/a", live: "epoch=3")
     let orphan = partition.generation("epoch=2")
     let claimed = partition[".reapd.1795216876835000000.epoch=3"]
@@ -131,7 +125,6 @@ struct QuarantineTests {
 
   @Test("reapd killed during quarantine, the cursor flipped meanwhile: nothing is to be put back")
   func killedAndFlipped() throws {
-    defer { withExtendedLifetime(scratch) {} }
     partition.generation("table-2")
     let rule = rule()
     let watcher = try rule.watch()
@@ -145,7 +138,6 @@ struct QuarantineTests {
 
   @Test("A quarantine begins anew at each start; what an earlier version claimed is put back")
   func killedAndStarted() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let rule = rule()
     let watcher = try rule.watch()
@@ -155,15 +147,14 @@ struct QuarantineTests {
     #expect(rename(orphan, partition[ancient]) == 0)
     let next = try rule.watch()
     next.expectCondemned("table-2", of: partition, times: 2)
-    #expect(next.audit(of: orphan, action: "restored").count == 1)
-    #expect(next.audit(of: orphan, action: "reaped").isEmpty)
-    let ids = next.audit(of: orphan, action: "condemned").compactMap { $0["id"] as? String }
+    #expect(next.audit(of: orphan, action: .restored).count == 1)
+    #expect(next.audit(of: orphan, action: .reaped).isEmpty)
+    let ids = next.audit(of: orphan, action: .condemned).compactMap(\.id)
     #expect(Set(ids).count == 2 && names(in: partition.path).count == 3)
   }
 
   @Test("A rule that a reread configuration ends reprieves what it has in quarantine")
   func ruleEnds() throws {
-    defer { withExtendedLifetime(scratch) {} }
     partition.generation("table-2")
     let rule = rule()
     let watcher = try rule.watch()
@@ -178,7 +169,6 @@ struct QuarantineTests {
 
   @Test("A clean end reprieves what rests on no lock", arguments: [SIGTERM, SIGINT])
   func cleanEnd(signal: Int32) throws {
-    defer { withExtendedLifetime(scratch) {} }
     partition.generation("table-2")
     let watcher = try rule().watch()
     watcher.expectCondemned("table-2", of: partition)
@@ -190,28 +180,26 @@ struct QuarantineTests {
 
   @Test("explain and list tell of a quarantine, its end and its id from another process")
   func told() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let rule = rule()
-    #expect(rule.explain(orphan)["verdict"] as? String == "keep")
-    #expect(wait(seconds: 60) { rule.explain(orphan)["verdict"] as? String == "condemn" })
+    #expect(rule.explain(orphan)?.verdict == "keep")
+    #expect(wait(seconds: 60) { rule.explain(orphan)?.verdict == "condemn" })
     let watcher = try rule.watch()
     watcher.expectCondemned("table-2", of: partition)
-    let line = try #require(watcher.audit(of: orphan, action: "condemned").first)
+    let line = try #require(watcher.audit(of: orphan, action: .condemned).first)
     let explained = rule.explain(orphan)
-    #expect(explained["reason"] as? String == "quarantined", "\(explained)")
-    #expect(explained["id"] as? String == line["id"] as? String)
-    #expect(explained["deadline"] as? String == line["deadline"] as? String)
-    #expect(rule.list()[orphan]?["reason"] as? String == "quarantined")
+    #expect(explained?.reason == "quarantined", "\(explained)")
+    #expect(explained?.id == line.id)
+    #expect(explained?.deadline == line.deadline)
+    #expect(rule.list()[orphan]?.reason == "quarantined")
     let text = run(reapdBinary, ["explain", "--config", rule.path, partition.path]).output
-    #expect(text.contains("reapd keep \(orphan)") && text.contains(line["id"] as? String ?? "?"))
+    #expect(text.contains("reapd keep \(orphan)") && text.contains(line.id ?? "?"))
     watcher.background.killHard()
-    #expect(rule.explain(orphan)["verdict"] as? String == "condemn")
+    #expect(rule.explain(orphan)?.verdict == "condemn")
   }
 
   @Test("Claimed names that somebody else made are finished only if judged dead")
   func foreignClaims() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let stamp = ".reapd.1700000000000000001."
     for name in ["tables_backup", "cursor.json", "table-1x"] {
       partition.generation(stamp + name)

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Reload", .serialized)
+@Suite("Reload", .serialized, .live)
 struct ReloadTests {
   private let scratch = Scratch()
   private var configuration: String { scratch.path + "/reapd.yaml" }
@@ -28,7 +28,6 @@ struct ReloadTests {
 
   @Test("One refused root leaves every rule as it was", arguments: ["/usr", "link", "file"])
   func refused(what: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
     write([(root, "200ms")])
     let watcher = try watch()
@@ -55,7 +54,6 @@ struct ReloadTests {
     "A lock that is held on a lock file without a name keeps its directory, over a reload and a move",
     arguments: ["reload", "move"])
   func unlinkedLock(how: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
     write([(root, "200ms")])
     let watcher = try watch()
@@ -79,14 +77,13 @@ struct ReloadTests {
     close(lock)
     #expect(wait(seconds: 60) { !exists(directory) }, "\(watcher.background.error)")
     // Its name goes first, and its line is written when all of it is gone.
-    #expect(wait { !watcher.audit(of: directory, action: "reaped").isEmpty })
-    let reaped = watcher.audit(of: directory, action: "reaped")
-    #expect(reaped.first?["reason"] as? String == "lock-released", "\(reaped)")
+    #expect(wait { !watcher.audit(of: directory, action: .reaped).isEmpty })
+    let reaped = watcher.audit(of: directory, action: .reaped)
+    #expect(reaped.first?.reason == "lock-released", "\(reaped)")
   }
 
   @Test("A root that another one has at the moment of a reload is taken when it is free")
   func heldRoot() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("a/root")
     let other = scratch.directory("a/other")
     write([(root, "200ms")])

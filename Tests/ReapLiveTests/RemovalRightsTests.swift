@@ -9,7 +9,7 @@ let asNobody = [
   "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
 ]
 
-@Suite("A removal has its owner's rights", .serialized)
+@Suite("A removal has its owner's rights", .serialized, .live)
 struct RemovalRightsTests {
   @Test(
     "Directories of the owner's own that it closed to itself go",
@@ -17,7 +17,6 @@ struct RemovalRightsTests {
   func closedDirectories(_ mode: String) throws {
     guard isRoot else { return skip("another user's reapd needs root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let orphan = makeOrphan(root + "/spill_1_0", files: 2)
     let elsewhere = scratch.directory("elsewhere")
@@ -32,7 +31,7 @@ struct RemovalRightsTests {
       ).status == 0)
     let watcher = try unprivileged(root, in: scratch)
     #expect(wait(seconds: 60) { names(in: root).isEmpty }, "\(watcher.background.error)")
-    #expect(wait { watcher.audit(of: orphan, action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: orphan, action: .reaped).count == 1 })
     // What a link leads to is another's affair.
     #expect(shell("stat -c %a \(elsewhere)").output == "555\n")
   }
@@ -41,7 +40,6 @@ struct RemovalRightsTests {
   func othersDirectory() throws {
     guard isRoot else { return skip("another user's reapd needs root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let orphan = makeOrphan(root + "/spill_1_0")
     let foreign = orphan + "/foreign"
@@ -53,7 +51,7 @@ struct RemovalRightsTests {
         """
       ).status == 0)
     let watcher = try unprivileged(root, in: scratch)
-    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: "failed").count == 1 })
+    #expect(wait(seconds: 60) { watcher.audit(of: orphan, action: .failed).count == 1 })
     let found = shell(
       "find \(root) -name foreign -printf '%m %U '; find \(root) -name file | wc -l")
     #expect(found.output == "555 12345 1\n")
@@ -65,11 +63,9 @@ struct RemovalRightsTests {
   func snapshots(_ asRoot: Bool) throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     guard let image = MountedImage("btrfs", megabytes: 128, in: scratch) else {
       return skip("no btrfs image")
     }
-    defer { withExtendedLifetime(image) {} }
     let root = image.path + "/data/root"
     #expect(
       shell(
@@ -96,18 +92,16 @@ struct RemovalRightsTests {
       wrapper: asRoot ? [] : asNobody)
     #expect(wait(seconds: 60) { names(in: root).isEmpty }, "\(watcher.background.error)")
     #expect(
-      wait { watcher.audit.count { $0["action"] as? String == "reaped" } == 3 }, "\(watcher.audit)")
+      wait { watcher.audit.count { $0.action == .reaped } == 3 }, "\(watcher.audit)")
   }
 
   @Test("A read-only snapshot of somebody else's stays read-only")
   func othersSnapshot() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     guard let image = MountedImage("btrfs", megabytes: 128, in: scratch) else {
       return skip("no btrfs image")
     }
-    defer { withExtendedLifetime(image) {} }
     let root = image.path + "/data/root"
     let made = shell(
       """
@@ -118,7 +112,7 @@ struct RemovalRightsTests {
       """)
     #expect(made.status == 0, "\(made)")
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
-    #expect(wait(seconds: 60) { !watcher.audit(of: root + "/spill_1_0", action: "failed").isEmpty })
+    #expect(wait(seconds: 60) { !watcher.audit(of: root + "/spill_1_0", action: .failed).isEmpty })
     #expect(shell("find \(root) -path '*snapshot/file' | wc -l").output == "1\n")
   }
 

@@ -4,14 +4,16 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Restore", .serialized)
+@Suite("Restore", .serialized, .live)
 struct RestoreTests {
   private let scratch = Scratch()
   private let root: String
+  private let audited: AuditFile
   private let partition: Partition
 
   init() {
     root = scratch.directory("root")
+    audited = AuditFile(scratch.path + "/by-hand.jsonl")
     partition = Partition(root + "/datasets/a/source=x")
   }
 
@@ -19,7 +21,7 @@ struct RestoreTests {
     GenerationRule(root, ["quarantine": "1h"].merging(keys) { $1 }, in: scratch)
   }
 
-  private var audit: String { scratch.path + "/by-hand.jsonl" }
+  private var audit: String { audited.path }
 
   @discardableResult
   private func restore(
@@ -28,15 +30,10 @@ struct RestoreTests {
     run(reapdBinary, ["restore", "--config", rule.path, "--audit-log", audit] + words)
   }
 
-  private func list(_ rule: GenerationRule) -> [[String: Any]] {
+  private func list(_ rule: GenerationRule) -> [ClaimLine] {
     let result = restore("--list", "--json", by: rule)
     #expect(result.status == 0, "\(result.error)")
-    return jsonLines(result.output)
-  }
-
-  private var audited: [[String: Any]] {
-    jsonLines(
-      String(decoding: FileManager.default.contents(atPath: audit) ?? Data(), as: UTF8.self))
+    return decodeLines(result.output)
   }
 
   private static let stamp = ".reapd.1763000000000000001."
@@ -45,34 +42,33 @@ struct RestoreTests {
 
   @Test("Restored by id or path it is pinned, and stays, also after the next start")
   func ways() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let names = ["table-2", "table-3"]
     for name in names { partition.generation(name) }
     let rule = rule()
     let watcher = try rule.watch()
     for name in names { watcher.expectCondemned(name, of: partition) }
     let rows = list(rule)
-    #expect(Set(rows.compactMap { $0["path"] as? String }) == Set(names.map { partition[$0] }))
+    #expect(Set(rows.compactMap(\.path)) == Set(names.map { partition[$0] }))
     for name in names {
-      let row = try #require(rows.first { $0["path"] as? String == partition[name] })
-      let id = try #require(row["id"] as? String)
-      let condemned = watcher.audit(of: partition[name], action: "condemned").first
-      #expect(id == condemned?["id"] as? String)
-      #expect(row["name"] as? String == name && row["state"] as? String == "condemned")
-      #expect((row["bytes"] as? Int ?? 0) >= 8192)
-      let since = try #require((row["since"] as? String).flatMap(time))
-      let deadline = try #require((row["deadline"] as? String).flatMap(time))
+      let row = try #require(rows.first { $0.path == partition[name] })
+      let id = row.id
+      let condemned = watcher.audit(of: partition[name], action: .condemned).first
+      #expect(id == condemned?.id)
+      #expect(row.name == name && row.state == "condemned")
+      #expect((row.bytes ?? 0) >= 8192)
+      let since = try #require(time(row.since))
+      let deadline = try #require(row.deadline.text.flatMap(time))
       #expect(abs(deadline.timeIntervalSince(since) - 3600) < 0.01)
       let word = name == "table-2" ? id : partition[name] + "/"
       let result = restore(word, "--json", by: rule)
       #expect(result.status == 0, "\(result)")
-      #expect(jsonLines(result.output).first?["path"] as? String == partition[name])
-      #expect(jsonLines(result.output).first?["pinned"] as? Bool == true)
-      let told = audited.filter { $0["path"] as? String == partition[name] }
-      #expect(told.count == 1 && told[0]["action"] as? String == "restored", "\(told)")
-      #expect(told.first?["trigger"] as? String == "manual" && told.first?["id"] as? String == id)
-      let reprieved = { watcher.audit(of: partition[name], action: "reprieved").last }
-      #expect(wait { reprieved()?["reason"] as? String == "kept-by-hand" })
+      let restored = decodeLines(result.output, as: RestoredLine.self).first
+      #expect(restored?.path == partition[name] && restored?.pinned == true)
+      let told = audited.of(partition[name])
+      #expect(told.count == 1 && told[0].action == .restored, "\(told)")
+      #expect(told.first?.trigger == .manual && told.first?.id == id)
+      let reprieved = { watcher.audit(of: partition[name], action: .reprieved).last }
+      #expect(wait { reprieved()?.reason == "kept-by-hand" })
     }
     #expect(restore("--list", by: rule).output == "nothing is in quarantine\n")
     expectLeftAlone(names, by: watcher)
@@ -87,25 +83,23 @@ struct RestoreTests {
 
   @Test("Restored while reapd was stopped past the end of the quarantine: seen, and left alone")
   func stopped() throws {
-    defer { withExtendedLifetime(scratch) {} }
     partition.generation("table-2")
     let rule = rule(["quarantine": "3s"])
     let watcher = try rule.watch()
     watcher.expectCondemned("table-2", of: partition)
     let id = try #require(
-      watcher.audit(of: partition["table-2"], action: "condemned").first?["id"] as? String)
+      watcher.audit(of: partition["table-2"], action: .condemned).first?.id)
     watcher.background.signal(SIGSTOP)
     #expect(wait { isStopped(watcher.background.pid) })
     #expect(wait(seconds: 60) { self.restLeft(of: id, 3) < -0.2 })
     #expect(restore(id, by: rule).status == 0)
     watcher.background.signal(SIGCONT)
     expectLeftAlone(["table-2"], by: watcher)
-    #expect(watcher.audit(of: partition["table-2"], action: "reaped").isEmpty)
+    #expect(watcher.audit(of: partition["table-2"], action: .reaped).isEmpty)
   }
 
   @Test("Racing with the end of the quarantine, a restore wins wholly or loses wholly")
   func race() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let count = 24
     let partitions = (0..<count).map { Partition(root + "/race/p\($0)") }
     for partition in partitions {
@@ -118,8 +112,8 @@ struct RestoreTests {
     // Begun around the deadline of each, from a little before to a little after.
     var script = "cd '\(scratch.path)'\n"
     for (index, partition) in partitions.enumerated() {
-      let condemned = watcher.audit(of: partition["table-2"], action: "condemned").first
-      guard let id = condemned?["id"] as? String else { continue }
+      let condemned = watcher.audit(of: partition["table-2"], action: .condemned).first
+      guard let id = condemned?.id else { continue }
       let pause = max(0, restLeft(of: id, 2) - 0.06 + 0.004 * Double(index))
       script += "(sleep \(pause); '\(reapdBinary)' restore --config '\(rule.path)'"
       script += " --audit-log '\(audit)' '\(partition["table-2"])' 2>err.\(index)"
@@ -136,7 +130,7 @@ struct RestoreTests {
         #expect(String(decoding: error, as: UTF8.self).hasPrefix("reapd: \(partition.path)"))
         #expect(
           wait(seconds: 60) {
-            watcher.audit(of: partition["table-2"], action: "reaped").count == 1
+            watcher.audit(of: partition["table-2"], action: .reaped).count == 1
           }, "\(watcher.audit(of: partition["table-2"]))")
         #expect(names(in: partition.path) == ["cursor.json", "table"])
       }
@@ -147,7 +141,7 @@ struct RestoreTests {
     for partition in partitions where exists(partition["table-2"]) {
       #expect(partition.isWhole("table-2"))
       #expect(names(in: partition["table-2/data"]).count == 301)
-      #expect(watcher.audit(of: partition["table-2"], action: "reaped").isEmpty)
+      #expect(watcher.audit(of: partition["table-2"], action: .reaped).isEmpty)
     }
     #expect(partitions.count { exists($0["table-2"]) } == won)
     print("restores that raced with the end of the quarantine: \(won) of \(count) won")
@@ -155,7 +149,6 @@ struct RestoreTests {
 
   @Test("What is half removed has no way back, by hand, at an end or at the next start")
   func halfRemoved() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let stuck = "/data/stuck.jsonl"
     partition.put("table-2" + stuck, "{}\n")
@@ -166,15 +159,15 @@ struct RestoreTests {
     let rule = rule(["quarantine": "2s"])
     var watcher = try rule.watch()
     #expect(
-      wait(seconds: 60) { watcher.audit(of: orphan, action: "failed").count == 1 },
+      wait(seconds: 60) { watcher.audit(of: orphan, action: .failed).count == 1 },
       "\(watcher.background.error)")
     let claim = partition[try #require(partition.claims(of: "table-2").first)]
     #expect(!exists(claim + "/data/rows.jsonl") && exists(claim + stuck))
-    #expect(list(rule).first?["state"] as? String == "removing")
-    #expect(list(rule).first?["deadline"] is NSNull)
+    #expect(list(rule).first?.state == "removing")
+    #expect(list(rule).first?.deadline == .null)
     let result = restore(orphan, by: rule)
     #expect(result.status == 1 && result.error.contains("its removal has begun"), "\(result)")
-    #expect(audited.last?["action"] as? String == "refused")
+    #expect(audited.lines.last?.action == .refused)
     for signal in [SIGTERM, SIGKILL] {
       watcher.background.signal(signal)
       #expect(watcher.background.exitStatus(within: 60) != nil)
@@ -187,12 +180,11 @@ struct RestoreTests {
     }
     #expect(shell("chattr -i '\(claim + stuck)'").status == 0)
     #expect(wait(seconds: 60) { !exists(claim) }, "\(watcher.background.error)")
-    #expect(!exists(orphan) && watcher.audit(of: orphan, action: "restored").isEmpty)
+    #expect(!exists(orphan) && watcher.audit(of: orphan, action: .restored).isEmpty)
   }
 
   @Test("Over a name that exists again nothing is restored, and both stay as they are")
   func conflict() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let id = "1795216876835000001"
     let orphan = partition.generation("table-2")
     let claim = partition[".reapd.\(id).table-2"]
@@ -206,7 +198,7 @@ struct RestoreTests {
       #expect(restore(word, "--dry-run", by: rule).status == 1)
     }
     #expect(portrait(claim) + portrait(orphan) == before)
-    #expect(audited.count == 3 && audited.allSatisfy { $0["reason"] as? String == "name-taken" })
+    #expect(audited.lines.count == 3 && audited.lines.allSatisfy { $0.reason == "name-taken" })
     #expect(shell("rm -r '\(orphan)'").status == 0)
     let dry = restore(id, "-n", by: rule)
     #expect(dry.status == 0 && exists(claim) && !exists(orphan), "\(dry)")
@@ -215,7 +207,6 @@ struct RestoreTests {
 
   @Test("While somebody else holds a lock on the directory, neither side touches it")
   func locked() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let orphan = partition.generation("table-2")
     let rule = rule(["quarantine": "2s"])
     let watcher = try rule.watch()
@@ -226,7 +217,7 @@ struct RestoreTests {
     #expect(result.status == 1 && result.error.contains("holds a lock"), "\(result)")
     let other = Partition(root + "/other")
     other.generation("table-2")
-    #expect(wait(seconds: 60) { watcher.audit(of: other["table-2"], action: "reaped").count == 1 })
+    #expect(wait(seconds: 60) { watcher.audit(of: other["table-2"], action: .reaped).count == 1 })
     #expect(partition.isWhole("table-2"))
     #expect(shell("kill -KILL $(pgrep -P \(holder.pid)) \(holder.pid)").status == 0)
     #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
@@ -236,7 +227,6 @@ struct RestoreTests {
 
   @Test("Only a claim of a rule is restored: no link, no file, no foreign owner, no other place")
   func refused() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let rule = rule()
     let outside = scratch.directory("outside")
     let canary = Partition(outside + "/p").generation(Self.stamp + "table-2")
@@ -269,7 +259,7 @@ struct RestoreTests {
     guard isRoot else { return skip("foreign owners need root") }
     let foreign = partition.generation(Self.stamp + "table-8")
     #expect(chown(foreign, 12345, 12345) == 0)
-    #expect(list(rule).first?["state"] as? String == "foreign-owner")
+    #expect(list(rule).first?.state == "foreign-owner")
     let result = restore(foreign, by: rule)
     #expect(result.status == 77 && exists(foreign), "\(result)")
     #expect(restore(foreign, by: self.rule(["owner": "any"])).status == 0)
@@ -278,12 +268,11 @@ struct RestoreTests {
 
   @Test("Without a reapd there is no deadline; several claims of one path are told apart by id")
   func ambiguous() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let rule = rule()
     let ids = ["1763000000000000001", "1763000000000000002"]
     for id in ids { partition.generation(".reapd.\(id).table-2") }
-    #expect(list(rule).compactMap { $0["id"] as? String } == ids)
-    #expect(list(rule).allSatisfy { $0["deadline"] is NSNull })
+    #expect(list(rule).map(\.id) == ids)
+    #expect(list(rule).allSatisfy { $0.deadline == .null })
     let result = restore(partition["table-2"], by: rule)
     #expect(result.status == 64 && ids.allSatisfy { result.error.contains($0) }, "\(result)")
     // Roots on the command line, as with the other commands.
@@ -299,14 +288,14 @@ struct RestoreTests {
 
   /// Of what was restored nothing is condemned while something made later is.
   private func expectLeftAlone(_ names: [String], by watcher: Watcher) {
-    let before = names.map { watcher.audit(of: partition[$0], action: "condemned").count }
+    let before = names.map { watcher.audit(of: partition[$0], action: .condemned).count }
     waitQuiet()
     let other = Partition(root + "/other-\(UUID().uuidString)")
     other.generation("table-2")
     watcher.expectCondemned("table-2", of: other)
     for (name, count) in zip(names, before) {
       #expect(partition.isWhole(name), "\(name) was claimed")
-      #expect(watcher.audit(of: partition[name], action: "condemned").count == count)
+      #expect(watcher.audit(of: partition[name], action: .condemned).count == count)
     }
   }
 

@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("A root's lock in other hands", .serialized)
+@Suite("A root's lock in other hands", .serialized, .live)
 struct RootLockTests {
   private let scratch = Scratch()
 
@@ -41,7 +41,6 @@ struct RootLockTests {
 
   @Test("Somebody without rights over it keeps nobody out", arguments: ["--shared", "--exclusive"])
   func foreign(mode: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("another user's lock needs root") }
     let root = makeRoot()
     let holder = try hold(root, by: Self.nobody, mode)
@@ -66,7 +65,6 @@ struct RootLockTests {
 
   @Test("Neither does what it leaves the lock to: a child, or the queue of a socket")
   func inherited() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("another user's lock needs root") }
     let root = makeRoot()
     // The one that took the lock is gone; its child has the descriptor still.
@@ -96,7 +94,6 @@ struct RootLockTests {
 
   @Test("Root and the root's owner keep reapd out, whatever they run")
   func respected() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("another user's lock needs root") }
     for user: uid_t in [0, 12345] {
       let root = makeRoot(owner: 12345)
@@ -111,7 +108,6 @@ struct RootLockTests {
 
   @Test("A root that comes back while its owner has a lock on it is taken when that is free")
   func comesBackHeld() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("above") + "/root"
     let aside = scratch.directory("above/aside")
     let watcher = try Watcher(

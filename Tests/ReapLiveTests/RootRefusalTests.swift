@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Refused roots", .serialized)
+@Suite("Refused roots", .serialized, .live)
 struct RootRefusalTests {
   @Test(
     "Directories of the system, homes and shallow ones are refused",
@@ -13,7 +13,6 @@ struct RootRefusalTests {
     ])
   func refused(_ given: String) throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let home = scratch.directory("home/me")
     let root = given == "HOME" ? home : given
     let config = put("rules:\n  - {name: r, kind: spill, root: \(root)}\n", in: scratch)
@@ -29,7 +28,6 @@ struct RootRefusalTests {
   @Test("A link to a refused root is refused as what it leads to")
   func linkToRefused() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     symlink("/usr", scratch.path + "/link")
     let result = try reapd(["watch", scratch.path + "/link"], in: scratch)
     #expect(result.status == 64)
@@ -39,7 +37,6 @@ struct RootRefusalTests {
   @Test("allow_shallow takes on a shallow root, and nothing else")
   func allowShallow() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("a directory beside the system's needs root") }
     let shallow = "/reapd-test-\(getpid())"
     #expect(mkdir(shallow, 0o755) == 0)
@@ -65,7 +62,6 @@ struct RootRefusalTests {
     guard let image = MountedImage("tmpfs", megabytes: 8, in: scratch) else {
       return skip("no tmpfs")
     }
-    defer { withExtendedLifetime((image, scratch)) {} }
     for name in ["upper/root", "lower/root", "work", "merged"] {
       try FileManager.default.createDirectory(
         atPath: image.path + "/" + name, withIntermediateDirectories: true)
@@ -102,7 +98,6 @@ struct RootRefusalTests {
     guard let image = MountedImage("tmpfs", megabytes: 8, in: scratch) else {
       return skip("no tmpfs")
     }
-    defer { withExtendedLifetime((image, scratch)) {} }
     for name in ["upper/root", "lower", "work", "merged"] {
       try FileManager.default.createDirectory(
         atPath: image.path + "/" + name, withIntermediateDirectories: true)
@@ -119,14 +114,13 @@ struct RootRefusalTests {
       merged + "/root", ["--name", "spill_1_live", "--stop-at", "chunks"], in: scratch)
     #expect(wait { writer.output.contains("chunk spill_1_live 2") })
     #expect(!wait(seconds: 3) { !exists(merged + "/root/spill_1_live/.lock") }, "live data is lost")
-    #expect(watcher.audit(of: image.path + "/upper/root/spill_1_live", action: "reaped").isEmpty)
+    #expect(watcher.audit(of: image.path + "/upper/root/spill_1_live", action: .reaped).isEmpty)
   }
 
   @Test("A FUSE root is refused, even one whose server does not answer")
   func fuse() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let point = scratch.directory("fuse/point")
     let device = open("/dev/fuse", O_RDWR | O_CLOEXEC)
     guard device >= 0 else { return skip("no /dev/fuse") }
@@ -147,7 +141,6 @@ struct RootRefusalTests {
   @Test("Two on one root: the second ends with 75 and names the first; a dry run may look")
   func heldRoot() throws {
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let watcher = try Watcher([root], in: scratch)
     for command in ["watch", "sweep"] {

@@ -4,13 +4,12 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Roots that come back", .serialized)
+@Suite("Roots that come back", .serialized, .live)
 struct RootReturnTests {
   private let scratch = Scratch()
 
   @Test("A root unmounted and mounted again is reaped again, and its disk is let go of meanwhile")
   func mountedAgain() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("mounts need root") }
     let place = scratch.directory("mnt")
     let image = scratch.path + "/disk.img"
@@ -43,7 +42,6 @@ struct RootReturnTests {
 
   @Test("A file system mounted over a root hides it; what is mounted is the root then")
   func mountedOver() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("mounts need root") }
     let root = scratch.directory("root")
     let watcher = try start(root)
@@ -59,12 +57,11 @@ struct RootReturnTests {
     watcher.catchUp(in: root)
     #expect(umount2(root, Int32(MNT_DETACH)) == 0)
     #expect(wait { !exists(root + "/spill_1_1") }, "\(watcher.background.error)")
-    #expect(wait { watcher.audit(of: root + "/spill_1_1", action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: root + "/spill_1_1", action: .reaped).count == 1 })
   }
 
   @Test("An empty root that is removed is missed at once, though it is held open")
   func removedEmpty() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("parent/root")
     let watcher = try start(root)
     for round in 1...3 {
@@ -77,7 +74,6 @@ struct RootReturnTests {
 
   @Test("A link in a root's place is refused, said once, and a directory there is taken again")
   func link() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let other = scratch.directory("other")
     makeOrphan(other + "/spill_1_1", files: 3)
@@ -98,7 +94,6 @@ struct RootReturnTests {
 
   @Test("A root that is somebody else's is refused, said once, and taken again when it is not")
   func owner() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("chown needs root") }
     let root = scratch.directory("root")
     let watcher = try start(root)

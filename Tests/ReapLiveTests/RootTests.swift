@@ -4,13 +4,12 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Roots", .serialized)
+@Suite("Roots", .serialized, .live)
 struct RootTests {
   private let scratch = Scratch()
 
   @Test("A link named as root is resolved once, at the start")
   func linkAtStart() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let real = scratch.directory("real")
     let other = scratch.directory("other")
     leaveOrphan(real + "/spill_1_1")
@@ -19,7 +18,7 @@ struct RootTests {
     symlink(real, link)
     let watcher = try Watcher([link], in: scratch)
     #expect(wait(seconds: 60) { !exists(real + "/spill_1_1") })
-    #expect(wait { watcher.audit(of: real + "/spill_1_1", action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: real + "/spill_1_1", action: .reaped).count == 1 })
     unlink(link)
     symlink(other, link)
     leaveOrphan(real + "/spill_2_1")
@@ -29,7 +28,6 @@ struct RootTests {
 
   @Test("A root two levels of which are missing is waited for")
   func absent() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.path + "/a/b/root"
     let watcher = try start([root])
     #expect(wait(seconds: 60) { watcher.background.error.contains("waiting for \(root)") })
@@ -46,7 +44,6 @@ struct RootTests {
 
   @Test("A root made with its parents and an orphan in one stroke is found as it is")
   func absentThenWhole() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.path + "/a/b/root"
     _ = scratch.directory("aside/b/root")
     leaveOrphan(scratch.path + "/aside/b/root/spill_1_1")
@@ -60,7 +57,6 @@ struct RootTests {
     "A root that vanished and is made again is picked up again",
     arguments: ["rm -rf $R", "mv $R $R.away", "rm -rf $P", "mv $P $P.away"])
   func vanished(_ command: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let parent = scratch.directory("parent")
     let root = scratch.directory("parent/root")
     let watcher = try start([root])
@@ -94,7 +90,6 @@ struct RootTests {
 
   @Test("A link in the root's place is not followed")
   func replacedByLink() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let other = scratch.directory("other")
     leaveOrphan(other + "/spill_1_1")
@@ -113,7 +108,6 @@ struct RootTests {
 
   @Test("A root that comes back with another owner is refused and left alone")
   func otherOwner() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("chown needs root") }
     let root = scratch.directory("root")
     let other = scratch.directory("aside")
@@ -131,7 +125,6 @@ struct RootTests {
 
   @Test("Several roots are watched at once, each with its own audit lines")
   func several() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let roots = (1...3).map { scratch.directory("root\($0)") }
     let watcher = try Watcher(roots, in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     let owners = try roots.map {
@@ -144,13 +137,12 @@ struct RootTests {
     #expect(names(in: roots[1] + "/spill_1_1").count == 4)
     #expect(wait { watcher.audit.count == 2 })
     for root in [roots[0], roots[2]] {
-      #expect(watcher.audit(of: root + "/spill_1_1", action: "reaped").count == 1)
+      #expect(watcher.audit(of: root + "/spill_1_1", action: .reaped).count == 1)
     }
   }
 
   @Test("A candidate in which another root lies is kept, and that root is reaped")
   func nested() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let outer = scratch.directory("outer")
     leaveOrphan(outer + "/spill_1_holder")
     let inner = scratch.directory("outer/spill_1_holder/deep/inner")
@@ -164,15 +156,14 @@ struct RootTests {
     #expect(wait(seconds: 60) { !watcher.audit(of: outer + "/spill_1_holder").isEmpty })
     #expect(!wait(seconds: 1) { watcher.audit(of: outer + "/spill_1_holder").count > 1 })
     let line = watcher.audit(of: outer + "/spill_1_holder").first
-    #expect(line?["action"] as? String == "refused")
-    #expect(line?["reason"] as? String == "root-inside")
+    #expect(line?.action == .refused)
+    #expect(line?.reason == "root-inside")
   }
 
   @Test(
     "Every command keeps a candidate in which another root of the configuration lies",
     arguments: [["explain"], ["sweep"], ["sweep", "--dry-run"], ["list"]], [true, false])
   func nestedByCommand(_ command: [String], namesOuter: Bool) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let outer = scratch.directory("outer")
     let holder = outer + "/spill_1_holder"
     leaveOrphan(holder)

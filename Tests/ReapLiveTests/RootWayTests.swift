@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("The way to a root, live", .serialized)
+@Suite("The way to a root, live", .serialized, .live)
 struct RootWayTests {
   private let scratch = Scratch()
 
@@ -21,7 +21,6 @@ struct RootWayTests {
       "rm current && mv v2 current",
     ])
   func switched(_ command: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let top = try layOut()
     let watcher = try start(top + "/current/spill")
     let owner = try startWriter(
@@ -43,7 +42,6 @@ struct RootWayTests {
 
   @Test("A link that is switched to what is not there yet is waited for")
   func switchedToNothing() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let top = try layOut()
     let watcher = try start(top + "/current/spill")
     #expect(shell("cd \(top) && ln -sfn deep/er/v3 current").status == 0)
@@ -56,7 +54,6 @@ struct RootWayTests {
 
   @Test("A link that leads nowhere at the start is waited for, too")
   func danglingAtStart() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let top = try layOut()
     #expect(shell("cd \(top) && ln -sfn v3 current").status == 0)
     let watcher = try start(top + "/current/spill", isThere: false)
@@ -67,7 +64,6 @@ struct RootWayTests {
 
   @Test("A directory above the root that is moved elsewhere with a link in its place is followed")
   func movedToAnotherPlace() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let top = try layOut()
     let root = top + "/v1/spill"
     let watcher = try start(root)
@@ -82,7 +78,6 @@ struct RootWayTests {
 
   @Test("What a switched link leads to must have the same owner and be no link")
   func refused() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let top = try layOut()
     let other = scratch.directory("other")
     makeOrphan(other + "/spill_1_0")
@@ -117,7 +112,6 @@ struct RootWayTests {
     "A directory that is replaced while the root is waited for is watched anew",
     arguments: ["a", "a/b", "a/b/c"])
   func replaced(_ which: String) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let top = scratch.directory("top")
     _ = scratch.directory("top/a/b/c")
     let root = top + "/a/b/c/d/root"
@@ -135,7 +129,6 @@ struct RootWayTests {
 
   @Test("A directory above the root that nobody may enter for a while is no end")
   func noPermissionForAWhile() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("another user needs root") }
     let top = try layOut()
     let (parent, root) = (top + "/v1", top + "/v1/spill")
@@ -151,7 +144,6 @@ struct RootWayTests {
 
   @Test("SIGHUP looks for a root in any case, also where no event can tell")
   func hangUp() throws {
-    defer { withExtendedLifetime(scratch) {} }
     guard isRoot else { return skip("another user needs root") }
     let top = try layOut()
     let wrapper = asNobody()

@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Several rules on one tree", .serialized)
+@Suite("Several rules on one tree", .serialized, .live)
 struct SharedRootTests {
   private let scratch = Scratch()
 
@@ -33,7 +33,6 @@ struct SharedRootTests {
 
   @Test("Uploads and tables on one root go by their own rules", arguments: [false, true])
   func oneRoot(nested: Bool) throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let uploads = nested ? scratch.directory("root/deep/uploads") : root
     let config = try configure([
@@ -53,16 +52,15 @@ struct SharedRootTests {
     #expect(wait(seconds: 60) { !exists(claim) }, "\(watcher.audit)")
     #expect(wait { watcher.audit.count >= 7 })
     for line in watcher.audit {
-      #expect(line["action"] as? String == "reaped", "\(line)")
-      let isUpload = (line["path"] as? String ?? "").contains("spill_")
-      #expect(line["rule"] as? String == (isUpload ? "uploads" : "tables"), "\(line)")
+      #expect(line.action == .reaped, "\(line)")
+      let isUpload = (line.path ?? "").contains("spill_")
+      #expect(line.rule == (isUpload ? "uploads" : "tables"), "\(line)")
     }
     #expect(watcher.stop().status == 0)
   }
 
   @Test("What one rule takes is not walked into by the other")
   func others() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let config = try configure([
       "name: tables, kind: generations, root: \(root), \(Self.short)",
@@ -83,7 +81,6 @@ struct SharedRootTests {
 
   @Test("One pass takes them all, and a watch or a sweep beside it is refused")
   func sweep() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let config = try configure([
       "name: one, kind: spill, root: \(root), match: 'a_*', grace: 1ms",
@@ -107,7 +104,6 @@ struct SharedRootTests {
 
   @Test("The lock stays while one of them works on the root, and goes with the last")
   func reload() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let other = scratch.directory("other")
     let one = "name: one, kind: spill, root: \(root), match: 'a_*', grace: 1ms"
@@ -144,7 +140,6 @@ struct SharedRootTests {
 
   @Test("Rules that may take the same names are refused everywhere, links followed")
   func refused() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let link = scratch.path + "/link"
     #expect(symlink(root, link) == 0)
@@ -169,7 +164,6 @@ struct SharedRootTests {
 
   @Test("What never names stays, and its places are not looked into")
   func never() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let config = try configure([
       "name: tables, kind: generations, root: \(root), never: [table-6, 'arch*'], \(Self.short)",

@@ -12,7 +12,7 @@ private func isFree(_ path: String) -> Bool {
   run("/usr/bin/flock", ["--nonblock", path, "/bin/true"]).status == 0
 }
 
-@Suite(.serialized) struct SpillDirectoryTests {
+@Suite(.serialized, .live) struct SpillDirectoryTests {
   private func start(_ root: String) throws -> DoomedProcess {
     try DoomedProcess(buildDirectory + "/DoomedWriter", [root, "--library"], stepping: true)
   }
@@ -47,7 +47,7 @@ private func isFree(_ path: String) -> Bool {
     #expect(names(in: root).isEmpty)
     let (status, summary) = watcher.stop()
     #expect(status == 0)
-    #expect(summary["failed"] as? Int == 0)
+    #expect(summary?.failed == 0)
     #expect(watcher.audit(of: "\(root)/\(name)").count == (step == .placed ? 1 : 0))
   }
 
@@ -84,7 +84,7 @@ private func isFree(_ path: String) -> Bool {
       try directory.remove()
     }
     watcher.catchUp(in: root)
-    #expect(watcher.audit.allSatisfy { ($0["path"] as? String ?? "").contains("/spill_1_") })
+    #expect(watcher.audit.allSatisfy { ($0.path ?? "").contains("/spill_1_") })
   }
 
   @Test func `released it is an orphan, removed it is gone, and both with what is in it`() throws {
@@ -99,7 +99,7 @@ private func isFree(_ path: String) -> Bool {
     #expect(wait { watcher.holds(path) })
     released.release()
     #expect(wait { !exists(path) })
-    #expect(wait { watcher.audit(of: path).first?["reason"] as? String == "lock-released" })
+    #expect(wait { watcher.audit(of: path).first?.reason == "lock-released" })
 
     let removed = try SpillDirectory(in: root)
     // Deeper than descriptors and stack go, wider than one listing.

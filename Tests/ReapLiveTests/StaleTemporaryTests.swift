@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Stale temporary files", .serialized)
+@Suite("Stale temporary files", .serialized, .live)
 struct StaleTemporaryTests {
   private let scratch = Scratch()
   private let root: String
@@ -24,7 +24,6 @@ struct StaleTemporaryTests {
 
   @Test("Beside the cursor and inside live generations they go, one audit line each")
   func go() throws {
-    defer { withExtendedLifetime(scratch) {} }
     partition.put(data, "torn")
     let watcher = try rule().watch()
     // One that was there at the start, and ones that come.
@@ -35,9 +34,9 @@ struct StaleTemporaryTests {
       #expect(wait(seconds: 60) { !exists(partition[name]) }, "\(watcher.background.error)")
       #expect(wait { watcher.audit(of: partition[name]).count == 1 }, "\(watcher.audit)")
       let line = watcher.audit(of: partition[name]).first
-      #expect(line?["action"] as? String == "reaped")
-      #expect(line?["reason"] as? String == "stale-temporary")
-      #expect(line?["files"] as? Int == 1 && (line?["bytes"] as? Int ?? 0) > 0)
+      #expect(line?.action == .reaped)
+      #expect(line?.reason == "stale-temporary")
+      #expect(line?.files == 1 && (line?.bytes ?? 0) > 0)
     }
     #expect(partition.isWhole("table"))
     #expect(exists(partition["table/data/day=1"]))
@@ -45,7 +44,6 @@ struct StaleTemporaryTests {
 
   @Test("An open one stays until it is closed")
   func open() throws {
-    defer { withExtendedLifetime(scratch) {} }
     partition.put(data, "being written")
     partition.put(cursor, "being written")
     let writer = try Background(
@@ -66,7 +64,6 @@ struct StaleTemporaryTests {
 
   @Test("One that a living process wrote and closed stays until that process has ended")
   func standingStill() throws {
-    defer { withExtendedLifetime(scratch) {} }
     // It stands between its last write and its rename, as a stopped one does.
     let writer = try Background(
       "/bin/bash",
@@ -92,7 +89,6 @@ struct StaleTemporaryTests {
 
   @Test("Young ones, those of an unclear partition, and all with stale_temporaries: off stay")
   func stay() throws {
-    defer { withExtendedLifetime(scratch) {} }
     partition.put(data, "torn")
     partition.put(cursor, "torn")
     let bad = Partition(root + "/bad")
@@ -115,24 +111,22 @@ struct StaleTemporaryTests {
 
   @Test("sweep tidies up as well, and a dry run only says so")
   func sweep() {
-    defer { withExtendedLifetime(scratch) {} }
     partition.put(data, "torn")
     partition.put(cursor, "torn")
     waitQuiet()
-    let dry = rule().sweep(["--dry-run"])
+    let dry = rule().sweep(["--dry-run"]).lines
     for name in [data, cursor] {
       #expect(exists(partition[name]))
-      #expect(dry[partition[name]]?["reason"] as? String == "stale-temporary", "\(dry)")
+      #expect(dry[partition[name]]?.reason == "stale-temporary", "\(dry)")
     }
     // It needs no quarantine, whatever the rule's is.
-    _ = rule(["quarantine": "1h"]).sweep()
+    rule(["quarantine": "1h"]).sweep()
     #expect(!exists(partition[data]) && !exists(partition[cursor]))
     #expect(partition.isWhole("table"))
   }
 
   @Test("A link with such a name, and what it leads to, stay")
   func link() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let canary = scratch.path + "/canary"
     _ = FileManager.default.createFile(atPath: canary, contents: Data("x".utf8))
     symlink(canary, partition[data])

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite(.serialized) struct StartAndEndTests {
+@Suite(.serialized, .live) struct StartAndEndTests {
   @Test func `the start line counts, and what is past its grace goes at once`() throws {
     let scratch = Scratch()
     let root = scratch.directory("root")
@@ -20,11 +20,11 @@ import Testing
       "\(watcher.background.error)")
     #expect(wait(seconds: 60) { orphans.allSatisfy { watcher.audit(of: $0).count == 1 } })
     #expect(
-      orphans.allSatisfy { watcher.audit(of: $0).first?["trigger"] as? String == "startup" })
+      orphans.allSatisfy { watcher.audit(of: $0).first?.trigger == .startup })
     #expect(wait(seconds: 60) { names(in: root) == live.names })
     #expect(wait { young.allSatisfy { watcher.audit(of: $0).count == 1 } })
     #expect(
-      young.allSatisfy { watcher.audit(of: $0).first?["trigger"] as? String == "grace-over" })
+      young.allSatisfy { watcher.audit(of: $0).first?.trigger == .graceOver })
     live.expectUntouched()
     #expect(watcher.stop().status == 0)
     live.expectUntouched()
@@ -47,9 +47,9 @@ import Testing
     #expect(!claims().isEmpty, "the removal was over before the signal; more files are needed")
     #expect(watcher.background.exitStatus(within: 60) == 0)
     #expect(names(in: root).isEmpty, "\(names(in: root))")
-    let records = watcher.audit(of: path, action: "reaped")
+    let records = watcher.audit(of: path, action: .reaped)
     #expect(records.count == 1)
-    #expect(records.first?["files"] as? Int == 20_001)
+    #expect(records.first?.files == 20_001)
   }
 
   @Test func `started with standard error closed, it writes into no file in its place`() throws {
@@ -65,7 +65,7 @@ import Testing
     #expect(watcher.exitStatus() == 0)
     let text = String(
       decoding: FileManager.default.contents(atPath: audit) ?? Data(), as: UTF8.self)
-    #expect(text.split(separator: "\n").count == 1 && jsonLines(text).count == 1, "\(text)")
+    #expect(text.split(separator: "\n").count == 1 && AuditFile(audit).lines.count == 1, "\(text)")
   }
 
   @Test func `a second reapd on a root ends with 75 and names the holder`() throws {

@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Paths that are not UTF-8", .serialized)
+@Suite("Paths that are not UTF-8", .serialized, .live)
 struct StrayPathTests {
   private let scratch = Scratch()
   /// What the shell makes of it has one byte, 0xFF, in the place of the three that U+FFFD has.
@@ -38,7 +38,6 @@ struct StrayPathTests {
 
   @Test("A sweep works in the named root and notes its bytes; its likeness is not touched")
   func sweep() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let top = makeOrphans()
     let audit = "\(scratch.path)/\(Self.stray).jsonl"
     let result = reapd("sweep --grace 10ms --audit-log \(audit) --json \(top)/\(Self.stray)")
@@ -54,7 +53,6 @@ struct StrayPathTests {
 
   @Test("Two roots that would be mended to one name are two")
   func both() {
-    defer { withExtendedLifetime(scratch) {} }
     let top = makeOrphans()
     let result = reapd(
       "sweep --grace 10ms --audit-log \(scratch.path)/a \(top)/\(Self.stray) \(top)/r$'\\xfe'")
@@ -65,7 +63,6 @@ struct StrayPathTests {
 
   @Test("watch, list, explain and the configuration file take such a path, also with '='")
   func others() throws {
-    defer { withExtendedLifetime(scratch) {} }
     let top = makeOrphans()
     let root = "\(top)/\(Self.stray)"
     #expect(reapd("list --grace 10ms \(root)").output.contains("\(top)/r\\xff/spill_1_1"))
@@ -91,7 +88,6 @@ struct StrayPathTests {
 
   @Test("A home directory of such a name is the one that is meant")
   func home() {
-    defer { withExtendedLifetime(scratch) {} }
     let top = scratch.directory("top")
     let spill = "\(top)/\(Self.stray)/.local/share/ant/spill"
     #expect(
@@ -108,7 +104,6 @@ struct StrayPathTests {
 
   @Test("A pattern that text cannot hold is refused, not mended")
   func pattern() {
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("top/root")
     let result = reapd("list --match spill_$'\\xff' \(root)")
     #expect(result.status == 64)

@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("What cannot be removed", .serialized)
+@Suite("What cannot be removed", .serialized, .live)
 struct StubbornTests {
   private let noBackstop = ["REAPD_BACKSTOP": "off"]
 
@@ -18,7 +18,6 @@ struct StubbornTests {
   func protected(_ what: String) throws {
     guard isRoot else { return skip("chattr needs root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let directory = plant(root + "/spill_1_1")
     let words = what.split(separator: " ").map(String.init)
@@ -43,7 +42,7 @@ struct StubbornTests {
 
     #expect(run("/usr/bin/chattr", [words[0].replacing("+", with: "-"), found[0]]).status == 0)
     #expect(wait { names(in: root).isEmpty }, "\(names(in: root)) \(watcher.background.error)")
-    #expect(wait { watcher.audit(of: directory, action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: directory, action: .reaped).count == 1 })
     expectOneFailure(of: directory, watcher)
     #expect(watcher.background.error.components(separatedBy: "not permitted").count == 2)
     #expect(
@@ -56,7 +55,6 @@ struct StubbornTests {
   func severalProtected() throws {
     guard isRoot else { return skip("chattr needs root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     let root = scratch.directory("root")
     let directory = plant(root + "/spill_1_1")
     for number in 1...4 { plant("\(directory)/more-\(number)") }
@@ -78,11 +76,9 @@ struct StubbornTests {
   func readOnly(_ isClaimed: Bool) throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     guard let image = MountedImage("ext4", megabytes: 32, in: scratch) else {
       return skip("no ext4 image")
     }
-    defer { withExtendedLifetime(image) {} }
     let root = image.path + "/root"
     mkdir(root, 0o755)
     let elsewhere = scratch.directory("elsewhere")
@@ -117,7 +113,7 @@ struct StubbornTests {
     _ = shell("chattr -R -i \(root)")
     #expect(wait { names(in: root).isEmpty }, "\(names(in: root)) \(watcher.background.error)")
     for name in directories {
-      #expect(wait { watcher.audit(of: root + "/" + name, action: "reaped").count == 1 })
+      #expect(wait { watcher.audit(of: root + "/" + name, action: .reaped).count == 1 })
       expectOneFailure(of: root + "/" + name, watcher)
     }
   }
@@ -128,10 +124,8 @@ struct StubbornTests {
   func ioError() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    defer { withExtendedLifetime(scratch) {} }
     // Without journal nothing but the one directory lies behind the end of the cut image.
     guard let disk = CutDisk(in: scratch) else { return skip("no loop device, or no debugfs") }
-    defer { withExtendedLifetime(disk) {} }
     let root = disk.path + "/root"
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "200ms"])
     #expect(
@@ -146,7 +140,7 @@ struct StubbornTests {
     // No event tells of it; the backstop finds it.
     disk.mend()
     #expect(wait { names(in: root).isEmpty }, "\(names(in: root)) \(watcher.background.error)")
-    #expect(wait { watcher.audit(of: root + "/spill_1_1", action: "reaped").count == 1 })
+    #expect(wait { watcher.audit(of: root + "/spill_1_1", action: .reaped).count == 1 })
     expectOneFailure(of: root + "/spill_1_1", watcher)
   }
 
@@ -170,17 +164,17 @@ struct StubbornTests {
 
 /// Said once, in the audit, and never again.
 func expectOneFailure(of path: String, _ watcher: Watcher) {
-  let lines = watcher.audit(of: path).filter { $0["action"] as? String != "reaped" }
+  let lines = watcher.audit(of: path).filter { $0.action != .reaped }
   #expect(lines.count == 1, "\(lines)")
-  #expect(lines.first?["action"] as? String == "failed")
-  #expect(lines.first?["reason"] as? String == "removal-failed")
+  #expect(lines.first?.action == .failed)
+  #expect(lines.first?.reason == "removal-failed")
 }
 
 private func expectSummary(_ watcher: Watcher, failed: Int) {
   let (status, summary) = watcher.stop()
   #expect(status == 0)
-  #expect(summary["failed"] as? Int == failed)
-  #expect(summary["backstop_needed"] as? Int == 0)
+  #expect(summary?.failed == failed)
+  #expect(summary?.backstopNeeded == 0)
 }
 
 /// An ext4 with two orphans on a loop device, the file under which is cut off before the block that

@@ -64,7 +64,7 @@ func collapse(_ path: String, _ length: Int) -> Int32 {
   run("/usr/bin/fallocate", ["-c", "-o", "0", "-l", "\(length)", path]).status
 }
 
-@Suite("reapd tail")
+@Suite("reapd tail", .live)
 struct TailCommandTests {
   @Test("begins with the last lines, or all, or none, and gives a torn one out when it is whole")
   func beginnings() throws {
@@ -245,14 +245,12 @@ struct TailCommandTests {
     #expect(wait { given().count == bytes.count })
     #expect(given() == Data(bytes))
     #expect(wait { json.background.lines.count == 5 })
-    let objects = json.background.lines.map {
-      (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any] ?? [:]
-    }
-    #expect(objects[0]["line_b64"] as? String == "YQBi//4=")
-    #expect(objects.map { $0["offset"] as? Int } == [0, 6, 7, 1_048_584, 4_194_314])
-    #expect(objects[3]["cut"] as? Bool == true)
-    #expect(objects[4]["line"] as? String == "last")
-    #expect(objects[4]["path"] as? String == path)
+    let lines = decodeLines(json.background.output, as: TailLine.self)
+    #expect(lines.map(\.offset) == [0, 6, 7, 1_048_584, 4_194_314])
+    #expect(lines.first?.lineB64 == "YQBi//4=")
+    #expect(lines.map { $0.cut == true } == [false, false, false, true, false])
+    #expect(lines.last?.line == "last")
+    #expect(lines.last?.path == path)
   }
 
   @Test("refuses what cannot be followed, with the code that says why")

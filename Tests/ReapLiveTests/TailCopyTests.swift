@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("reapd tail and the files beside a log")
+@Suite("reapd tail and the files beside a log", .live)
 struct TailCopyTests {
   private func follower(_ name: String = "app.log") throws -> Follower {
     let scratch = Scratch()

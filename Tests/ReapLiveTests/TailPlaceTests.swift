@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("reapd tail and what changes under it")
+@Suite("reapd tail and what changes under it", .live)
 struct TailPlaceTests {
   private func follower(_ path: String, in scratch: Scratch) throws -> Follower {
     try Follower(["--from", "start"], in: scratch, log: scratch.path + "/" + path)

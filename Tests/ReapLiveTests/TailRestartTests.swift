@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("reapd tail goes on from a checkpoint")
+@Suite("reapd tail goes on from a checkpoint", .live)
 struct TailRestartTests {
   private func follower() throws -> Follower {
     let scratch = Scratch()

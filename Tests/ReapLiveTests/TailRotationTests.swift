@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("reapd tail at speed")
+@Suite("reapd tail at speed", .live)
 struct TailRotationTests {
   /// `scripts/bench tail` runs 1,000 rotations at 50,000 lines/s.
   @Test("loses and repeats no line over 120 rotations by renaming and cutting")
