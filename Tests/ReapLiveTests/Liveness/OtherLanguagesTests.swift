@@ -44,8 +44,7 @@ import Testing
 
   /// The block of that language in the README's section.
   private func example(in language: Language) throws -> String? {
-    let repository = URL(filePath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
+    let repository = URL(filePath: #filePath.components(separatedBy: "/Tests/ReapLiveTests/")[0])
     let text = try String(contentsOf: repository.appending(path: "README.md"), encoding: .utf8)
     let title = "### Owning a directory from other languages\n"
     guard let section = text.range(of: title)?.upperBound,
