@@ -8,7 +8,7 @@ import ReapRules
 import Watching
 
 /// Who goes without, by the tokens of their watches.
-struct Shortage {
+struct WatchShortage {
   /// How many are looked at in one go of the reaper's thread, events first.
   static let looksInOneGo = 256
   /// How many of those without events are looked at in one interval.
@@ -94,7 +94,7 @@ extension Reaper {
     tellShortage(now)
     lookAtUnseen(now)
     var looks = 0
-    while shortage.mayTry, shortage.trying == nil, looks < Shortage.looksInOneGo,
+    while shortage.mayTry, shortage.trying == nil, looks < WatchShortage.looksInOneGo,
       let token = shortage.unwatched.first
     {
       looks += 1
@@ -120,8 +120,8 @@ extension Reaper {
     // Other processes of this user give watches back as well, and no event tells of that.
     shortage.trying = nil
     shortage.mayTry = true
-    for token in shortage.unwatched.round(of: Shortage.looksInOneRound) { look(at: token, now) }
-    for token in shortage.unseen.round(of: Shortage.looksInOneRound) { look(at: token, now) }
+    for token in shortage.unwatched.round(of: WatchShortage.looksInOneRound) { look(at: token, now) }
+    for token in shortage.unseen.round(of: WatchShortage.looksInOneRound) { look(at: token, now) }
   }
 
   @discardableResult
@@ -175,7 +175,7 @@ extension Reaper {
       return
     }
     guard let instant = shortage.tellAt else {
-      shortage.tellAt = now + Shortage.settling
+      shortage.tellAt = now + WatchShortage.settling
       return
     }
     guard instant <= now else { return }

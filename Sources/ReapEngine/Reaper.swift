@@ -74,7 +74,7 @@ package final class Reaper {
   /// Claims that may wait for a worker with two descriptors each.
   static let maximumRemovals = 64
   let heldLimit: Int
-  var shortage = Shortage()
+  var shortage = WatchShortage()
   var nextBackstop: Nanoseconds?
   var isStopping = false
 

@@ -360,7 +360,7 @@ extension Reaper {
   /// A quarantine lasts no longer than the reapd and the rule that began it: the next one judges
   /// anew.
   func reprieveAll(_ watched: WatchedRoot, _ reason: String) {
-    for path in watched.claims.condemned {
+    for path in watched.claims.condemned.map(\.id) {
       reprieve(watched, path, reason, nil, Occasion(trigger: .manual))
     }
   }
