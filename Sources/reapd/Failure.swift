@@ -26,7 +26,11 @@ func fail(_ error: ConfigurationError) -> ExitCode {
   fail(error.file == "command line" ? .usage : .configuration, "\(error)")
 }
 
-/// - Parameter fromFile: whether the root was named in a configuration file.
+/// Says why a root cannot be watched, and ends with the code for that.
+///
+/// - Parameters:
+///   - failure: what is wrong with the root.
+///   - fromFile: whether the root was named in a configuration file.
 func fail(_ failure: RootFailure, fromFile: Bool) -> ExitCode {
   switch failure {
   case .held: fail(.rootHeld, "\(failure)")

@@ -80,12 +80,16 @@ struct RuleOptions: ParsableArguments {
     }
   }
 
-  /// The same for a path in a root: the file's rule whose root holds it, the one that takes the name
-  /// first, then the innermost one; without any, the directory of the path is taken for a root of the
-  /// command line.
+  /// The configuration for one path in a root.
   ///
-  /// - Parameter path: looked at, without a configuration that names its root, for what a preset
-  ///   knows.
+  /// It holds the file's rule whose root the path lies in: a rule that takes the name goes before
+  /// others, then the innermost root does. Where no rule fits, the directory of the path is taken for a
+  /// root of the command line.
+  ///
+  /// - Parameters:
+  ///   - directory: the directory in which the path lies.
+  ///   - name: the last component of the path.
+  ///   - path: the whole path; where no rule fits, it tells which preset knows such a place.
   func configuration(
     containing directory: FilePath, _ name: EntryName, of path: [UInt8]? = nil
   ) throws -> Setup {
@@ -181,7 +185,10 @@ struct ReapOptions: ParsableArguments {
 
   /// Opens the audit log; nil where none is wanted.
   ///
-  /// - Parameter isRequired: whether something is to be removed, which nothing is without.
+  /// - Parameters:
+  ///   - configuration: names the log, where no option does.
+  ///   - logger: is told of places where the log cannot be written.
+  ///   - isRequired: whether something is to be removed: nothing is removed without an audit.
   func audit(
     _ configuration: Configuration, _ logger: Logger, isRequired: Bool
   ) throws -> AuditLog? {
