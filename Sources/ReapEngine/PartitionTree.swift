@@ -16,6 +16,8 @@ struct PartitionTree {
     var candidates: Set<EntryName> = []
     /// An examination found a name in it that is there claimed and unclaimed.
     var hasConflict = false
+    /// It was told that directories in it have too long a path.
+    var isTooDeep = false
     /// The scan that last saw it.
     var epoch: UInt32
   }
@@ -90,6 +92,13 @@ struct PartitionTree {
   mutating func noteConflict(in number: UInt32) -> Bool {
     guard places[number]?.hasConflict == false else { return false }
     places[number]!.hasConflict = true
+    return true
+  }
+
+  /// False where that is known already.
+  mutating func noteTooDeep(below number: UInt32) -> Bool {
+    guard places[number]?.isTooDeep == false else { return false }
+    places[number]!.isTooDeep = true
     return true
   }
 

@@ -179,7 +179,9 @@ extension Reaper {
         path, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
     } catch {
       // Gone again, a file, a link, or another file system: nothing that holds partitions.
-      if ![ENOENT, ENOTDIR, ELOOP, EXDEV].contains(error.code) {
+      if error.code == ENAMETOOLONG {
+        tellTooDeep(watched, path, below: parent)
+      } else if ![ENOENT, ENOTDIR, ELOOP, EXDEV].contains(error.code) {
         logger.warning("\(watched.path)/\(displayText(path)) is not watched: \(error)")
       }
       return
@@ -188,6 +190,16 @@ extension Reaper {
     inotify.watch(
       path: opened.procPath, token: watched.placeToken(number),
       .partition)
+  }
+
+  /// Once for all that comes there: somebody may make and remove such directories all the time.
+  private func tellTooDeep(_ watched: WatchedRoot, _ path: [UInt8], below parent: UInt32) {
+    guard watched.tree.noteTooDeep(below: parent) else { return }
+    logger.warning(
+      """
+      \(watched.path)/\(displayText(Array(path.prefix(200))))… is not watched, nor what comes beside \
+      it: its path of \(path.count) bytes is longer than the kernel takes in one piece
+      """)
   }
 
   func placeArmed(

@@ -124,23 +124,25 @@ extension Reason {
     case .quarantined:
       .init(.nobody, [.attributes, .deadline], claimedName: .stays, isQuarantine: true)
 
-    case .missingLockKept, .rootInside, .foreignContents, .cannotClaim, .needsQuarantine,
-      .notAFile, .lockNotAFile, .lockUnreadable, .lockUnknown, .useUnknown:
-      .init(.once, [.cursor])
+    case .rootInside, .cannotClaim, .needsQuarantine, .notAFile: .init(.once, [.cursor])
+    case .missingLockKept, .foreignContents, .lockNotAFile, .lockUnreadable, .lockUnknown,
+      .useUnknown:
+      .init(.once, [.backOff, .cursor])
     case .mountInside: .init(.once, [.mounts, .cursor, .deadline], claimedName: .stays)
     case .surroundingsUnknown: .init(.once, [.mounts, .cursor], claimedName: .stays)
-    case .processesUnknown: .init(.once, [.cursor], claimedName: .stays)
-    case .foreignInside: .init(.once, [.obstacle, .cursor])
+    case .processesUnknown: .init(.once, [.backOff, .cursor], claimedName: .stays)
+    case .foreignInside: .init(.once, [.obstacle, .backOff, .cursor])
     case .lockNamesProcess: .init(.once, [.backOff, .cursor])
-    case .unreadable: .init(.once, [.attributes, .mounts, .cursor])
+    case .unreadable: .init(.once, [.attributes, .mounts, .backOff, .cursor])
     case .replaced: .init(.once, [.pause, .cursor])
-    case .removalFailed: .init(.once, [.obstacle, .mounts, .cursor])
+    case .removalFailed: .init(.once, [.obstacle, .mounts, .backOff, .cursor])
     case .auditUnwritable: .init(.onceForAll, [.cursor])
 
     // Of the partition as a whole.
     case .claimConflict: .init(.oncePerPartition, [.names, .cursor])
     case .cursorUnknown: .init(.oncePerPartition, [.cursor])
-    case .liveAbsent, .liveIncomplete, .liveUnknown: .init(.oncePerPartition, [.live, .cursor])
+    case .liveAbsent, .liveIncomplete, .liveUnknown:
+      .init(.oncePerPartition, [.live, .backOff, .cursor])
 
     // Proofs: nothing is kept for them, unless nothing may go (a dry run).
     case .lockReleased, .lockMissing, .ownerDead, .quiet, .staleTemporary:

@@ -237,14 +237,38 @@ struct ScheduleTests {
     #expect(driven.request(in: driven.tickAtDeadline())?.trigger == .graceOver)
   }
 
-  @Test("One that is kept for good has no deadline")
+  @Test("One that only an event or another rule can end has no deadline")
   func keptForGood() {
-    for reason in [Reason.foreignOwner, .mountPoint, .foreignContents, .lockUnknown] {
+    for reason in [Reason.foreignOwner, .mountPoint, .notADirectory, .keptByHand] {
       var driven = Driven()
       let id = driven.examined(by: .appeared(driven.first, created: false, .created))!
       #expect(driven.feed(.examined(id, .kept(reason, recheckAfter: nil, .none))) == [])
       #expect(driven.schedule.nextDeadline == nil)
     }
+  }
+
+  @Test("What no event ends is looked at again, ever more seldom, and many of them at one instant")
+  func backOff() throws {
+    let names = (0..<50).map { candidatePath("spill_1_\($0)") }
+    var driven = Driven()
+    var waits: [Nanoseconds] = []
+    for name in names {
+      let id = driven.examined(by: .appeared(name, created: false, .created))!
+      driven.feed(.examined(id, .kept(.missingLockKept, recheckAfter: nil, .none)))
+      driven.now += 1_000_000
+    }
+    var wakeUps = 0
+    for _ in 0..<2000 {
+      guard let next = driven.schedule.nextDeadline, waits.reduce(0, +) < 3600 * second else { break }
+      waits.append(next - driven.now)
+      wakeUps += 1
+      for case .examine(let id, _) in driven.tickAtDeadline() {
+        driven.feed(.examined(id, .kept(.missingLockKept, recheckAfter: nil, .none)))
+      }
+    }
+    // An hour of 50 candidates: not 50 times as many as of one.
+    #expect(wakeUps < 60 && waits.allSatisfy { $0 <= 400 * second }, "\(waits)")
+    #expect(waits.max()! >= 300 * second && waits[0] <= 2 * second)
   }
 
   @Test("A name that was settled while something happened under it is looked at again")

@@ -264,12 +264,10 @@ package struct Schedule: Sendable {
     // once a second.
     let ends = reason.traits.ends
     if ends.contains(.pause) { deadline = now + max(grace, nanosecondsPerSecond) }
-    // The process that its lock file names ends without an event.
     if ends.contains(.backOff) {
-      deadline =
-        now
-        + Evidence.Clocks(firstSeen: before.firstSeen).backOff(
-          now: Now(wall: 0, monotonic: now))
+      let wait = Evidence.Clocks(firstSeen: before.firstSeen)
+        .backOff(now: Now(wall: 0, monotonic: now))
+      deadline = min(deadline, Self.shared(now + wait, now))
     }
     if ends.contains(.ladder), Int(before.rung) < Self.ladder.count {
       deadline = min(deadline, now + Self.ladder[Int(before.rung)])
@@ -283,6 +281,12 @@ package struct Schedule: Sendable {
       return [.watch(id)]
     }
     return before.state == .examiningAgain ? look(id.slot, before.trigger) : []
+  }
+
+  /// Nearly the same instant for all that wait about as long, so that one wake-up serves them.
+  private static func shared(_ instant: Nanoseconds, _ now: Nanoseconds) -> Nanoseconds {
+    let step = max(nanosecondsPerSecond / 4, (instant - now) / 4)
+    return (instant + step - 1) / step * step
   }
 
   private mutating func mountsChanged() -> [Action] {
