@@ -360,8 +360,8 @@ extension Reaper {
   /// A quarantine lasts no longer than the reapd and the rule that began it: the next one judges
   /// anew.
   func reprieveAll(_ watched: WatchedRoot, _ reason: String) {
-    for path in watched.claims.condemned {
-      reprieve(watched, path, reason, nil, Occasion(trigger: .manual))
+    for condemned in Retention.order(of: watched.claims.condemned) {
+      reprieve(watched, condemned.id, reason, nil, Occasion(trigger: .manual))
     }
   }
 }
