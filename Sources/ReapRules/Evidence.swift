@@ -21,7 +21,7 @@ package struct Evidence: Sendable, Equatable {
   /// Since it was judged dead without a proof of death; nil where it is not condemned.
   package var condemned: Condemnation?
   /// How much less room is free than the rule demands; nil where there is enough.
-  package var shortage: Shortage?
+  package var shortage: RoomShortage?
 
   package init(
     entry: Entry, clocks: Clocks, lock: Lock? = nil, surroundings: Surroundings? = nil,

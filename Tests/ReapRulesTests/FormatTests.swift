@@ -86,7 +86,7 @@ struct FormatTests {
       $0.claim = .unfinished
       $0.marker = second
       $0.owner = .exited(pid: 7, at: .max)
-      $0.shortage = Shortage(bytes: 1)
+      $0.shortage = RoomShortage(bytes: 1)
       $0.inside?.isPinned = true
       $0.inside?.writer = 9
       $0.partition?.conflict = "table"

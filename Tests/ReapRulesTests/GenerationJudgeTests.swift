@@ -254,7 +254,7 @@ struct GenerationJudgeTests {
 
   static let pressed: @Sendable (inout Evidence) -> Void = {
     $0.condemned?.since = generationTime.monotonic
-    $0.shortage = Shortage(bytes: 1)
+    $0.shortage = RoomShortage(bytes: 1)
   }
 
   static let quarantine: [Case] = [
@@ -262,7 +262,7 @@ struct GenerationJudgeTests {
       $0.condemned = nil
     },
     Case("short of room as well", .verdict(.condemn(.quiet, for: hour))) {
-      ($0.condemned, $0.shortage) = (nil, Shortage(bytes: 1))
+      ($0.condemned, $0.shortage) = (nil, RoomShortage(bytes: 1))
     },
     Case("then it is quarantined", .keep(.quarantined, recheckAfter: 1), condemned(hour - 1)),
     Case("and no longer", .verdict(.dispose(.quiet)), condemned(hour)),

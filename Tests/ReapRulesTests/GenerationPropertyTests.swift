@@ -71,7 +71,7 @@ struct GenerationPropertyTests {
       nil, .alive(pid: 1, since: now.wall - random.below(3 * hour)), .exited(pid: 1, at: .max),
       .exited(pid: 1, at: stamp(now.wall, 2 * hour) ?? 0), .absent(pid: 1), .unknown("x"),
     ])
-    evidence.shortage = random.chance(30) ? Shortage(bytes: 1) : nil
+    evidence.shortage = random.chance(30) ? RoomShortage(bytes: 1) : nil
     return evidence
   }
 

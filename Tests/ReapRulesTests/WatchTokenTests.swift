@@ -48,6 +48,6 @@ struct WatchTokenTests {
     let outgrown = WatchToken.directory(root: 1, incarnation: CandidateID.generationMask + 4)
     #expect(outgrown.bits == WatchToken.directory(root: 1, incarnation: 3).bits)
     let slots = CandidateID(slot: CandidateID.slotMask + 3, generation: 1)
-    #expect(WatchToken(bits: WatchToken.candidate(root: 7, slots).bits).root == 7)
+    #expect(WatchToken(bits: WatchToken.candidate(root: 6, slots).bits).root == 6)
   }
 }

@@ -252,7 +252,7 @@ package final class Examination: Sendable {
   func noteTidying(_ next: Nanoseconds) { memory.noteTidying(in: place, next: next) }
 
   /// How much less room is free than the bounds demand; nil where there is enough.
-  func shortage(_ bounds: Retention.RoomBounds) -> Shortage? {
+  func shortage(_ bounds: Retention.RoomBounds) -> RoomShortage? {
     guard bounds.isFloored, let room = try? freeRoom(at: root.descriptor) else { return nil }
     let shortage = bounds.shortage(in: room)
     return shortage.isNone ? nil : shortage

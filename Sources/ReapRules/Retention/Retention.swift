@@ -40,8 +40,8 @@ package struct Retention: Sendable, Equatable {
     package var isFloored: Bool { minFree != nil || minFreeInodes != nil }
 
     /// What is lacking of `minFree` and `minFreeInodes`.
-    package func shortage(in room: FreeRoom) -> Shortage {
-      Shortage(
+    package func shortage(in room: FreeRoom) -> RoomShortage {
+      RoomShortage(
         bytes: minFree?.shortfall(free: room.freeBytes, total: room.totalBytes) ?? 0,
         inodes: minFreeInodes?.shortfall(free: room.freeInodes, total: room.totalInodes) ?? 0)
     }
@@ -122,7 +122,7 @@ package struct Retention: Sendable, Equatable {
     if let maxBytes {
       let staying = members.lazy.filter { $0.rank == nil } + choosing.expendable
       let weight = staying.reduce(0) { Self.sum($0, max(0, $1.bytes ?? 0)) }
-      let excess = Shortage(bytes: max(0, saturatingDifference(weight, max(0, maxBytes))))
+      let excess = RoomShortage(bytes: max(0, saturatingDifference(weight, max(0, maxBytes))))
       // What nobody has measured is not in the weight, so its end would not lessen that.
       choosing.take(.bytes) { excess.relief(from: $0.lazy.filter { $0.bytes != nil }) }
     }
@@ -176,7 +176,7 @@ package struct Retention: Sendable, Equatable {
     }
 
     /// What is still lacking when those have gone that go anyway; nil where that only shows then.
-    func rest(of shortage: Shortage) -> Shortage? {
+    func rest(of shortage: RoomShortage) -> RoomShortage? {
       var lacking = shortage
       for (member, _) in choice.going {
         if lacking.bytes > 0, member.bytes == nil { return nil }

@@ -1,7 +1,7 @@
 // Too little room on a file system: how much is lacking, and which members of a group end that.
 
 /// How much more has to become free. Nothing is lacking where both are zero.
-package struct Shortage: Sendable, Equatable {
+package struct RoomShortage: Sendable, Equatable {
   package var bytes: Int64
   package var inodes: Int64
 
@@ -85,8 +85,8 @@ package struct Pressure: Sendable, Hashable {
   /// What is lacking now.
   ///
   /// - Parameter begun: what was under way at the last look; gives what is at this one.
-  package func shortage(in room: FreeRoom, _ begun: inout Begun) -> Shortage {
-    Shortage(
+  package func shortage(in room: FreeRoom, _ begun: inout Begun) -> RoomShortage {
+    RoomShortage(
       bytes: lack(room.freeBytes, room.totalBytes, .bytes, &begun),
       inodes: lack(room.freeInodes, room.totalInodes, .inodes, &begun))
   }
