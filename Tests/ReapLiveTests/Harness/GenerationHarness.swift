@@ -126,6 +126,9 @@ struct Partition {
   /// What every complete generation holds.
   static let rows = "{\"id\":1}\n{\"id\":2}\n"
 
+  /// One that is there already, or comes by a rename.
+  init(at path: String) { self.path = path }
+
   /// - Parameter cursor: its text; nil makes none.
   init(_ path: String, cursor: String?) {
     self.path = path

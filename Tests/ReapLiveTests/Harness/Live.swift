@@ -1,4 +1,4 @@
-// What every live test makes lives as long as the test.
+// How every live test runs: on a thread that it may block, with belongings that last until its end.
 
 import Foundation
 import Testing
@@ -8,15 +8,19 @@ import Testing
 struct Live: SuiteTrait, TestTrait, TestScoping {
   @TaskLocal private static var belongings: Belongings?
 
+  fileprivate var lane = Lane.any
+
   /// A suite hands it down to its tests.
   var isRecursive: Bool { true }
 
   func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
-    let belongings = Belongings()
-    defer { belongings.letGo() }
-    try await Live.$belongings.withValue(belongings, operation: function)
+    try await withTaskExecutorPreference(lane) {
+      let belongings = Belongings()
+      defer { belongings.letGo() }
+      try await Live.$belongings.withValue(belongings, operation: function)
+    }
   }
 
   /// Keeps something until the test at hand has ended.
@@ -31,6 +35,9 @@ struct Live: SuiteTrait, TestTrait, TestScoping {
 
 extension Trait where Self == Live {
   static var live: Live { Live() }
+
+  /// Of a suite whose tests take minutes one after another: where it came last, all would wait for it.
+  static var liveAndLong: Live { Live(lane: .first) }
 }
 
 /// What one test has made, the last one last.

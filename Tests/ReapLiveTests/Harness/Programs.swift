@@ -103,6 +103,9 @@ final class Background {
   }
 }
 
+/// Where the package lies that this was built from.
+let repository = #filePath.components(separatedBy: "/Tests/ReapLiveTests/")[0]
+
 /// The release binary that `scripts/test` built.
 let reapdBinary: String =
   ProcessInfo.processInfo.environment["REAPD_BINARY"] ?? buildDirectory + "/reapd"

@@ -44,10 +44,8 @@ import Testing
 
   /// The block of that language in the page.
   private func example(in language: Language) throws -> String? {
-    let repository = URL(filePath: #filePath.components(separatedBy: "/Tests/ReapLiveTests/")[0])
-    let page = repository.appending(
-      path: "Sources/OwnedDirectories/OwnedDirectories.docc/OtherLanguages.md")
-    let text = try String(contentsOf: page, encoding: .utf8)
+    let page = repository + "/Sources/OwnedDirectories/OwnedDirectories.docc/OtherLanguages.md"
+    let text = try String(contentsOfFile: page, encoding: .utf8)
     guard let begin = text.range(of: "\n```\(language.rawValue)\n"),
       let end = text.range(of: "\n```\n", range: begin.upperBound..<text.endIndex)
     else { return nil }

@@ -25,6 +25,8 @@ struct FullDiskTests {
     // Two that are made and killed while reapd watches.
     let late = try owner(root, "spill_1_late", in: scratch)
     #expect(wait(seconds: 60) { openLocks(of: watcher.background.pid) == 4 })
+    // Not just open for the look that ends a grace.
+    #expect(comesToRest(watcher.background.pid))
     doomed.killHard()
     fcntl.killHard()
     late.killHard()

@@ -34,8 +34,7 @@ import Testing
 
   /// The commands of the README's section, in their order.
   private func readSession() throws -> String {
-    let repository = URL(filePath: #filePath.components(separatedBy: "/Tests/ReapLiveTests/")[0])
-    let text = try String(contentsOf: repository.appending(path: "README.md"), encoding: .utf8)
+    let text = try String(contentsOfFile: repository + "/README.md", encoding: .utf8)
     let begin = try #require(text.range(of: "\n## A first session\n")).upperBound
     let end = try #require(text.range(of: "\n## ", range: begin..<text.endIndex)).lowerBound
     // Every other part is what stands between two fences.

@@ -23,17 +23,23 @@ struct QuarantinePressureTests {
       watcher = try GenerationRule(root, wanted, in: scratch).watch()
       for number in 1...3 {
         let name = "table-\(number)"
-        partition.generation(name, lockFile: keys["lock"] != nil)
-        block("\(name)/data/block", megabytes: 8)
+        // Whole when it comes: half made it could be condemned, reprieved, and so be the youngest.
+        let made = Partition(at: image.path + "/made")
+        made.generation(name, lockFile: keys["lock"] != nil)
+        Self.block(made["\(name)/data/block"], megabytes: 8)
+        #expect(rename(made[name], partition[name]) == 0)
         watcher.expectCondemned(name, of: partition)
       }
     }
 
-    /// Written as a writer would: in the live generation.
-    func block(_ name: String, megabytes: Int) {
-      let path = partition[name]
+    private static func block(_ path: String, megabytes: Int) {
       #expect(
         shell("dd if=/dev/zero of='\(path)' bs=1M count=\(megabytes) status=none").status == 0)
+    }
+
+    /// Written as a writer would: in the live generation.
+    func block(_ name: String, megabytes: Int) {
+      Self.block(partition[name], megabytes: megabytes)
     }
 
     func reaped(_ number: Int) -> [AuditEntry] {

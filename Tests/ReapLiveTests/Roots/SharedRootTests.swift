@@ -39,10 +39,15 @@ struct SharedRootTests {
       "name: tables, kind: generations, root: \(root), \(Self.short)",
       "name: uploads, kind: spill, root: \(uploads), grace: 100ms",
     ])
+    _ = scratch.directory("root/datasets")
     let watcher = try watch(config, rules: 2)
     for round in 1...3 {
-      let partition = Partition(root + "/datasets/p\(round)", live: "table-2")
-      let orphan = partition.generation("table")
+      // Whole when it comes: its grace may be over between two steps of ours.
+      let made = Partition(scratch.path + "/made", live: "table-2")
+      made.generation("table")
+      let partition = Partition(at: root + "/datasets/p\(round)")
+      #expect(rename(made.path, partition.path) == 0)
+      let orphan = partition["table"]
       let upload = makeOrphan(uploads + "/spill_1_\(round)")
       #expect(wait(seconds: 60) { !exists(orphan) && !exists(upload) }, "\(watcher.audit)")
       #expect(partition.isWhole("table-2"))
@@ -122,7 +127,9 @@ struct SharedRootTests {
     // The first has taken the lock; the second goes on with it.
     try reload([two, far], 1)
     #expect(run(reapdBinary, ["sweep", "--match", "x*", root]).status == 75)
-    let orphan = makeOrphan(root + "/b_1")
+    // Its lock file comes with it: the grace is short.
+    let orphan = root + "/b_1"
+    #expect(rename(makeOrphan(scratch.path + "/made"), orphan) == 0)
     #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
     let left = makeOrphan(root + "/a_1")
     try reload([far], 2)
@@ -132,7 +139,8 @@ struct SharedRootTests {
     #expect(wait(seconds: 60) { !exists(left) }, "\(watcher.background.error)")
     // One that merely changes is followed by itself, and the lock is never given up.
     try reload([one + ", never: x", far], 4)
-    let late = makeOrphan(root + "/a_2")
+    let late = root + "/a_2"
+    #expect(rename(makeOrphan(scratch.path + "/made"), late) == 0)
     #expect(wait(seconds: 60) { !exists(late) }, "\(watcher.background.error)")
     #expect(!watcher.background.error.contains("already reaped"))
     #expect(watcher.stop().status == 0)

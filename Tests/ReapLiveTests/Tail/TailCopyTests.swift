@@ -135,7 +135,8 @@ struct TailCopyTests {
     append("d\n", to: tail.log)
     try tail.restart()
     #expect(wait { tail.output.hasSuffix("d\n") })
-    #expect(tail.background.error.contains("app.log.1.gz ("), "\(tail.background.error)")
+    #expect(
+      wait { tail.background.error.contains("app.log.1.gz (") }, "\(tail.background.error)")
     #expect(tail.background.error.contains("is damaged"), "\(tail.background.error)")
   }
 

@@ -123,6 +123,6 @@ struct TailPlaceTests {
     append("one\n", to: scratch.path + "/app.log")
     let tail = try Follower(["--checkpoint", path], in: scratch)
     #expect((tail.background.exitStatus(within: 20) ?? 0) > 0, "\(tail.background.error)")
-    #expect(tail.background.error.contains("checkpoint"), "\(tail.background.error)")
+    #expect(wait { tail.background.error.contains("checkpoint") }, "\(tail.background.error)")
   }
 }

@@ -96,7 +96,7 @@ struct TailRestartTests {
     append("new\n", to: tail.log)
     try tail.restart()
     tail.expect("new\n")
-    #expect(tail.background.error.contains("is not beside it any more"))
+    #expect(wait { tail.background.error.contains("is not beside it any more") })
   }
 
   @Test("killed at any time, it loses nothing, and repeats at most a second")

@@ -13,7 +13,6 @@ private final class Rotation {
 
   init(_ form: String) throws {
     self.form = form
-    let repository = #filePath.components(separatedBy: "/Tests/ReapLiveTests/")[0]
     let script = repository + "/scripts/rotator.py"
     rotator = try Background(script, [form, scratch.path + "/work"], in: scratch)
   }
@@ -41,7 +40,7 @@ private final class Rotation {
   func stopWriter() { rotator.signal(SIGTERM) }
 }
 
-@Suite("reapd tail and real rotators", .serialized, .live)
+@Suite("reapd tail and real rotators", .serialized, .liveAndLong)
 struct TailRotatorTests {
   /// Lines a second, as `scripts/rotator.py` has it.
   private static let rate = 2500
