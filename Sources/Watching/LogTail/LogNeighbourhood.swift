@@ -111,16 +111,18 @@ extension TailedLog {
         for sibling in names.packed(among: all)
         where sibling.modification >= packedSince && isUnknown(sibling) {
           guard let (archive, status) = open(sibling, isWhole: &isWhole) else { continue }
-          defer { archive.close() }
           guard let peeked = Unpacking.peek(archive, size: status.size) else {
+            archive.close()
             neighbours.insert(sibling.identity)
             notice("\(about(sibling)) is damaged, or no gzip file: it is not given out")
             continue
           }
-          guard !peeked.head.isEmpty, !isKnown(peeked.head, peeked.size) else { continue }
-          if let id = follow(archive, sibling, .start, FileHead(peeked.head), after) {
-            packed.append(Part(id, sibling, isPacked: true))
+          guard !peeked.head.isEmpty, !isKnown(peeked.head, peeked.size) else {
+            archive.close()
+            continue
           }
+          let id = follow(archive, sibling, .start, FileHead(peeked.head), after)
+          packed.append(Part(id, sibling, isPacked: true))
         }
       }
       // Those that were opened in an earlier round are younger than what was compressed meanwhile.
