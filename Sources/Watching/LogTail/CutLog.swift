@@ -25,7 +25,7 @@ extension TailedLog {
   ) -> [Part]? {
     guard let names = names(walk), record.position.offset > 0 else { return nil }
     let floor = born ?? .min
-    let all = siblings(walk)
+    let all = siblings(walk, names)
     if kind == .cut {
       let copies = successors(
         of: names.base, after: floor, current: nil, among: all, isLinked: names.isLinked,

@@ -92,10 +92,18 @@ final class TailedLog {
       replace(id, source, by: current.file, current.status)
       return machine.handle(.returned(id), now: now) + machine.handle(.changed(id), now: now)
     }
-    if let id = machine.newest, let source = sources[id] { learnPlace(of: source, walk) }
     var opened: [Int] = []
     if let after = newest == nil ? since : newest?.birth {
-      opened = between(after, identity, walk, packedSince: after).map(\.id)
+      var packedSince = after
+      if let id = machine.newest, let source = sources[id] {
+        learnPlace(of: source, walk)
+        // What was compressed later has later lines; the one before may have had some after this one's
+        // birth.
+        if let status = try? OwnedDirectories.status(of: source.file) {
+          packedSince = status.modification + 1
+        }
+      }
+      opened = between(after, identity, walk, packedSince: packedSince).map(\.id)
     }
     opened.append(follow(current.file, current.status, remembered(identity) ?? .start))
     newest = identity
