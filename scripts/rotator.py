@@ -5,7 +5,7 @@ Says on standard output what it does: `log PATH` once there is something to foll
 after SIGTERM, when every line is in the log, `written LINES`. Without arguments it lists its forms.
 Used by the tests and by `scripts/bench rotators`.
 """
-import glob, os, signal, socket, subprocess, sys, time
+import ctypes, glob, os, signal, socket, subprocess, sys, time
 
 RATE = 2500  # lines a second
 # logrotate waits for the writer, as a careful configuration does: what it compresses is written by nobody then.
@@ -22,6 +22,11 @@ LOGROTATE = {
     "olddir": "create olddir {dir}/logs/old", "olddir-compress": "create compress olddir {dir}/logs/old",
     "olddir-elsewhere": "create olddir {dir}/old",
 }
+
+
+def end_with_parent():
+    """Whoever kills this program by force leaves no rotator running."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG (linux/prctl.h)
 
 
 def line(number):
@@ -68,6 +73,7 @@ class Rotator:
     def fork(self, give, reopen=lambda: None):
         self.writer = os.fork()
         if self.writer == 0:
+            end_with_parent()
             write(self.dir, give, reopen)
 
     def file_writer(self):
@@ -81,7 +87,8 @@ class Rotator:
 
     def piped(self, *command):
         reader, writer = os.pipe()
-        self.processes.append(subprocess.Popen(command, stdin=reader, stderr=subprocess.DEVNULL))
+        self.processes.append(subprocess.Popen(
+            command, stdin=reader, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent))
         os.close(reader)
         self.fork(lambda lines: os.write(writer, b"".join(lines)))
         os.close(writer)
@@ -156,7 +163,8 @@ class Rotator:
             else:
                 stream.write(f'*.* action(type="omfile" file="{self.log}" template="plain")\n')
         self.processes.append(subprocess.Popen(
-            ["rsyslogd", "-n", "-f", self.dir + "/rsyslog.conf", "-i", pid], stderr=subprocess.DEVNULL))
+            ["rsyslogd", "-n", "-f", self.dir + "/rsyslog.conf", "-i", pid], stderr=subprocess.DEVNULL,
+            preexec_fn=end_with_parent))
         until(lambda: os.path.exists(sock) and os.path.exists(pid))
         out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         out.connect(sock)

@@ -25,7 +25,7 @@ extension TailedLog {
   ) -> [Part]? {
     guard let names = names(walk), record.position.offset > 0 else { return nil }
     let floor = born ?? .min
-    let all = siblings(walk)
+    let all = siblings(walk, names)
     if kind == .cut {
       let copies = successors(
         of: names.base, after: floor, current: nil, among: all, isLinked: names.isLinked,
@@ -69,12 +69,18 @@ extension TailedLog {
     _ sibling: LogSibling, upTo record: ReadRecord, _ floor: Int64, _ mayStop: Bool
   ) -> Int? {
     guard case .opened(let archive, let status) = openSibling(sibling) else { return nil }
-    defer { archive.close() }
     guard let peeked = Unpacking.peek(archive, size: status.size),
-      FileHead(peeked.head.prefix(record.head.length)) == record.head,
-      let id = follow(archive, sibling, record.position, record.head, floor),
-      let source = sources[id], let unpacking = source.unpacking
-    else { return nil }
+      FileHead(peeked.head.prefix(record.head.length)) == record.head
+    else {
+      archive.close()
+      return nil
+    }
+    let id = follow(archive, sibling, record.position, record.head, floor)
+    guard let source = sources[id], let unpacking = source.unpacking else { return nil }
+    guard startUnpacking(source) else {
+      drop(id, source)
+      return nil
+    }
     var step = Unpacking.Step.more
     var isStopped: Bool { mayStop && watches.isStopping }
     while step == .more, unpacking.size < record.position.offset, !isStopped {
@@ -86,6 +92,22 @@ extension TailedLog {
     }
     if step != .more { settle(source, step) }
     return id
+  }
+
+  /// Begins with it unless it has begun; false where that cannot be, which is told.
+  func startUnpacking(_ source: TailSource) -> Bool {
+    guard let unpacking = source.unpacking, !unpacking.isStarted else { return true }
+    guard let file = unpacking.start(source.file) else {
+      notice(
+        """
+        \(unpacking.name) (\(unpacking.packedSize) bytes): no temporary file to unpack it into; it is \
+        not given out
+        """)
+      return false
+    }
+    source.file.close()
+    source.file = file
+    return true
   }
 
   /// The end of unpacking, for better or worse.

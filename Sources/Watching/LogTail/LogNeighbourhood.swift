@@ -40,11 +40,15 @@ extension TailedLog {
     return PartNames(base: end.name, isLinked: isLinked, pattern: settings.rotated)
   }
 
-  /// What lies in the directory of the log, and where parts of it were moved to.
-  func siblings(_ walk: PathWalk, inode: UInt64? = nil) -> [LogSibling] {
+  /// Where parts of it are: the directory of the log, and where some were moved to.
+  func directories(_ walk: PathWalk) -> [[UInt8]] {
     guard let end = walk.end else { return [] }
-    let directories = [end.directory] + places.filter { $0 != end.directory }
-    return directories.flatMap { logSiblings(in: $0, inode: inode) }
+    return [end.directory] + places.filter { $0 != end.directory }
+  }
+
+  /// What lies there under names that parts of it have.
+  func siblings(_ walk: PathWalk, _ names: PartNames) -> [LogSibling] {
+    directories(walk).flatMap { logSiblings(in: $0, where: names.matchesEither) }
   }
 
   /// Where else parts may have been moved to, as logrotate's olddir does.
@@ -93,7 +97,7 @@ extension TailedLog {
     // What is open cannot go away: plain files first, since they may be compressed any moment. One that
     // is gone is compressed by now, or moved: the next listing tells.
     for round in 1...Self.tries {
-      let all = siblings(walk)
+      let all = siblings(walk, names)
       var isWhole = true
       let plain = successors(
         of: names.base, after: after, current: current, among: all, isLinked: names.isLinked,
@@ -111,16 +115,18 @@ extension TailedLog {
         for sibling in names.packed(among: all)
         where sibling.modification >= packedSince && isUnknown(sibling) {
           guard let (archive, status) = open(sibling, isWhole: &isWhole) else { continue }
-          defer { archive.close() }
           guard let peeked = Unpacking.peek(archive, size: status.size) else {
+            archive.close()
             neighbours.insert(sibling.identity)
             notice("\(about(sibling)) is damaged, or no gzip file: it is not given out")
             continue
           }
-          guard !peeked.head.isEmpty, !isKnown(peeked.head, peeked.size) else { continue }
-          if let id = follow(archive, sibling, .start, FileHead(peeked.head), after) {
-            packed.append(Part(id, sibling, isPacked: true))
+          guard !peeked.head.isEmpty, !isKnown(peeked.head, peeked.size) else {
+            archive.close()
+            continue
           }
+          let id = follow(archive, sibling, .start, FileHead(peeked.head), after)
+          packed.append(Part(id, sibling, isPacked: true))
         }
       }
       // Those that were opened in an earlier round are younger than what was compressed meanwhile.
@@ -179,9 +185,8 @@ extension TailedLog {
   func noteNeighbours(_ walk: PathWalk, before began: Int64) {
     guard let end = walk.end, let names = names(walk) else { return }
     let ours = Set(sources.values.flatMap { [$0.identity, $0.archive ?? $0.identity] })
-    let beside = siblings(walk).filter {
-      (names.matches($0.name) || PartNames.unpacked($0.name).map(names.matches) ?? false)
-        && !ours.contains($0.identity) && $0.identity.birth ?? 0 < began
+    let beside = siblings(walk, names).filter {
+      !ours.contains($0.identity) && $0.identity.birth ?? 0 < began
     }
     let path = FilePath(end.directory + end.name)
     guard let there = try? status(ofPath: path), there.identity == newest else { return }

@@ -7,10 +7,12 @@ import ReapRules
 /// How often a directory is listed again because it changed under the listing.
 private let listingTries = 8
 
-/// The regular files of a directory, or those with one inode number.
+/// The regular files of a directory, or those with one inode number, or such names.
 ///
 /// - Parameter directory: with a slash at its end.
-func logSiblings(in directory: [UInt8], inode: UInt64? = nil) -> [LogSibling] {
+func logSiblings(
+  in directory: [UInt8], inode: UInt64? = nil, where isWanted: ([UInt8]) -> Bool = { _ in true }
+) -> [LogSibling] {
   var found: [LogSibling] = []
   for _ in 0..<listingTries {
     found = []
@@ -18,7 +20,7 @@ func logSiblings(in directory: [UInt8], inode: UInt64? = nil) -> [LogSibling] {
     defer { opened.close() }
     let before = try? status(of: opened).change
     try? forEachEntry(of: opened) { entry in
-      guard inode == nil || entry.inode == inode,
+      guard inode == nil || entry.inode == inode, isWanted(entry.name.bytes),
         let status = try? status(of: entry.name, at: opened), status.type == .regular
       else { return }
       found.append(

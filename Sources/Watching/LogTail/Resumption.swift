@@ -32,6 +32,8 @@ extension TailedLog {
           wasCut(record, found)
           ? rest(of: record, born: after, walk, .cut, mayStop: true) : nil
         opened += parts?.map(\.id) ?? []
+        // What was compressed later has later lines.
+        packedSince = found.status.modification + 1
         opened.append(follow(found.file, found.status, parts == nil ? file.position : .start))
         if let parts, !parts.isEmpty {
           notice("\(displayText(path)): truncated meanwhile; going on with \(list(parts))")
@@ -46,6 +48,7 @@ extension TailedLog {
       }
       if watches.isStopping {
         unresumed = saved
+        if !isCurrentTaken { current?.file.close() }
         return []
       }
     }
@@ -81,16 +84,14 @@ extension TailedLog {
       return nil
     }
     let inode = file.identity.inode
-    if let found = find(among: siblings(walk, inode: inode)) { return found }
-    for place in otherPlaces(walk) {
+    for place in directories(walk) + otherPlaces(walk) {
       if let found = find(among: logSiblings(in: place, inode: inode)) { return found }
     }
     // Compressed there? Then those beside it with the log's names are looked at as well.
     guard let names = names(walk) else { return nil }
     for place in otherPlaces(walk)
-    where logSiblings(in: place).contains(where: {
-      names.matches(PartNames.unpacked($0.name) ?? $0.name)
-        && $0.change >= file.identity.birth ?? .max
+    where logSiblings(in: place, where: names.matchesEither).contains(where: {
+      $0.change >= file.identity.birth ?? .max
     }) { learn(place, walk) }
     return nil
   }
@@ -105,7 +106,7 @@ extension TailedLog {
 
   /// One line: what is missing, where it was looked for, and what comes next.
   private func tellLoss(_ lost: TailCheckpoint.File, _ following: [Part], _ walk: PathWalk) {
-    let looked = ([walk.end?.directory].compactMap { $0 } + places).map(displayText)
+    let looked = directories(walk).map(displayText)
     let next = following.isEmpty ? displayText(path) : list(following)
     notice(
       """

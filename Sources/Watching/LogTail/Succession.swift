@@ -50,6 +50,9 @@ package struct PartNames {
       || EntryName(name).map { pattern?.matches($0) ?? false } ?? false
   }
 
+  /// The same, plain or compressed.
+  package func matchesEither(_ name: [UInt8]) -> Bool { matches(Self.unpacked(name) ?? name) }
+
   /// Without `.gz`; nil for other names.
   package static func unpacked(_ name: [UInt8]) -> [UInt8]? {
     let suffix = Array(".gz".utf8)

@@ -38,7 +38,8 @@ final class TailSource {
     case refused
   }
 
-  let file: Descriptor
+  /// Of an archive that was not begun with, the archive itself.
+  var file: Descriptor
   let identity: FileIdentity
   var position: ReadingPosition
   let log: Int

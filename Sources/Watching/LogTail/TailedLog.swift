@@ -92,10 +92,18 @@ final class TailedLog {
       replace(id, source, by: current.file, current.status)
       return machine.handle(.returned(id), now: now) + machine.handle(.changed(id), now: now)
     }
-    if let id = machine.newest, let source = sources[id] { learnPlace(of: source, walk) }
     var opened: [Int] = []
     if let after = newest == nil ? since : newest?.birth {
-      opened = between(after, identity, walk, packedSince: after).map(\.id)
+      var packedSince = after
+      if let id = machine.newest, let source = sources[id] {
+        learnPlace(of: source, walk)
+        // What was compressed later has later lines; the one before may have had some after this one's
+        // birth.
+        if let status = try? OwnedDirectories.status(of: source.file) {
+          packedSince = status.modification + 1
+        }
+      }
+      opened = between(after, identity, walk, packedSince: packedSince).map(\.id)
     }
     opened.append(follow(current.file, current.status, remembered(identity) ?? .start))
     newest = identity
@@ -137,7 +145,7 @@ final class TailedLog {
     add(source(file, status.identity, at: position))
   }
 
-  /// Follows what an archive holds; nil where it cannot be unpacked, which is told.
+  /// Follows what an archive holds; it is unpacked when its turn has come.
   ///
   /// - Parameters:
   ///   - head: of what it holds.
@@ -146,20 +154,17 @@ final class TailedLog {
   func follow(
     _ archive: Descriptor, _ sibling: LogSibling, _ position: ReadingPosition, _ head: FileHead,
     _ after: Int64
-  ) -> Int? {
-    let name = displayText(sibling.directory + sibling.name)
-    guard let unpacking = Unpacking(archive, name: name, size: sibling.size),
-      let file = try? unpacking.openResult()
-    else {
-      complain("\(about(sibling)): no temporary file to unpack it into; it is not given out")
-      return nil
-    }
+  ) -> Int {
     let identity = FileIdentity(device: 0, inode: 0, birth: after)
-    let source = source(file, identity, at: position)
-    source.unpacking = unpacking
+    let source = source(archive, identity, at: position)
+    let name = displayText(sibling.directory + sibling.name)
+    source.unpacking = Unpacking(name: name, size: sibling.size)
     source.archive = sibling.identity
     source.head = head
-    return add(source)
+    serial += 1
+    // Nobody writes to it: there is nothing to watch.
+    sources[serial] = source
+    return serial
   }
 
   private func add(_ source: TailSource) -> Int {
@@ -248,7 +253,9 @@ final class TailedLog {
       return machine.handle(.writers(id, presence), now: now())
     case .finish(let id):
       guard let source = sources[id] else { return [] }
-      guard (try? source.readTorn(buffer, output)) ?? true else { return nil }
+      guard source.unpacking != nil || (try? source.readTorn(buffer, output)) ?? true else {
+        return nil
+      }
       forget(id, source)
       return []
     }
@@ -257,6 +264,7 @@ final class TailedLog {
   /// An archive is unpacked whole before it is read, when its turn has come.
   private func unpack(_ source: TailSource) -> TailSource.Outcome? {
     guard let unpacking = source.unpacking else { return nil }
+    guard startUnpacking(source) else { return .atEnd(grew: false, isDeleted: true) }
     let step = unpacking.step()
     if step != .more { settle(source, step) }
     return .paused

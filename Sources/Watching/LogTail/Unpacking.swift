@@ -24,32 +24,34 @@ import OwnedDirectories
   /// Unpacked so far, bytes.
   private(set) var size: Int64 = 0
   private var stream: gzFile?
-  private let target: Descriptor
+  private var target: Descriptor?
 
-  /// Nil where there is no room for a temporary file, or no descriptor.
+  var isStarted: Bool { target != nil }
+
+  init(name: String, size: Int64) {
+    self.name = name
+    packedSize = size
+  }
+
+  /// What is unpacked, for reading only: whether it has writers is asked later. Nil where there is no
+  /// room for a temporary file, or no descriptor.
   ///
   /// - Parameter archive: read from its beginning; it stays open.
-  init?(_ archive: Descriptor, name: String, size: Int64) {
-    guard let copy = try? duplicate(archive) else { return nil }
-    guard let target = try? openTemporary() else {
-      copy.close()
+  func start(_ archive: Descriptor) -> Descriptor? {
+    guard let target = try? openTemporary() else { return nil }
+    guard let file = try? openToFollow(Array(target.procPath.utf8)) else {
+      target.close()
       return nil
     }
     // It takes the descriptor over, and closes it.
-    guard let stream = unsafe gzdopen(copy.number, "rb") else {
-      copy.close()
+    guard let copy = try? duplicate(archive), let stream = unsafe gzdopen(copy.number, "rb") else {
+      file.close()
       target.close()
       return nil
     }
     unsafe self.stream = stream
     self.target = target
-    self.name = name
-    packedSize = size
-  }
-
-  /// What is unpacked, for reading only: whether it has writers is asked later.
-  func openResult() throws(SystemError) -> Descriptor {
-    try openToFollow(Array(target.procPath.utf8))
+    return file
   }
 
   /// Unpacks for a while.
@@ -57,7 +59,7 @@ import OwnedDirectories
     let deadline = readMonotonic() + Self.turn
     var chunk = [UInt8](repeating: 0, count: 1 << 17)
     repeat {
-      guard let stream = unsafe stream else { return .whole }
+      guard let stream = unsafe stream, let target else { return .whole }
       let count = unsafe gzread(stream, &chunk, UInt32(chunk.count))
       guard count > 0 else {
         // A stream that ends too early reads as an end, and says so here.
@@ -81,7 +83,7 @@ import OwnedDirectories
   func close() -> Int32 {
     guard let stream = unsafe stream else { return Z_OK }
     unsafe self.stream = nil
-    target.close()
+    target?.close()
     return unsafe gzclose(stream)
   }
 

@@ -229,6 +229,60 @@ struct TailLossTests {
     #expect(given + size(tail.background.outputPath) == wanted)
   }
 
+  @Test("an archive is not given out for lacking what a late writer added after it was made")
+  func late() throws {
+    let tail = try follower()
+    append(lines("a", 40), to: tail.log)
+    let writer = open(tail.log, O_WRONLY | O_APPEND | O_CLOEXEC)
+    defer { close(writer) }
+    func writeLate(_ text: String) { #expect(write(writer, text, text.utf8.count) > 0) }
+    tail.expect(lines("a", 40))
+    rename(tail.log, tail.log + ".1")
+    append("b\n", to: tail.log)
+    tail.expect(lines("a", 40) + "b\n")
+    waitQuiet(0.02)
+    writeLate("late\n")
+    gzip(tail.log + ".1")
+    writeLate("later\n")
+    tail.expect(lines("a", 40) + "b\nlate\nlater\n")
+    append("c\n", to: tail.log)
+    rename(tail.log + ".1.gz", tail.log + ".2.gz")
+    rename(tail.log, tail.log + ".1")
+    append("d\n", to: tail.log)
+    tail.expect(lines("a", 40) + "b\nlate\nlater\nc\nd\n")
+    #expect(tail.stop() == lines("a", 40) + "b\nlate\nlater\nc\nd\n")
+    append("e\n", to: tail.log)
+    rename(tail.log, tail.log + ".0")
+    append("f\n", to: tail.log)
+    try tail.restart()
+    tail.expect("e\nf\n")
+  }
+
+  @Test("archives are unpacked one after the other")
+  func one() throws {
+    let tail = try follower()
+    append(lines("a", 40), to: tail.log)
+    tail.expect(lines("a", 40))
+    _ = tail.stop()
+    for number in 1...4 {
+      #expect(shell("yes 'line after lin\(number)' | head -c 2M >> '\(tail.log)'").status == 0)
+      rename(tail.log, "\(tail.log)-2026112\(number)")
+      gzip("\(tail.log)-2026112\(number)")
+      waitQuiet(0.02)
+    }
+    append("b\n", to: tail.log)
+    try tail.restart()
+    var most = 0
+    #expect(
+      wait {
+        let unpacked = openFiles(of: tail.background.pid).filter { $0.hasSuffix("(deleted)") }
+        // It is open for writing and for reading; and the old one while the next one begins.
+        most = max(most, Set(unpacked).count)
+        return size(tail.background.outputPath) == (8 << 20) + 2
+      }, "\(tail.background.error)")
+    #expect(most <= 2)
+  }
+
   private func size(_ path: String) -> Int {
     var status = stat()
     return stat(path, &status) == 0 ? status.st_size : 0
