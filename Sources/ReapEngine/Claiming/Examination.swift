@@ -247,7 +247,7 @@ package final class Examination: Sendable {
       }
   }
 
-  func tidyingIsDue(_ now: Nanoseconds) -> Bool { memory.tidyingIsDue(in: place, now: now) }
+  var nextTidying: Nanoseconds { memory.nextTidying(in: place) }
 
   func noteTidying(_ next: Nanoseconds) { memory.noteTidying(in: place, next: next) }
 

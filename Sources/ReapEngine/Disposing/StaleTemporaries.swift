@@ -50,10 +50,15 @@ extension Examination {
     gathering.unlock()
     let now = readMonotonic()
     guard case .generations(let settings) = rule.kind, let quiet = settings.staleTemporaries,
-      tidyingIsDue(now), !claiming || mayRemove, let partition = evidence.partition
+      !claiming || mayRemove, let partition = evidence.partition
     else {
       gathering.drop()
       return .kept(verdict, evidence, held: nil)
+    }
+    guard nextTidying <= now else {
+      gathering.drop()
+      let wait = Verdict.keep(verdict.reason, recheckAfter: nextTidying - now)
+      return .kept(wait, evidence, held: nil)
     }
     guard mayWalk else { return .needsWalk(held: gathering.handOn()) }
     gathering.drop()
@@ -75,9 +80,10 @@ extension Examination {
     } catch {
       next = seldom  // something of it is unreadable, or went: the next look will tell
     }
-    // Four times in such a span is enough to find what appears without an event of its own.
+    // What comes meanwhile makes no event here: it is found within twice such a span, and earlier
+    // where something else brings a look about.
     noteTidying(now + (next ?? max(quiet / 4, nanosecondsPerSecond)))
-    let kept = Verdict.keep(verdict.reason, recheckAfter: next)
+    let kept = Verdict.keep(verdict.reason, recheckAfter: next ?? seldom)
     return removed.isEmpty ? .kept(kept, evidence, held: nil) : .tidied(kept, evidence, removed)
   }
 

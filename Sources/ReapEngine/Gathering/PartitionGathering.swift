@@ -44,8 +44,8 @@ package final class PartitionMemory: Sendable {
     nextListing.withLock { $0[partition] = end + rest }
   }
 
-  func tidyingIsDue(in partition: [UInt8], now: Nanoseconds) -> Bool {
-    seen.withLock { ($0[partition]?.nextTidying ?? .min) <= now }
+  func nextTidying(in partition: [UInt8]) -> Nanoseconds {
+    seen.withLock { $0[partition]?.nextTidying ?? .min }
   }
 
   func noteTidying(in partition: [UInt8], next: Nanoseconds) {
