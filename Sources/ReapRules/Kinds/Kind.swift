@@ -45,10 +45,33 @@ extension Rule {
       }
     }
 
+    /// What its evidence begins with.
+    package var evidence: Evidence.OfKind {
+      switch self {
+      case .spill: .spill
+      case .generations: .generations(GenerationEvidence())
+      }
+    }
+
     func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
       switch self {
       case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
       case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
+      }
+    }
+  }
+}
+
+extension Evidence {
+  /// What is observed of a candidate of one kind only.
+  package enum OfKind: Sendable, Equatable {
+    case spill
+    case generations(GenerationEvidence)
+
+    var members: [(String, JSONValue)] {
+      switch self {
+      case .spill: []
+      case .generations(let own): own.members
       }
     }
   }
