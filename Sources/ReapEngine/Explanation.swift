@@ -128,12 +128,12 @@ package struct Explanation: Sendable {
       }
     }
     line("owner", "uid \(evidence.entry.owner)")
-    if let partition = evidence.partition {
+    if let partition = evidence.generations?.partition {
       line("cursor", partition.cursor.text)
       line("live one", partition.live.text)
       if let conflict = partition.conflict { line("conflict", "\(conflict) is there claimed, too") }
     }
-    if let owner = evidence.owner { line("owning process", owner.text) }
+    if let owner = evidence.generations?.owner { line("owning process", owner.text) }
     line("lock", evidence.lock?.text ?? "not looked at")
     for holder in holders { line("held by", "pid \(holder.pid) (\(holder.command))") }
     if evidence.lock == .held, holders.isEmpty {

@@ -21,7 +21,7 @@ extension Reaper {
     case .cursor:
       switch change {
       // A file that is only made says nothing yet: it is written, or renamed into place. A link does.
-      case .created where watched.rule.readsLinks: cursorChanged(watched, number, arrival)
+      case .created where watched.rule.kind.readsLinks: cursorChanged(watched, number, arrival)
       case .created, .attributes: break
       case .modified: cursorModified(watched, number, arrival)
       case .movedIn, .movedOut, .removed, .written: cursorChanged(watched, number, arrival)

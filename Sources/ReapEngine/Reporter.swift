@@ -168,7 +168,7 @@ package final class Reporter: Sendable {
         guard !said.isEmpty else { return }
         said[place.path] = nil
         // The live one is what it is, also while its name is there twice.
-        if let gathered = evidence.partition, gathered.conflict == nil, let partition {
+        if let gathered = evidence.generations?.partition, gathered.conflict == nil, let partition {
           said[partition] = nil
         }
       }

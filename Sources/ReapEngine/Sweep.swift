@@ -134,7 +134,7 @@ package final class Sweep: Sendable {
       failure: failure)
     if action == .failed, case .dispose = verdict { finding.reason = .removalFailed }
     // What was not looked into for its verdict is not for its size: a writer may be at its start.
-    if measuring, evidence.lock != nil || evidence.partition != nil {
+    if measuring, evidence.lock != nil || evidence.generations?.partition != nil {
       finding.bytes = allocatedBytes(of: path, below: root)
     }
     findings.withLock { $0.append(finding) }

@@ -103,7 +103,7 @@ final class WatchedRoot {
   func placeToken(_ number: UInt32) -> UInt64 { WatchToken.place(root: index, number: number).bits }
 
   /// Whether partitions may lie below the root.
-  var isPartitioned: Bool { if case .generations = rule.kind { true } else { false } }
+  var isPartitioned: Bool { rule.kind.hasPartitions }
 
   /// Whether there is work for the reaper's thread besides messages and deadlines.
   var isListing: Bool {

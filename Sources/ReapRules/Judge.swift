@@ -1,11 +1,7 @@
 /// The only thing that decides about a deletion: pure, the same for every command.
 package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
   guard !rule.neverTakes(evidence.entry.name) else { return .keep(.keptByHand) }
-  let judgement =
-    switch rule.kind {
-    case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
-    case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
-    }
+  let judgement = rule.kind.judge(evidence, rule: rule, now: now)
   guard case .verdict(.dispose) = judgement else { return judgement }
   // Whatever its kind says of its owner's end:
   guard evidence.inside?.foreignDirectory == nil else { return .keep(.foreignInside) }

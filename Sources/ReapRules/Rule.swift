@@ -35,42 +35,6 @@ package struct Rule: Sendable, Equatable {
     !never.isEmpty && never.contains { $0.matches(name) }
   }
 
-  /// Kinds of directory. A new one is a case here; the compiler names the rest.
-  package enum Kind: Sendable, Equatable {
-    case spill(SpillSettings)
-    case generations(GenerationSettings)
-
-    /// The owner's lock file, where there is one.
-    package var lock: EntryName? {
-      switch self {
-      case .spill(let settings): settings.lock
-      case .generations(let settings): settings.lock
-      }
-    }
-
-    package var hasQuarantine: Bool {
-      switch self {
-      case .spill: false
-      case .generations: true
-      }
-    }
-
-    /// Whether candidates lie at any depth below the root.
-    package var hasPartitions: Bool {
-      switch self {
-      case .spill: false
-      case .generations: true
-      }
-    }
-
-    package var name: String {
-      switch self {
-      case .spill: "spill"
-      case .generations: "generations"
-      }
-    }
-  }
-
   /// Whose candidates may go.
   package enum Owners: Sendable, Equatable {
     case users(Set<UInt32>)
@@ -91,29 +55,4 @@ package enum LockType: String, Sendable, CaseIterable {
   case fcntl
   /// Both are probed; either one held means alive.
   case auto
-}
-
-/// What is done with a directory past its grace that has no lock file.
-package enum MissingLock: String, Sendable, CaseIterable {
-  case reap
-  case keep
-}
-
-/// Settings of kind `spill`: one directory per upload, locked through a file in it.
-package struct SpillSettings: Sendable, Equatable {
-  package var lock: EntryName
-  package var lockType: LockType
-  package var missingLock: MissingLock
-  /// POSIX extended regular expression that every entry's name must match, the lock file apart.
-  package var contents: String?
-
-  package init(
-    lock: EntryName = EntryName(".lock")!, lockType: LockType = .auto,
-    missingLock: MissingLock = .keep, contents: String? = nil
-  ) {
-    self.lock = lock
-    self.lockType = lockType
-    self.missingLock = missingLock
-    self.contents = contents
-  }
 }

@@ -42,3 +42,11 @@ package enum Judgement: Sendable, Equatable {
     case lock, surroundings, inside, partition, owner, life
   }
 }
+
+extension Judgement {
+  static func keep(_ reason: Reason, recheckAfter: Nanoseconds? = nil) -> Judgement {
+    .verdict(.keep(reason, recheckAfter: recheckAfter))
+  }
+
+  static func unsure(_ reason: Reason) -> Judgement { .verdict(.unsure(reason)) }
+}

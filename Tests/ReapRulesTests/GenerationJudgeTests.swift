@@ -26,7 +26,8 @@ let generationTime = Now(wall: 1_000_000 * second, monotonic: 100_000 * second)
 func deadGeneration(_ spoil: (inout Evidence) -> Void = { _ in }) -> Evidence {
   var evidence = Evidence(
     entry: .init(name: entryName("table"), type: .directory, owner: 1000, isMountPoint: false),
-    clocks: .init(birth: second, firstSeen: 0), surroundings: .clear,
+    clocks: .init(birth: second, firstSeen: 0), ofKind: .generations(GenerationEvidence()),
+    surroundings: .clear,
     inside: .init(openness: .nothingOpen, newestChange: second))
   evidence.partition = Evidence.Partition(
     cursor: .known(entryName("table-1")), live: .complete, cursorChange: second, liveSince: 0)

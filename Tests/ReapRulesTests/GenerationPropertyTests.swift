@@ -39,6 +39,7 @@ struct GenerationPropertyTests {
       clocks: .init(
         birth: mostly(0, [now.wall - random.below(hour), nil]),
         firstSeen: now.monotonic - random.below(3 * hour)),
+      ofKind: .generations(GenerationEvidence()),
       lock: mostly(
         random.pick([.taken, .missing]),
         [nil, .held, .takenUnlinked, .notAFile("x"), .unreadable("x"), .unknown("x")]),
@@ -175,7 +176,8 @@ struct GenerationPropertyTests {
     (
       "the cursor names it",
       {
-        $0.partition?.cursor = .known($0.entry.name)
+        let name = $0.entry.name
+        $0.partition?.cursor = .known(name)
         if $0.claim == .unfinished { $0.claim = .none }
       }
     ),

@@ -47,7 +47,7 @@ struct JudgePropertyTests {
       openness: mostly(.nothingOpen, [.open("x"), .unknown("x")]),
       newestChange: stamp(judgingTime.wall), foreignEntry: mostly(nil, ["x"]))
     var evidence = Evidence(
-      entry: entry, clocks: clocks, lock: mostly(lock, [nil]),
+      entry: entry, clocks: clocks, ofKind: .spill, lock: mostly(lock, [nil]),
       surroundings: mostly(.clear, [nil, .mountInside("x"), .rootInside("x"), .unknown("x")]),
       inside: mostly(inside, [nil]))
     evidence.life = mostly(

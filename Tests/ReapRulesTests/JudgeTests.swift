@@ -8,8 +8,8 @@ import Testing
 func deadEvidence(_ spoil: (inout Evidence) -> Void = { _ in }) -> Evidence {
   var evidence = Evidence(
     entry: .init(name: entryName("spill_1_2"), type: .directory, owner: 1000, isMountPoint: false),
-    clocks: .init(name: second, birth: second, firstSeen: 0), lock: .taken, surroundings: .clear,
-    inside: .init(openness: .nothingOpen))
+    clocks: .init(name: second, birth: second, firstSeen: 0), ofKind: .spill, lock: .taken,
+    surroundings: .clear, inside: .init(openness: .nothingOpen))
   evidence.life = .nobody
   spoil(&evidence)
   return evidence

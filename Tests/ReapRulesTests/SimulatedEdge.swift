@@ -110,7 +110,8 @@ extension Simulation {
       entry: .init(name: request.path.name, type: .directory, owner: 1000, isMountPoint: false),
       clocks: .init(
         birth: birth, sawCreation: isAnothers ? now : request.sawCreation,
-        firstSeen: request.firstSeen))
+        firstSeen: request.firstSeen),
+      ofKind: rule.kind.evidence)
     while true {
       switch judge(evidence, rule: rule, now: Now(wall: now + wallOffset, monotonic: now)) {
       case .gather(let stage):

@@ -50,3 +50,27 @@ func spillRule(
     name: "ant", root: "/data/spill", match: glob("spill_*"), grace: grace, owners: owners,
     kind: .spill(SpillSettings(missingLock: missingLock)))
 }
+
+/// Short ways to what only generations have: evidence of another kind has none of it.
+extension Evidence {
+  var partition: Partition? {
+    get { generations?.partition }
+    set { generations?.partition = newValue }
+  }
+  var marker: Nanoseconds? {
+    get { generations?.marker }
+    set { generations?.marker = newValue }
+  }
+  var owner: Owner? {
+    get { generations?.owner }
+    set { generations?.owner = newValue }
+  }
+  var condemned: Condemnation? {
+    get { generations?.condemned }
+    set { generations?.condemned = newValue }
+  }
+  var shortage: RoomShortage? {
+    get { generations?.shortage }
+    set { generations?.shortage = newValue }
+  }
+}

@@ -58,7 +58,7 @@ struct TemporaryFileTests {
     let evidence = Evidence(
       entry: .init(
         name: entryName(Self.cursorName), type: .regularFile, owner: 1000, isMountPoint: false),
-      clocks: .init(firstSeen: 0))
+      clocks: .init(firstSeen: 0), ofKind: rule.kind.evidence)
     #expect(
       GenerationSettings().judgeTemporary(
         evidence, inGeneration: false, rule: rule, now: generationTime) == .keep(.keptByHand))

@@ -125,7 +125,8 @@ extension Examination {
     guard tryLock(directory, .flock) == .taken else { return undone() }
     guard ClaimName(name) == nil else {
       // What has a claimed name is finished under it.
-      guard partition.readCursorFile().0 == evidence.partition?.cursor, !isPinnedNow(directory)
+      guard partition.readCursorFile().0 == evidence.generations?.partition?.cursor,
+        !isPinnedNow(directory)
       else { return undone() }
       guard let there = try? status(of: name, at: root.descriptor) else {
         gathering.drop()
@@ -152,7 +153,7 @@ extension Examination {
     }
     // A writer that locks nothing may have flipped to it, or made its directories anew; somebody may
     // have swapped another directory in, or pinned it.
-    guard partition.readCursorFile().0 == evidence.partition?.cursor,
+    guard partition.readCursorFile().0 == evidence.generations?.partition?.cursor,
       (try? status(of: claim.entry, at: root.descriptor))?.identity == gathering.identity,
       (try? status(of: name, at: root.descriptor)) == nil,
       gathering.lockIsStill(evidence.lock ?? .missing, in: directory),

@@ -168,7 +168,8 @@ package final class Examination: Sendable {
       clocks: Evidence.Clocks(
         name: spillNameTime(original), birth: facts.birth,
         // The event that tells of its coming was not read yet.
-        sawCreation: known.isAnothers ? readMonotonic() : sawCreation, firstSeen: firstSeen))
+        sawCreation: known.isAnothers ? readMonotonic() : sawCreation, firstSeen: firstSeen),
+      ofKind: rule.kind.evidence)
     let isHalfRemoved = claimName != nil && facts.permissions == removalMark
     gatherClaim(name, claimName, isHalfRemoved, &evidence)
     var gathering = CandidateGathering(
@@ -234,8 +235,10 @@ package final class Examination: Sendable {
     _ name: EntryName, _ claimName: ClaimName?, _ isHalfRemoved: Bool, _ evidence: inout Evidence
   ) {
     guard case .generations(let settings) = rule.kind else { return }
-    evidence.condemned = claims.condemnation(of: path(name))
-    if evidence.condemned != nil { evidence.shortage = shortage(settings.room) }
+    if let condemned = claims.condemnation(of: path(name)) {
+      evidence.generations?.condemned = condemned
+      evidence.generations?.shortage = shortage(settings.room)
+    }
     guard let claimName else { return }
     evidence.claim =
       if isHalfRemoved || claims.isUnfinished(path(name)) {
@@ -312,12 +315,13 @@ package final class Examination: Sendable {
       case .gather(.partition):
         guard case .generations(let settings) = rule.kind else { return .unsure(.unreadable) }
         let partition = partitionGathering(settings)
-        evidence.partition = partition.gather()
-        evidence.marker = partition.marker(in: gathering.name)
+        evidence.generations?.partition = partition.gather()
+        evidence.generations?.marker = partition.marker(in: gathering.name)
       case .gather(.life):
         evidence.life = try gathering.gatherLife(
           LifeView.shared.current(), mounts: surroundings.mounts.current())
-      case .gather(.owner): evidence.owner = owner?.current ?? .unknown("no pid file is watched")
+      case .gather(.owner):
+        evidence.generations?.owner = owner?.current ?? .unknown("no pid file is watched")
       }
     }
   }
@@ -341,7 +345,7 @@ package final class Examination: Sendable {
       case .collision(let path):
         gathering.drop()
         var told = evidence
-        told.partition?.conflict = displayText(path)
+        told.generations?.partition?.conflict = displayText(path)
         return .kept(.unsure(.claimConflict), told, held: nil)
       case .failed: break
       }
@@ -381,6 +385,6 @@ package final class Examination: Sendable {
   private func unreadableEvidence(_ name: EntryName, firstSeen: Nanoseconds) -> Evidence {
     Evidence(
       entry: .init(name: name, type: .other, owner: .max, isMountPoint: false),
-      clocks: .init(firstSeen: firstSeen))
+      clocks: .init(firstSeen: firstSeen), ofKind: rule.kind.evidence)
   }
 }

@@ -50,7 +50,7 @@ extension Examination {
     gathering.unlock()
     let now = readMonotonic()
     guard case .generations(let settings) = rule.kind, let quiet = settings.staleTemporaries,
-      !claiming || mayRemove, let partition = evidence.partition
+      !claiming || mayRemove, let partition = evidence.generations?.partition
     else {
       gathering.drop()
       return .kept(verdict, evidence, held: nil)
@@ -109,8 +109,9 @@ extension Examination {
     var evidence = Evidence(
       entry: .init(
         name: name, type: type, owner: facts.owner, isMountPoint: facts.isMountPoint ?? false),
-      clocks: .init(birth: facts.birth, sawCreation: sawCreation, firstSeen: firstSeen))
-    evidence.partition = partition
+      clocks: .init(birth: facts.birth, sawCreation: sawCreation, firstSeen: firstSeen),
+      ofKind: rule.kind.evidence)
+    evidence.generations?.partition = partition
     while true {
       let clocks = readClocks()
       let judgement = settings.judgeTemporary(
@@ -118,7 +119,8 @@ extension Examination {
         now: Now(wall: clocks.wall, monotonic: clocks.monotonic))
       switch judgement {
       case .verdict(let verdict): return Judged(verdict: verdict, evidence: evidence, facts: facts)
-      case .gather(.partition): evidence.partition = partitionGathering(settings).gather()
+      case .gather(.partition):
+        evidence.generations?.partition = partitionGathering(settings).gather()
       case .gather:
         let written =
           inGeneration ? TemporaryName(data: name) : TemporaryName(cursor: settings.cursor, name)
@@ -206,6 +208,6 @@ extension Examination {
   private func unreadable(_ name: EntryName, _ firstSeen: Nanoseconds) -> Evidence {
     Evidence(
       entry: .init(name: name, type: .other, owner: .max, isMountPoint: false),
-      clocks: .init(firstSeen: firstSeen))
+      clocks: .init(firstSeen: firstSeen), ofKind: rule.kind.evidence)
   }
 }

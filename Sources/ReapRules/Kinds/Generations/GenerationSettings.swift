@@ -87,12 +87,6 @@ extension GenerationSettings {
   package var readsLinks: Bool { layouts.contains(where: \.readsLink) }
 }
 
-extension Rule {
-  package var readsLinks: Bool {
-    if case .generations(let settings) = kind { settings.readsLinks } else { false }
-  }
-}
-
 /// A directory name with one `{}` for a cursor's member.
 package struct CursorPattern: Hashable, Sendable {
   package let prefix: String

@@ -22,7 +22,8 @@ extension GenerationSettings {
     guard grace <= 0 else { return .keep(.young, recheckAfter: grace) }
 
     // Without a cursor that is understood, a temporary one may be the only copy.
-    guard let partition = evidence.partition else { return .gather(.partition) }
+    guard let own = evidence.generations else { return .unsure(.unreadable) }
+    guard let partition = own.partition else { return .gather(.partition) }
     if let objection = objection(of: partition, to: nil) { return .verdict(objection) }
 
     guard let inside = evidence.inside else { return .gather(.inside) }

@@ -53,11 +53,3 @@ extension SpillSettings {
     return .verdict(.dispose(lock == .missing ? .lockMissing : .lockReleased))
   }
 }
-
-extension Judgement {
-  static func keep(_ reason: Reason, recheckAfter: Nanoseconds? = nil) -> Judgement {
-    .verdict(.keep(reason, recheckAfter: recheckAfter))
-  }
-
-  static func unsure(_ reason: Reason) -> Judgement { .verdict(.unsure(reason)) }
-}

@@ -20,7 +20,9 @@ extension GenerationSettings {
       guard grace <= 0 else { return .keep(.young, recheckAfter: grace) }
     }
 
-    guard let partition = evidence.partition else { return .gather(.partition) }
+    // What was gathered of another kind tells nothing here.
+    guard let own = evidence.generations else { return .unsure(.unreadable) }
+    guard let partition = own.partition else { return .gather(.partition) }
     // What is half removed is not what the cursor means, if that stands there whole.
     let meant = evidence.claim == .unfinished && partition.live == .complete ? nil : entry.name
     if let objection = objection(of: partition, to: meant) { return .verdict(objection) }
@@ -38,7 +40,7 @@ extension GenerationSettings {
     // A writer that has not locked yet proves nothing, and neither does one that never locks.
     case .missing, .taken, .takenUnlinked, nil: break
     }
-    if ownerPidfile != nil, evidence.owner == nil { return .gather(.owner) }
+    if ownerPidfile != nil, own.owner == nil { return .gather(.owner) }
 
     guard let surroundings = evidence.surroundings else { return .gather(.surroundings) }
     switch surroundings {
@@ -88,7 +90,7 @@ extension GenerationSettings {
   ) -> Verdict {
     let span = quarantine(for: proof)
     guard span > 0 else { return .dispose(proof) }
-    guard let condemned = evidence.condemned else { return .condemn(proof, for: span) }
+    guard let condemned = evidence.generations?.condemned else { return .condemn(proof, for: span) }
     // Somebody was at work in it since: what follows begins from nothing, at once.
     if let before = condemned.newestChange, let change = inside.newestChange, before != change {
       return .keep(.recentlyChanged, recheckAfter: 1)
@@ -107,7 +109,8 @@ extension GenerationSettings {
     let member = Retention.Member(
       0, proof != .quiet || quarantineYields ? .expendable(rank: 0) : .stays,
       since: condemned.since)
-    return evidence.shortage?.relief(from: Retention.order(of: [member])).isEmpty == false
+    return evidence.generations?.shortage?.relief(from: Retention.order(of: [member])).isEmpty
+      == false
   }
 
   /// How long something is left where it is after it was judged dead, before it is judged again.
@@ -127,7 +130,7 @@ extension GenerationSettings {
   private func ownersTime(
     _ evidence: Evidence, newestChange: Nanoseconds?, now: Now
   ) -> Nanoseconds {
-    guard case .alive(_, let start) = evidence.owner else { return 0 }
+    guard case .alive(_, let start) = evidence.generations?.owner else { return 0 }
     if let newestChange, newestChange < saturatingDifference(start, Self.clockTolerance) {
       return 0
     }
@@ -172,7 +175,7 @@ extension GenerationSettings {
       return .lockReleased
     }
     guard ownerPidfile != nil else { return nil }
-    return switch evidence.owner {
+    return switch evidence.generations?.owner {
     // What changed after its exit is at least one other's, who may still flip to it.
     case .exited(_, let exit):
       (evidence.inside?.newestChange ?? .min) <= exit ? .ownerDead : nil
