@@ -174,6 +174,7 @@ struct TailLossTests {
     try tail.restart()
     tail.expect(lines("b1", 5) + lines("b2", 5))
     func expectOneLine(_ name: String) {
+      #expect(wait { tail.background.error.hasSuffix("\n") })
       let said = tail.background.error
       #expect(said.split(separator: "\n").count == 1, "\(said)")
       #expect(said.contains("\(name) (") && said.contains(" is damaged"), "\(said)")
