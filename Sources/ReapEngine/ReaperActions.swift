@@ -385,14 +385,15 @@ extension Reaper {
     }
     guard result.failure != nil else {
       watched.claims.forgetUnfinished(claimed.path)
+      watched.claims.takeRename(to: claimed.path)
       return endObstacles {
         $0.root == index
           && ($0.path == claimed.path || $0.path == claimed.path.renamed(claimed.original))
       }
     }
-    if claimed.rule.kind.hasQuarantine {
-      // Half removed, it must not have its own name again.
-      watched.claims.noteUnfinished(claimed.path)
+    // Half removed, it must not have its own name again.
+    watched.claims.noteUnfinished(claimed.path)
+    if watched.isPartitioned {
       if let number = watched.tree.number(of: claimed.path.directory) {
         watched.tree.noteCandidate(claimed.name, in: number)
       }

@@ -13,9 +13,10 @@ extension Reaper {
   ) {
     do {
       guard let root = watched.root else { return }
-      _ = try status(ofPath: path.bytes, at: root.descriptor)
-      appeared(watched, number, path, created: true, .created, arrival)
-    } catch  where error.code == ENOENT {
+      let there = try status(ofPath: path.bytes, at: root.descriptor).identity
+      let isBack = watched.claims.hasRenamed(there, to: path)
+      appeared(watched, number, path, created: !isBack, .created, arrival)
+    } catch  where error.code == ENOENT && !watched.schedule.isExamining(path) {
       reprieve(watched, path, "gone", nil, Occasion(trigger: .rescan))
       endObstacles { $0.root == watched.index && $0.path == path }
       watched.tree.forgetCandidate(path.name, in: number)
@@ -23,13 +24,14 @@ extension Reaper {
       handOn(watched, path)
       feed(watched, .vanished(path), arrival)
     } catch {
+      // A look is under way, and may be the one that claims it.
       appeared(watched, number, path, created: false, .created, arrival)
     }
   }
 
-  /// Whether what was moved in came from elsewhere; not what was claimed and has its own name again.
+  /// Whether what was moved in came from elsewhere; not what this process gave that name.
   func isArrival(_ watched: WatchedRoot, _ path: CandidatePath) -> Bool {
-    guard let known = watched.claims.takeReturn(path), let root = watched.root,
+    guard let known = watched.claims.takeRename(to: path), let root = watched.root,
       (try? status(ofPath: path.bytes, at: root.descriptor))?.identity == known.identity
     else { return true }
     return known.cameAt.map { readMonotonic() - $0 < watched.rule.grace } ?? false

@@ -35,7 +35,10 @@ extension Reaper {
     _ watched: WatchedRoot, _ number: UInt32, _ path: CandidatePath,
     _ change: WatchMessage.Change, _ arrival: Nanoseconds
   ) {
-    guard !watched.claims.contains(path) else { return }
+    guard !watched.claims.contains(path) else {
+      if change == .movedIn { watched.claims.takeRename(to: path) }
+      return
+    }
     switch change {
     case .written, .modified: return
     case .attributes:

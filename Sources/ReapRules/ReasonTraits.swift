@@ -102,7 +102,7 @@ extension Reason {
     case .notADirectory: .init(.once)
     case .mountPoint: .init(.once, [.mounts])
     case .foreignOwner: .init(.once, [.attributes])
-    case .young: .init(.nobody, [.age], count: .young)
+    case .young: .init(.nobody, [.age], claimedName: .stays, count: .young)
     case .recentlyChanged:
       .init(.nobody, [.age], claimedName: .staysWhileUnclear, count: .young)
 

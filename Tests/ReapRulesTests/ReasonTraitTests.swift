@@ -60,7 +60,13 @@ struct ReasonTraitTests {
     #expect(Self.ended(by: .live) == [.liveAbsent, .liveIncomplete, .liveUnknown])
     #expect(Self.ended(by: .names) == [.claimConflict])
     #expect(Self.ended(by: .obstacle) == [.removalFailed, .foreignInside])
-    #expect(Self.ended(by: .backOff) == [.lockNamesProcess])
+    // No event tells of these, or not of all that may end them.
+    #expect(
+      Self.ended(by: .backOff) == [
+        .lockNamesProcess, .missingLockKept, .foreignContents, .foreignInside, .lockNotAFile,
+        .lockUnreadable, .lockUnknown, .useUnknown, .processesUnknown, .unreadable,
+        .removalFailed, .liveAbsent, .liveIncomplete, .liveUnknown,
+      ])
     #expect(Self.ended(by: .pause) == [.replaced])
     let outlasting: Set<Reason> = [
       .young, .lockHeld, .recentlyChanged, .fileOpen, .keptByHand, .recentlySuperseded,
@@ -74,6 +80,7 @@ struct ReasonTraitTests {
   func claimedNames() {
     let waits: Set<Reason> = [
       .mountInside, .surroundingsUnknown, .quarantined, .recentlySuperseded, .processesUnknown,
+      .young,
     ]
     let wanted = Self.visibleUse.union([.live, .lockHeld, .lockOpen, .fileOpen])
     for reason in Reason.allCases {

@@ -64,10 +64,12 @@ extension Examination {
     if ClaimName(name) == nil, let new = freeClaimName(original) {
       claimedName = new.entry
       claims.insert(path(claimedName))
+      claims.noteRename(to: path(claimedName), gathering.identity)
       do {
         try renameDirectory(name, to: claimedName, at: root.descriptor)
       } catch {
         claims.remove(path(claimedName))
+        claims.takeRename(to: path(claimedName))
         switch error.code {
         case ENOSPC, EDQUOT: break  // the longer name needed a block for the root: in place then
         case EXDEV where evidence.isProvedByLock: break  // it lies in an overlay's lower layer
@@ -81,7 +83,7 @@ extension Examination {
       guard (try? status(of: claimedName, at: root.descriptor))?.identity == gathering.identity,
         gathering.lockIsStill(evidence.lock ?? .missing, in: directory), !isPinnedNow(directory)
       else {
-        claims.noteReturn(path(name), gathering.identity)
+        claims.noteRename(to: path(name), gathering.identity)
         try? renameDirectory(claimedName, to: name, at: root.descriptor)
         claims.remove(path(claimedName))
         gathering.unlock()
@@ -142,10 +144,12 @@ extension Examination {
     guard let claim = freeClaimName(original) else { return undone() }
     let claimed = path(claim.entry)
     claims.insert(claimed)
+    claims.noteRename(to: claimed, gathering.identity)
     do {
       try renameDirectory(name, to: claim.entry, at: root.descriptor)
     } catch {
       claims.remove(claimed)
+      claims.takeRename(to: claimed)
       guard error.code == EXDEV, evidence.isProvedByLock, claims.insert(path(name)) else {
         return unclaimed(error, evidence, &gathering)
       }

@@ -170,7 +170,8 @@ package final class Examination: Sendable {
         // The event that tells of its coming was not read yet.
         sawCreation: known.isAnothers ? readMonotonic() : sawCreation, firstSeen: firstSeen),
       ofKind: rule.kind.evidence)
-    let isHalfRemoved = claimName != nil && facts.permissions == removalMark
+    let isHalfRemoved =
+      claimName != nil && (facts.permissions == removalMark || claims.isUnfinished(path(name)))
     gatherClaim(name, claimName, isHalfRemoved, &evidence)
     var gathering = CandidateGathering(
       rule: rule, contents: contents, root: root, name: name, identity: facts.identity,
@@ -241,7 +242,7 @@ package final class Examination: Sendable {
     }
     guard let claimName else { return }
     evidence.claim =
-      if isHalfRemoved || claims.isUnfinished(path(name)) {
+      if isHalfRemoved {
         .unfinished
       } else if (try? status(of: claimName.original, at: root.descriptor)) != nil {
         .split
@@ -361,11 +362,11 @@ package final class Examination: Sendable {
     cameAt: Nanoseconds? = nil
   ) -> Joining {
     do {
-      claims.noteReturn(path(original), identity, cameAt: cameAt)
+      claims.noteRename(to: path(original), identity, cameAt: cameAt)
       try renameDirectory(claimed, to: original, at: root.descriptor)
       return .joined
     } catch {
-      claims.takeReturn(path(original))  // nothing came under it
+      claims.takeRename(to: path(original))  // nothing came under it
       guard case .generations = rule.kind, error.code == EEXIST else { return .failed(error) }
       return join(claimed, into: original, at: root.descriptor)
     }

@@ -13,14 +13,14 @@ package final class OwnClaims: Sendable {
     var condemned: [CandidatePath: Evidence.Condemnation] = [:]
     /// Found to hold what is beyond their owner's reach, after a claim that was undone.
     var foreign: Set<CandidatePath> = []
-    /// Own names that this process gave back, until the events of that come.
-    var returned: [CandidatePath: Return] = [:]
+    /// Names that this process gave, until the events of that come.
+    var renamed: [CandidatePath: Renamed] = [:]
   }
 
-  /// A directory that was given its own name back.
-  struct Return: Sendable {
+  /// A directory that this process has given another name.
+  struct Renamed: Sendable {
     let identity: FileIdentity
-    /// Monotonic; when it was seen to come under the claimed name, if it was.
+    /// Monotonic; when it was seen to come under the name before, if it was.
     let cameAt: Nanoseconds?
   }
 
@@ -51,19 +51,26 @@ package final class OwnClaims: Sendable {
     state.withLock { if !$0.unfinished.isEmpty { $0.unfinished.remove(path) } }
   }
 
-  // MARK: - Given back
+  // MARK: - Renamed by this process
 
   /// To be called before the rename, whose event may be read before that returns.
-  func noteReturn(
-    _ original: CandidatePath, _ identity: FileIdentity, cameAt: Nanoseconds? = nil
-  ) {
-    state.withLock { $0.returned[original] = Return(identity: identity, cameAt: cameAt) }
+  ///
+  /// - Parameters:
+  ///   - path: the name that it gets: its own one again, or a claimed one.
+  ///   - cameAt: monotonic; when it was seen to come under the name that it had, if it was.
+  func noteRename(to path: CandidatePath, _ identity: FileIdentity, cameAt: Nanoseconds? = nil) {
+    state.withLock { $0.renamed[path] = Renamed(identity: identity, cameAt: cameAt) }
   }
 
-  /// What this process gave that name back to; asked once, when something has come under it.
+  /// What this process gave that name to; asked once, when something has come under it.
   @discardableResult
-  func takeReturn(_ original: CandidatePath) -> Return? {
-    state.withLock { $0.returned.isEmpty ? nil : $0.returned.removeValue(forKey: original) }
+  func takeRename(to path: CandidatePath) -> Renamed? {
+    state.withLock { $0.renamed.isEmpty ? nil : $0.renamed.removeValue(forKey: path) }
+  }
+
+  /// Whether this process has just given that name to that directory.
+  func hasRenamed(_ identity: FileIdentity, to path: CandidatePath) -> Bool {
+    state.withLock { $0.renamed[path]?.identity == identity }
   }
 
   // MARK: - Condemned

@@ -143,10 +143,10 @@ package final class Removal: Sendable {
       guard try status(of: claimed.name, at: root).identity == claimed.identity else {
         throw SystemError("rename", claimed.name.display, ESTALE)
       }
-      claimed.claims.noteReturn(claimed.path.renamed(claimed.original), claimed.identity)
+      claimed.claims.noteRename(to: claimed.path.renamed(claimed.original), claimed.identity)
       try renameDirectory(claimed.name, to: claimed.original, at: root)
     } catch {
-      claimed.claims.takeReturn(claimed.path.renamed(claimed.original))
+      claimed.claims.takeRename(to: claimed.path.renamed(claimed.original))
       fail(error)
     }
   }

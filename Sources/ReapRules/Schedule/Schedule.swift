@@ -98,6 +98,14 @@ package struct Schedule: Sendable {
 
   package func holds(_ path: CandidatePath) -> Bool { byPath[path] != nil }
 
+  /// Whether an examination of it is under way.
+  package func isExamining(_ path: CandidatePath) -> Bool {
+    switch byPath[path].flatMap({ slots[Int($0)]?.state }) {
+    case .examining, .examiningAgain: true
+    case .waiting, .arming, .armingAgain, nil: false
+    }
+  }
+
   /// Why it was last kept; nil where it was not looked at yet.
   package func reason(of path: CandidatePath) -> Reason? {
     byPath[path].flatMap { slots[Int($0)]?.reason }
@@ -267,7 +275,7 @@ package struct Schedule: Sendable {
     if ends.contains(.backOff) {
       let wait = Evidence.Clocks(firstSeen: before.firstSeen)
         .backOff(now: Now(wall: 0, monotonic: now))
-      deadline = min(deadline, Self.shared(now + wait, now))
+      deadline = min(deadline, Self.shared(wait, from: now))
     }
     if ends.contains(.ladder), Int(before.rung) < Self.ladder.count {
       deadline = min(deadline, now + Self.ladder[Int(before.rung)])
@@ -283,10 +291,12 @@ package struct Schedule: Sendable {
     return before.state == .examiningAgain ? look(id.slot, before.trigger) : []
   }
 
-  /// Nearly the same instant for all that wait about as long, so that one wake-up serves them.
-  private static func shared(_ instant: Nanoseconds, _ now: Nanoseconds) -> Nanoseconds {
-    let step = max(nanosecondsPerSecond / 4, (instant - now) / 4)
-    return (instant + step - 1) / step * step
+  /// Nearly the same instant for all that wait about as long, so that one wake-up serves them: a
+  /// multiple of half the wait, that taken as a power of two seconds.
+  private static func shared(_ wait: Nanoseconds, from now: Nanoseconds) -> Nanoseconds {
+    let seconds = max(1, wait / nanosecondsPerSecond)
+    let unit = nanosecondsPerSecond << (63 - seconds.leadingZeroBitCount) / 2
+    return (now + wait + unit - 1) / unit * unit
   }
 
   private mutating func mountsChanged() -> [Action] {

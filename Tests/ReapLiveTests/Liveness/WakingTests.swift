@@ -40,7 +40,7 @@ struct WakingTests {
     let watcher = try watch(
       "name: t, kind: generations, root: \(root), grace: 200ms, quiet: 300ms, quarantine: 300ms, "
         + "retired_after: 200ms")
-    #expect(wait { watcher.audit(of: orphan).last?.reason == "live-incomplete" })
+    #expect(wait { watcher.audit.contains { $0.reason == "live-incomplete" } })
     #expect(rename(aside, metadata) == 0)
     #expect(wait(seconds: 60) { !exists(orphan) }, "\(watcher.background.error)")
     #expect(partition.isWhole("table-2"))
