@@ -60,7 +60,13 @@ struct ReasonTraitTests {
     #expect(Self.ended(by: .live) == [.liveAbsent, .liveIncomplete, .liveUnknown])
     #expect(Self.ended(by: .names) == [.claimConflict])
     #expect(Self.ended(by: .obstacle) == [.removalFailed, .foreignInside])
-    #expect(Self.ended(by: .backOff) == [.lockNamesProcess])
+    #expect(
+      Self.ended(by: .backOff)
+        == [
+          .missingLockKept, .foreignContents, .lockNotAFile, .lockUnreadable, .lockUnknown,
+          .useUnknown, .processesUnknown, .foreignInside, .lockNamesProcess, .unreadable,
+          .removalFailed, .liveAbsent, .liveIncomplete, .liveUnknown,
+        ])
     #expect(Self.ended(by: .pause) == [.replaced])
     let outlasting: Set<Reason> = [
       .young, .lockHeld, .recentlyChanged, .fileOpen, .keptByHand, .recentlySuperseded,
