@@ -285,7 +285,9 @@ package struct Schedule: Sendable {
 
   /// Nearly the same instant for all that wait about as long, so that one wake-up serves them.
   private static func shared(_ instant: Nanoseconds, _ now: Nanoseconds) -> Nanoseconds {
-    let step = max(nanosecondsPerSecond / 4, (instant - now) / 4)
+    // A power of two, so that waits which differ a little are rounded to multiples of the same.
+    let fourth = max(nanosecondsPerSecond / 4, (instant - now) / 4)
+    let step: Nanoseconds = 1 << (Nanoseconds.bitWidth - 1 - fourth.leadingZeroBitCount)
     return (instant + step - 1) / step * step
   }
 
