@@ -194,17 +194,21 @@ struct RetentionPropertyTests {
     }
   }
 
-  @Test("What stays behind an elder of its rank that went has nothing to give, or is spared")
+  @Test("Nothing goes for the count while one of a lower rank stays, or an elder of its own")
   func eldestFirst() {
+    func rank(_ member: Member) -> UInt8? {
+      if case .expendable(let rank) = member.standing { rank } else { nil }
+    }
     for seed in Self.seeds {
       let example = Example(seed: seed)
-      let going = example.going.filter { $0.cause == .count }.map(\.member)
-      guard let last = Retention.order(of: going).last else { continue }
       let left = example.left(without: example.going.map(\.member))
-      let ahead = Retention.order(of: left).first
-      guard let ahead else { continue }
-      if Retention.order(of: [last, ahead]).first?.id == ahead.id {
-        Issue.record("seed \(seed): \(ahead) stays before \(last)")
+      for (gone, cause) in example.going where cause == .count {
+        guard let goneRank = rank(gone) else { continue }
+        let isPassedOver = left.contains { other in
+          guard let otherRank = rank(other) else { return false }
+          return otherRank < goneRank || (otherRank == goneRank && other.since < gone.since)
+        }
+        if isPassedOver { Issue.record("seed \(seed): \(gone) goes too early") }
       }
     }
   }
