@@ -287,6 +287,7 @@ package final class Reaper {
         "\(InstanceFailure(failure)); no event is seen until there is one: tried each second")
     case .mountsChanged:
       for watched in sortedRoots {
+        refuseWhereMounted(watched)
         checkWay(watched, anew: watched.root == nil)
         feed(watched, .mountsChanged, arrival)
       }

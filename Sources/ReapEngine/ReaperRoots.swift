@@ -126,6 +126,19 @@ extension Reaper {
     if anew || hadRoot || way != watched.way { watchDirectory(watched, way) }
   }
 
+  /// Lets go of a root that a start would refuse since something was mounted: an overlay of which it
+  /// is a layer hides its owners' locks.
+  func refuseWhereMounted(_ watched: WatchedRoot) {
+    guard watched.root != nil, let table = mounts.current(),
+      let refusal = refusal(
+        root: watched.path, homes: [], mounts: table, allowShallow: watched.rule.allowShallow,
+        allowRemote: watched.rule.allowRemote)
+    else { return }
+    detach(watched)
+    complain(watched, "\(RootFailure.refused(path: watched.path, refusal))")
+    watchDirectory(watched)
+  }
+
   /// Opens a root that was absent, where it is there by now.
   private func takeRoot(_ watched: WatchedRoot) -> Bool {
     guard (try? status(ofPath: watched.path)) != nil else { return false }

@@ -107,7 +107,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case .lockUnreadable: "its lock file cannot be opened"
     case .lockUnknown: "asking for the lock failed with something else than 'held'"
     case .useUnknown: "it could not be found out whether its files are open"
-    case .surroundingsUnknown: "the mount table could not be read or understood"
+    case .surroundingsUnknown:
+      "the mount table could not be read or understood, or an overlay hides its owner's locks"
     case .unreadable: "the directory cannot be examined"
     case .replaced: "it changed its identity while it was being judged"
     case .removalFailed: "it was claimed, but its removal failed"

@@ -184,14 +184,22 @@ private func isReapd(_ pid: Int32, _ own: ProcessView.Key?) -> Bool {
 /// The first word to a reapd that is a writer of a drill.
 package let drillWriterWord = "drill-writer"
 
-/// Processes other than reapds that have a file open or mapped, as far as they can be seen; nil where
-/// some cannot.
-package func users(of file: FileIdentity) -> [Int32]? {
+/// Who has a file open or mapped, as far as that can be seen.
+package struct FileUsers: Sendable, Equatable {
+  /// Processes other than reapds.
+  package var others: [Int32] = []
+  /// How many descriptors of it reapds have, this process included.
+  package var ofReapds = 0
+}
+
+/// Nil where some process cannot be looked at.
+package func users(of file: FileIdentity) -> FileUsers? {
   let own = ownProgram()
   let key = ProcessView.Key(file)
-  var found: [Int32] = []
+  var found = FileUsers()
   for process in (try? entryNames(in: "/proc")) ?? [] {
-    guard let pid = Int32(process), !isReapd(pid, own) else { continue }
+    guard let pid = Int32(process) else { continue }
+    let isOurs = isReapd(pid, own)
     for table in descriptorTables(of: pid) {
       for place in ["fd", "map_files"] {
         let names: [String]
@@ -206,7 +214,12 @@ package func users(of file: FileIdentity) -> [Int32]? {
           guard unsafe stat("\(table)/\(place)/\(name)", &facts) == 0 else { continue }
           let identity = FileIdentity(
             device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), birth: nil)
-          if ProcessView.Key(identity) == key, found.last != pid { found.append(pid) }
+          guard ProcessView.Key(identity) == key else { continue }
+          if isOurs {
+            found.ofReapds += 1
+          } else if found.others.last != pid {
+            found.others.append(pid)
+          }
         }
       }
     }

@@ -8,11 +8,16 @@ extension CandidateGathering {
   /// Whether nobody but reapds has a file open: another one looks at the same root, or the file is the
   /// lock file of another candidate as well. Finding out takes milliseconds.
   ///
-  /// The lock is given back meanwhile: one who has the file open may be about to take it.
+  /// Reapds must be seen to have it, besides this look: who has it open through an overlay, or in
+  /// memory that outlived the descriptor, is seen in no process. The lock is given back meanwhile:
+  /// one who has the file open may be about to take it.
   mutating func isOurs(_ held: HeldFile) -> Bool {
     guard isSettled else { return false }
     unlock()
-    return users(of: held.identity)?.isEmpty == true && attempt(held) == .taken
+    guard let users = users(of: held.identity), users.others.isEmpty, users.ofReapds > 1 else {
+      return false
+    }
+    return attempt(held) == .taken
   }
 
   /// A living process whose number the free lock file holds. Some programs write it and lock nothing.

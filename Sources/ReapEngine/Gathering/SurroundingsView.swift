@@ -14,6 +14,10 @@ package struct SurroundingsView: Sendable {
   func look(below path: [UInt8]) -> Evidence.Surroundings {
     guard let table = mounts.current() else { return .unknown("the mount table is unreadable") }
     if let mount = table.mountInside(path) { return .mountInside(displayText(mount)) }
+    // An overlay may have been mounted since its root was taken.
+    if let layer = table.overlayDirectory(containing: path) {
+      return .unknown(RootRefusal.insideOverlay(layer: displayText(layer)).explanation)
+    }
     for start in [path, path + [UInt8(ascii: "/")]] {
       guard let root = firstRoot(from: start), root == path || isBelow(root, path) else { continue }
       return .rootInside(displayText(root))

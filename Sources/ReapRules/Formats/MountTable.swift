@@ -14,6 +14,13 @@ package struct MountTable: Sendable, Equatable {
   }
 
   package let mounts: [Mount]
+  /// The directories that mounted overlays are made of.
+  private var layers: [Layer] = []
+
+  private struct Layer: Sendable, Equatable {
+    let path: [UInt8]
+    let place: Place
+  }
 
   /// Nil where a line does not have the documented form: then nothing is known about mounts.
   package init?(parsing text: [UInt8]) {
@@ -33,6 +40,11 @@ package struct MountTable: Sendable, Equatable {
     }
     guard !mounts.isEmpty else { return nil }
     self.mounts = mounts
+    for mount in mounts where mount.type == "overlay" {
+      for path in Self.layers(of: mount) {
+        if let place = place(of: path) { layers.append(Layer(path: path, place: place)) }
+      }
+    }
   }
 
   /// The kernel writes space, tab, newline and backslash as `\` and three octal digits.
@@ -102,14 +114,8 @@ package struct MountTable: Sendable, Equatable {
   /// The overlay directory (upper, lower or work) that the path lies in, if any. Locks taken
   /// through the overlay are invisible there.
   package func overlayDirectory(containing path: [UInt8]) -> [UInt8]? {
-    guard let here = place(of: path) else { return nil }
-    for mount in mounts where mount.type == "overlay" {
-      for layer in Self.layers(of: mount) {
-        guard let there = place(of: layer), there.device == here.device else { continue }
-        if here.path == there.path || isBelow(here.path, there.path) { return layer }
-      }
-    }
-    return nil
+    guard !layers.isEmpty, let here = place(of: path) else { return nil }
+    return layers.first { here.isAtOrBelow($0.place) }?.path
   }
 
   private static func layers(of overlay: Mount) -> [[UInt8]] {

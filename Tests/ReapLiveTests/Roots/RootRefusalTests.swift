@@ -117,6 +117,41 @@ struct RootRefusalTests {
     #expect(watcher.audit(of: image.path + "/upper/root/spill_1_live", action: .reaped).isEmpty)
   }
 
+  @Test("A writer through an overlay that only another mount namespace has is seen by its open file")
+  func overlayElsewhere() throws {
+    guard isRoot else { return skip("mounts need root") }
+    let scratch = Scratch()
+    guard let image = MountedImage("tmpfs", megabytes: 8, in: scratch) else {
+      return skip("no tmpfs")
+    }
+    for name in ["upper/root", "lower", "work", "merged"] {
+      try FileManager.default.createDirectory(
+        atPath: image.path + "/" + name, withIntermediateDirectories: true)
+    }
+    let root = image.path + "/upper/root"
+    let watcher = try Watcher([root], in: scratch)
+    let owner = try Background(
+      "/usr/bin/unshare",
+      [
+        "--mount", "bash", "-c",
+        """
+        cd "$1" && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay merged ||
+          { echo none; exit; }
+        mkdir merged/root/spill_1_live
+        exec 9> merged/root/spill_1_live/.lock && flock -x 9 && echo held; exec sleep 1000
+        """, "bash", image.path,
+      ], in: scratch)
+    #expect(wait { !owner.output.isEmpty })
+    guard owner.output == "held\n" else { return skip("no overlay here") }
+    let live = root + "/spill_1_live"
+    #expect(wait { watcher.holds(live) }, "\(watcher.background.error)")
+    watcher.catchUp(in: root)
+    #expect(exists(live + "/.lock"), "live data is lost")
+    #expect(watcher.audit(of: live, action: .reaped).isEmpty)
+    owner.killHard()
+    #expect(wait { !exists(live) }, "\(watcher.background.error)")
+  }
+
   @Test("A FUSE root is refused, even one whose server does not answer")
   func fuse() throws {
     guard isRoot else { return skip("mounts need root") }
