@@ -120,7 +120,9 @@ extension Reaper {
     // Other processes of this user give watches back as well, and no event tells of that.
     shortage.trying = nil
     shortage.mayTry = true
-    for token in shortage.unwatched.round(of: WatchShortage.looksInOneRound) { look(at: token, now) }
+    for token in shortage.unwatched.round(of: WatchShortage.looksInOneRound) {
+      look(at: token, now)
+    }
     for token in shortage.unseen.round(of: WatchShortage.looksInOneRound) { look(at: token, now) }
   }
 

@@ -259,7 +259,9 @@ struct ScheduleTests {
     }
     var wakeUps = 0
     for _ in 0..<2000 {
-      guard let next = driven.schedule.nextDeadline, waits.reduce(0, +) < 3600 * second else { break }
+      guard let next = driven.schedule.nextDeadline, waits.reduce(0, +) < 3600 * second else {
+        break
+      }
       waits.append(next - driven.now)
       wakeUps += 1
       for case .examine(let id, _) in driven.tickAtDeadline() {

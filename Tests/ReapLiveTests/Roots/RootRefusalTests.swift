@@ -117,7 +117,8 @@ struct RootRefusalTests {
     #expect(watcher.audit(of: image.path + "/upper/root/spill_1_live", action: .reaped).isEmpty)
   }
 
-  @Test("A writer through an overlay that only another mount namespace has is seen by its open file")
+  @Test(
+    "A writer through an overlay that only another mount namespace has is seen by its open file")
   func overlayElsewhere() throws {
     guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
