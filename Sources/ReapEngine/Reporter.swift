@@ -7,6 +7,8 @@ import Synchronization
 package final class Reporter: Sendable {
   package let audit: AuditLog?
   package let logger: Logger
+  /// Whether each removal is told as it is done, and not only noted in the audit.
+  private let narrates: Bool
   private let counts = Mutex(Summary())
   /// What was said of each path, so that a refusal is in the audit once and not in a loop.
   private static let rememberedPaths = 100_000
@@ -22,9 +24,10 @@ package final class Reporter: Sendable {
     let root: FilePath
   }
 
-  package init(audit: AuditLog?, logger: Logger) {
+  package init(audit: AuditLog?, logger: Logger, narrates: Bool = false) {
     self.audit = audit
     self.logger = logger
+    self.narrates = narrates
   }
 
   package var summary: Summary { counts.withLock { $0 } }
@@ -54,9 +57,7 @@ package final class Reporter: Sendable {
     }
     guard let failure = result.failure else {
       said.withLock { $0[path] = nil }
-      audit?.append(record)
-      logger.debug(
-        "reaped", metadata: ["path": "\(displayText(path))", "bytes": "\(result.bytes)"])
+      note(record)
       return
     }
     record.action = .failed
@@ -84,7 +85,7 @@ package final class Reporter: Sendable {
   func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
     var record = record(.wouldReap, verdict.reason, evidence, place)
     record.dryRun = true
-    if once(record, "would be reaped", .debug) { counts.withLock { $0.wouldReap += 1 } }
+    if once(record, record.narration ?? "", narrates ? .info : .debug) { counts.withLock { $0.wouldReap += 1 } }
   }
 
   func putBack(_ verdict: Verdict, _ evidence: Evidence, _ place: Place, id: String?) {
@@ -109,7 +110,7 @@ package final class Reporter: Sendable {
     record.id = "\(condemnation.id)"
     let (deadline, isBeyond) = condemnation.id.addingReportingOverflow(span)
     record.deadline = isBeyond ? nil : deadline
-    audit?.append(record)
+    note(record)
   }
 
   /// A quarantine ends, and what was in it stays.
@@ -120,7 +121,7 @@ package final class Reporter: Sendable {
     _ place: Place
   ) {
     counts.withLock { $0.reprieved += 1 }
-    audit?.append(
+    note(
       AuditRecord(
         wall: readClocks().wall, action: .reprieved, rule: place.rule.name,
         kind: place.rule.kind.name, path: place.path, reason: reason,
@@ -147,7 +148,7 @@ package final class Reporter: Sendable {
       trigger: occasion.trigger, bytes: file.wouldOnly ? 0 : file.bytes,
       files: file.wouldOnly ? 0 : 1, dryRun: file.wouldOnly, evidence: file.evidence.json)
     guard !file.wouldOnly else {
-      if once(record, "would be reaped", .debug) { counts.withLock { $0.wouldReap += 1 } }
+      if once(record, record.narration ?? "", narrates ? .info : .debug) { counts.withLock { $0.wouldReap += 1 } }
       return
     }
     counts.withLock {
@@ -156,7 +157,7 @@ package final class Reporter: Sendable {
       $0.bytes += file.bytes
       if occasion.trigger == .backstop { $0.backstopNeeded += 1 }
     }
-    audit?.append(record)
+    note(record)
   }
 
   /// A keep that is no part of normal life is told once per path and reason; of a partition that is
@@ -204,6 +205,14 @@ package final class Reporter: Sendable {
 
   package func forget(_ path: [UInt8]) {
     said.withLock { if !$0.isEmpty { $0[path] = nil } }
+  }
+
+  /// A line of the audit that in a terminal is told as well.
+  private func note(_ record: AuditRecord) {
+    audit?.append(record)
+    let level: Logger.Level = narrates ? .info : .debug
+    guard logger.logLevel <= level, let words = record.narration else { return }
+    logger.log(level: level, "\(words)", metadata: ["path": "\(displayText(record.path))"])
   }
 
   private func record(

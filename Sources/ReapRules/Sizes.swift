@@ -25,4 +25,17 @@ package func formatSize(_ size: Int64) -> String {
   return shortest ?? "\(size)B"
 }
 
+/// A size for a person, to a tenth of a power of 1024: `512 B`, `12.3 MiB`.
+package func roughSize(_ bytes: Int64) -> String {
+  var value = Double(bytes)
+  var unit = "B"
+  for next in ["KiB", "MiB", "GiB", "TiB"] where value >= 1024 {
+    value /= 1024
+    unit = next
+  }
+  if unit == "B" { return "\(bytes) B" }
+  let tenths = Int((value * 10).rounded())
+  return "\(tenths / 10).\(tenths % 10) \(unit)"
+}
+
 func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }

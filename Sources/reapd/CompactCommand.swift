@@ -161,7 +161,7 @@ struct CompactCommand: ParsableCommand {
       return
     }
     let path = displayText(Array("\(survey.partition)/\(survey.live)".utf8))
-    let size = formatBytes(survey.bytes)
+    let size = roughSize(survey.bytes)
     guard !compaction.isIdle else {
       return printLine("\(path): \(survey.files.count) files (\(size)): nothing to merge")
     }
@@ -173,12 +173,12 @@ struct CompactCommand: ParsableCommand {
     if survey.temporaries > 0 {
       printLine("  \(survey.temporaries) temporary files of writers would be left behind")
     }
-    let after = plan.map { "\($0.files) files, \(formatBytes($0.bytes))" } ?? "files"
+    let after = plan.map { "\($0.files) files, \(roughSize($0.bytes))" } ?? "files"
     printLine(
-      "into \(after), of up to \(formatBytes(settings.targetBytes)) each, "
+      "into \(after), of up to \(roughSize(settings.targetBytes)) each, "
         + compaction.encoding.rawValue)
     printLine(
-      "  in batches of \(formatBytes(settings.batchBytes)) or \(settings.batchRows) rows")
+      "  in batches of \(roughSize(settings.batchBytes)) or \(settings.batchRows) rows")
     guard plan?.isRefused != true else {
       return printLine("that is more than 1.2 times its input: refused without --allow-growth")
     }
@@ -209,8 +209,8 @@ struct CompactCommand: ParsableCommand {
     }
     printLine(
       "\(survey.live) → \(outcome.generation): \(counts.rows) rows, "
-        + "\(survey.files.count) files (\(formatBytes(survey.bytes))) → "
-        + "\(outcome.files) (\(formatBytes(outcome.bytes)))")
+        + "\(survey.files.count) files (\(roughSize(survey.bytes))) → "
+        + "\(outcome.files) (\(roughSize(outcome.bytes)))")
     let odd: [(Int64, String)] = [
       (counts.torn, "torn last lines, kept as they were, each on its own line"),
       (counts.malformed, "lines that are no JSON object or array, kept as they were"),

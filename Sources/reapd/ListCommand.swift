@@ -45,7 +45,7 @@ struct ListCommand: ParsableCommand, NeedsProc {
         } else {
           table.append([
             finding.verdict.word, finding.verdict.reason.rawValue, age.map(roughDuration) ?? "-",
-            finding.bytes.map(formatBytes) ?? "-", displayText(path),
+            finding.bytes.map(roughSize) ?? "-", displayText(path),
           ])
         }
       }

@@ -137,8 +137,9 @@ struct RuleOptions: ParsableArguments {
     }
   }
 
-  func logger(_ configuration: Configuration) throws -> Logger {
-    let name = logLevel ?? configuration.logLevel
+  /// - Parameter loudness: -q and -v, where a command has them.
+  func logger(_ configuration: Configuration, _ loudness: Loudness? = nil) throws -> Logger {
+    let name = logLevel ?? loudness?.level ?? configuration.logLevel
     guard let level = Logger.Level(rawValue: name) else {
       throw fail(.usage, "--log-level \(name): use trace, debug, info, notice, warning or error")
     }
@@ -146,6 +147,29 @@ struct RuleOptions: ParsableArguments {
     handler.logLevel = level
     return Logger(label: "reapd") { _ in handler }
   }
+}
+
+/// How much a command that stays says of what it does.
+struct Loudness: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Tell of warnings and errors only.")
+  var quiet = false
+
+  @Flag(
+    name: .shortAndLong,
+    help: "Tell of each removal where that is no terminal, too; twice: of everything.")
+  var verbose: Int
+
+  func validate() throws {
+    guard !quiet || verbose == 0 else {
+      throw ValidationError("-q and -v contradict each other: give one of both")
+    }
+  }
+
+  /// Nil where the configuration's holds.
+  var level: String? { quiet ? "warning" : verbose > 1 ? "debug" : verbose > 0 ? "info" : nil }
+
+  /// In a terminal somebody looks on; a journal or a file has the audit beside it.
+  var narrates: Bool { verbose > 0 || (!quiet && isatty(STDERR_FILENO) == 1) }
 }
 
 /// A configuration, and where it comes from.

@@ -39,16 +39,3 @@ func openPasses(
   }
   return passes
 }
-
-/// `12.3 MiB` and the like, for people.
-func formatBytes(_ bytes: Int64) -> String {
-  var value = Double(bytes)
-  var unit = "B"
-  for next in ["KiB", "MiB", "GiB", "TiB"] where value >= 1024 {
-    value /= 1024
-    unit = next
-  }
-  if unit == "B" { return "\(bytes) B" }
-  let tenths = Int((value * 10).rounded())
-  return "\(tenths / 10).\(tenths % 10) \(unit)"
-}

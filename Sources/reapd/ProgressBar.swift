@@ -1,6 +1,7 @@
 import Glibc
 import OwnedDirectories
 import ReapEngine
+import ReapRules
 
 /// How far a long command is, on standard error, where that is a terminal; otherwise nothing.
 final class ProgressBar {
@@ -34,7 +35,7 @@ final class ProgressBar {
     let rest = String(repeating: "-", count: Self.width - full)
     let coloured = hasColour ? "\u{1B}[32m\(bar)\u{1B}[0m" : bar
     draw(
-      "\r[\(coloured)\(rest)] \(Int(share * 100)) %  \(formatBytes(done)) of \(formatBytes(total))  "
+      "\r[\(coloured)\(rest)] \(Int(share * 100)) %  \(roughSize(done)) of \(roughSize(total))  "
     )
   }
 

@@ -117,7 +117,7 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
         table.append([
           "\(entry.id)", entry.state.rawValue, roughDuration(now - entry.id),
           entry.deadline.map { $0 > now ? roughDuration($0 - now) : "over" } ?? "-",
-          size.map(formatBytes) ?? "-", displayText(path),
+          size.map(roughSize) ?? "-", displayText(path),
         ])
       }
     }

@@ -50,7 +50,7 @@ struct SweepCommand: ParsableCommand, NeedsProc {
           + (summary.failed > 0 ? ", \(summary.failed) failed" : ""))
     } else {
       printLine(
-        "\(summary.reaped) reaped (\(formatBytes(summary.bytes))), \(summary.kept) kept, "
+        "\(summary.reaped) reaped (\(roughSize(summary.bytes))), \(summary.kept) kept, "
           + "\(summary.failed) failed")
     }
     if summary.failed > 0 { throw ExitCode(ExitStatus.someFailed.rawValue) }

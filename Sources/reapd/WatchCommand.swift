@@ -21,11 +21,12 @@ struct WatchCommand: ParsableCommand, NeedsProc {
 
   @OptionGroup var rules: RuleOptions
   @OptionGroup var reaping: ReapOptions
+  @OptionGroup var loudness: Loudness
 
   func run() throws {
     let setup = try rules.configuration(roots: roots)
     let configuration = setup.configuration
-    let logger = try rules.logger(configuration)
+    let logger = try rules.logger(configuration, loudness)
     guard configuration.enabled else {
       logger.notice("enabled is false: nothing is watched")
       return
@@ -37,7 +38,8 @@ struct WatchCommand: ParsableCommand, NeedsProc {
     let signals = [SIGTERM, SIGINT, SIGHUP]
     blockSignals(signals)
     let reporter = Reporter(
-      audit: try reaping.audit(configuration, logger, isRequired: !reaping.dryRun), logger: logger)
+      audit: try reaping.audit(configuration, logger, isRequired: !reaping.dryRun), logger: logger,
+      narrates: loudness.narrates)
     let reaper: ReaperControl
     do {
       reaper = try ReaperControl.start(

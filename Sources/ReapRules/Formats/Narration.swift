@@ -1,0 +1,20 @@
+// What a reapd in a terminal says of what it does, as it does it: the audit's line in words.
+
+extension AuditRecord {
+  /// Nil for what is told in any case, or not worth a line.
+  package var narration: String? {
+    let why = Reason(rawValue: reason)?.explanation ?? reason
+    switch action {
+    case .reaped:
+      let speed = latencyMicroseconds.map { ", \(roughDuration($0 * 1000)) after the event" } ?? ""
+      let many = files == 1 ? "1 file" : "\(files) files"
+      return "removed \(roughSize(bytes)) in \(many)\(speed): \(why)"
+    case .condemned:
+      let span = deadline.map { " for \(roughDuration(saturatingDifference($0, wall)))" } ?? ""
+      return "condemned\(span), and then judged again: \(why)"
+    case .reprieved: return "reprieved: \(why)"
+    case .wouldReap: return "would be removed: \(why)"
+    case .restored, .refused, .failed: return nil
+    }
+  }
+}
