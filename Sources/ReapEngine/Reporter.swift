@@ -85,7 +85,9 @@ package final class Reporter: Sendable {
   func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
     var record = record(.wouldReap, verdict.reason, evidence, place)
     record.dryRun = true
-    if once(record, record.narration ?? "", narrates ? .info : .debug) { counts.withLock { $0.wouldReap += 1 } }
+    if once(record, record.narration ?? "", narrates ? .info : .debug) {
+      counts.withLock { $0.wouldReap += 1 }
+    }
   }
 
   func putBack(_ verdict: Verdict, _ evidence: Evidence, _ place: Place, id: String?) {
@@ -148,7 +150,9 @@ package final class Reporter: Sendable {
       trigger: occasion.trigger, bytes: file.wouldOnly ? 0 : file.bytes,
       files: file.wouldOnly ? 0 : 1, dryRun: file.wouldOnly, evidence: file.evidence.json)
     guard !file.wouldOnly else {
-      if once(record, record.narration ?? "", narrates ? .info : .debug) { counts.withLock { $0.wouldReap += 1 } }
+      if once(record, record.narration ?? "", narrates ? .info : .debug) {
+        counts.withLock { $0.wouldReap += 1 }
+      }
       return
     }
     counts.withLock {
