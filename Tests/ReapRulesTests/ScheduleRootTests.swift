@@ -93,7 +93,8 @@ struct ScheduleRootTests {
     #expect(driven.feed(.removalFailed(claimed)) == [])
     #expect(driven.feed(.removalFailed(claimed)) == [])
     #expect(driven.schedule.reasons == [.removalFailed: 1])
-    #expect(driven.schedule.nextDeadline == nil)
+    // Whoever still made entries in it may have ended by then.
+    #expect(driven.schedule.nextDeadline.map { $0 - driven.now <= 3 * second } == true)
     let id = driven.examined(by: .mountsChanged)!
     #expect(driven.schedule.path(of: id) == claimed)
     driven.feed(.examined(id, .kept(.removalFailed, recheckAfter: nil, .none)))

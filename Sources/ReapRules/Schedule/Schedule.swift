@@ -143,6 +143,7 @@ package struct Schedule: Sendable {
     case .removalFailed(let path):
       let slot = byPath[path] ?? insert(path, created: false, .rescan, now: now)
       slots[Int(slot)]!.reason = .removalFailed
+      setDeadline(slot, backOff(slot, now: now))
       return []
     case .mountsChanged: return mountsChanged()
     case .lookAtAll(let trigger): return lookAtAll(trigger)
@@ -272,11 +273,7 @@ package struct Schedule: Sendable {
     // once a second.
     let ends = reason.traits.ends
     if ends.contains(.pause) { deadline = now + max(grace, nanosecondsPerSecond) }
-    if ends.contains(.backOff) {
-      let wait = Evidence.Clocks(firstSeen: before.firstSeen)
-        .backOff(now: Now(wall: 0, monotonic: now))
-      deadline = min(deadline, Self.shared(wait, from: now))
-    }
+    if ends.contains(.backOff) { deadline = min(deadline, backOff(id.slot, now: now)) }
     if ends.contains(.ladder), Int(before.rung) < Self.ladder.count {
       deadline = min(deadline, now + Self.ladder[Int(before.rung)])
       slots[Int(id.slot)]!.rung += 1
@@ -291,9 +288,12 @@ package struct Schedule: Sendable {
     return before.state == .examiningAgain ? look(id.slot, before.trigger) : []
   }
 
-  /// Nearly the same instant for all that wait about as long, so that one wake-up serves them: a
-  /// multiple of half the wait, that taken as a power of two seconds.
-  private static func shared(_ wait: Nanoseconds, from now: Nanoseconds) -> Nanoseconds {
+  /// When to look again at what no event may tell of: ever later. Nearly the same instant for all that
+  /// wait about as long, so that one wake-up serves them: a multiple of half the wait, that taken as a
+  /// power of two seconds.
+  private func backOff(_ slot: UInt32, now: Nanoseconds) -> Nanoseconds {
+    let wait = Evidence.Clocks(firstSeen: slots[Int(slot)]!.firstSeen)
+      .backOff(now: Now(wall: 0, monotonic: now))
     let seconds = max(1, wait / nanosecondsPerSecond)
     let unit = nanosecondsPerSecond << (63 - seconds.leadingZeroBitCount) / 2
     return (now + wait + unit - 1) / unit * unit

@@ -12,7 +12,9 @@ struct WakingTests {
   private func watch(_ text: String) throws -> Watcher {
     let path = scratch.path + "/rules.yaml"
     try "rules:\n  - {\(text)}\n".write(toFile: path, atomically: false, encoding: .utf8)
-    return try Watcher([], grace: nil, in: scratch, arguments: ["--config", path])
+    return try Watcher(
+      [], grace: nil, in: scratch, arguments: ["--config", path],
+      environment: ["REAPD_BACKSTOP": "off"])
   }
 
   @Test("A lock file that is made later than the grace, where a missing one is kept")
@@ -27,6 +29,42 @@ struct WakingTests {
     #expect(wait { watcher.holds(directory) }, "its lock file was not seen")
     close(lock)
     #expect(wait { !exists(directory) }, "\(watcher.background.error)")
+  }
+
+  @Test("A removal that failed since somebody still made entries in it")
+  func stillWritten() throws {
+    let root = scratch.directory("a/root")
+    let directory = scratch.directory("a/root/spill_1_1")
+    let owner = try Background(
+      "/bin/bash",
+      ["-c", "exec 9> $1/.lock && flock 9 && echo held && exec sleep 1000", "bash", directory],
+      in: scratch)
+    #expect(wait { owner.output == "held\n" })
+    let watcher = try watch("name: w, kind: spill, root: \(root), grace: 200ms")
+    #expect(wait { watcher.holds(directory) })
+    let helpers = try (0..<3).map { helper in
+      try Background(
+        "/usr/bin/python3",
+        [
+          "-c",
+          """
+          import os, sys
+          os.chdir(sys.argv[1])
+          n = 0
+          print("in", flush=True)
+          while True:
+              try: os.close(os.open(sys.argv[2] + str(n), os.O_CREAT | os.O_WRONLY))
+              except OSError: pass
+              n += 1
+          """, directory, "h\(helper)-",
+        ], in: scratch)
+    }
+    #expect(wait { helpers.allSatisfy { $0.output == "in\n" } })
+    owner.killHard()
+    // It goes while they work, or its removal fails until they have ended.
+    wait(seconds: 3) { watcher.audit.contains { $0.action == .failed } || names(in: root).isEmpty }
+    for helper in helpers { helper.killHard() }
+    #expect(wait(seconds: 60) { names(in: root).isEmpty }, "\(watcher.audit)")
   }
 
   @Test("A live generation whose metadata come after the cursor")
