@@ -12,6 +12,7 @@ extension Reaper {
     }
     consider(shortageDeadline())
     consider(reporter.untoldDue)
+    consider(inherited.nextLapse)
     for watched in roots.values {
       consider(watched.schedule.nextDeadline)
       consider(watched.nextPoll)
@@ -25,6 +26,10 @@ extension Reaper {
   func handleDeadlines() {
     let now = readMonotonic()
     attemptDueRemovals(now)
+    if let lapse = inherited.nextLapse, lapse <= now, inherited.lapse() {
+      // An owner has ended whose directory got another name: nobody else may look at that.
+      for watched in sortedRoots where watched.root != nil { feed(watched, .desynced, now) }
+    }
     for watched in roots.values {
       if let deadline = watched.schedule.nextDeadline, deadline <= now {
         feed(watched, .tick, now)

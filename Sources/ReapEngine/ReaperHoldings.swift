@@ -102,9 +102,12 @@ extension Reaper {
     inherited.leave(file)
   }
 
-  /// The same for a whole root.
-  func handOnAll(_ watched: WatchedRoot) {
-    for id in watched.schedule.ids { handOn(watched, id) }
+  /// The same for a whole root, or for those of it of whom nothing else would show that they live.
+  func handOnAll(_ watched: WatchedRoot, onlyUnlinked: Bool) {
+    for id in watched.schedule.ids
+    where !onlyUnlinked || watched.holdings[id]?.file?.isUnlinkedLock == true {
+      handOn(watched, id)
+    }
   }
 
   /// Of a lock that is watched without a descriptor nothing can be handed on; where it has no name

@@ -244,13 +244,13 @@ extension Reaper {
 
   /// Lets go of a root that is gone or not to be watched any more.
   ///
-  /// - Parameter forGood: whether nobody is left to whom what is known of its owners could matter.
+  /// - Parameter forGood: whether no other rule goes on with it; one may come later.
   func detach(_ watched: WatchedRoot, forGood: Bool = false) {
     guard let root = watched.root else { return }
     reprieveAll(watched, "root-gone")
     watched.nextScan = nil
     endScan(watched)
-    if !forGood { handOnAll(watched) }
+    handOnAll(watched, onlyUnlinked: forGood)
     removeTree(watched)
     feed(watched, .rootLost, readMonotonic())
     if roots[watched.index] != nil, !root.isInPlace {

@@ -341,17 +341,17 @@ package final class Examination: Sendable {
       let cameAt = evidence.clocks.sawCreation
       switch giveBack(name, claimName.original, gathering.identity, cameAt: cameAt) {
       case .joined:
-        gathering.drop()
+        letGo(&gathering)
         return .putBack(verdict, evidence, as: claimName.original)
       case .collision(let path):
-        gathering.drop()
+        letGo(&gathering)
         var told = evidence
         told.generations?.partition?.conflict = displayText(path)
         return .kept(.unsure(.claimConflict), told, held: nil)
       case .failed: break
       }
     }
-    if !verdict.reason.isEnded(by: .closing) { gathering.drop() }
+    if !verdict.reason.isEnded(by: .closing) { letGo(&gathering) }
     return .kept(verdict, evidence, held: gathering.held)
   }
 

@@ -52,16 +52,16 @@ extension Examination {
     guard case .generations(let settings) = rule.kind, let quiet = settings.staleTemporaries,
       !claiming || mayRemove, let partition = evidence.generations?.partition
     else {
-      gathering.drop()
+      letGo(&gathering)
       return .kept(verdict, evidence, held: nil)
     }
     guard nextTidying <= now else {
-      gathering.drop()
+      letGo(&gathering)
       let wait = Verdict.keep(verdict.reason, recheckAfter: nextTidying - now)
       return .kept(wait, evidence, held: nil)
     }
     guard mayWalk else { return .needsWalk(held: gathering.handOn()) }
-    gathering.drop()
+    letGo(&gathering)
     var removed: [RemovedFile] = []
     var next: Nanoseconds?
     let seldom = max(quiet, nanosecondsPerSecond)

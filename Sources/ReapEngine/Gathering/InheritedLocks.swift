@@ -20,7 +20,11 @@ package final class InheritedLocks: Sendable {
     var lost: Set<FileIdentity> = []
     /// How many files may be there before those are looked for that nobody holds any more.
     var nextLook = InheritedLocks.firstLook
+    var nextLapse = Nanoseconds.max
+    var wait = nanosecondsPerSecond
   }
+
+  private static let longestWait = 300 * nanosecondsPerSecond
 
   private static let firstLook = 64
   private let state = Mutex(State())
@@ -35,8 +39,12 @@ package final class InheritedLocks: Sendable {
   func leave(_ file: HeldFile) {
     guard file.isHeldByOthers else { return file.descriptor.close() }
     state.withLock { state in
+      if state.files.isEmpty {
+        state.wait = nanosecondsPerSecond
+        state.nextLapse = readMonotonic() + state.wait
+      }
       state.files.updateValue(file, forKey: file.directory)?.descriptor.close()
-      if state.files.count >= state.nextLook { Self.dropFree(&state) }
+      if state.files.count >= state.nextLook { _ = Self.dropFree(&state) }
       note(state)
     }
   }
@@ -68,21 +76,34 @@ package final class InheritedLocks: Sendable {
     }
   }
 
-  /// Closes what nobody holds any more: of directories that never came back.
-  func lapse() {
-    guard !isEmpty else { return }
-    state.withLock { state in
-      Self.dropFree(&state)
-      note(state)
+  /// Monotonic; when to look for owners that have ended, of which no event tells here: soon at first,
+  /// and then ever more seldom. Nil where nothing is kept.
+  var nextLapse: Nanoseconds? {
+    guard !isEmpty else { return nil }
+    return state.withLock { $0.files.isEmpty ? nil : $0.nextLapse }
+  }
+
+  /// Closes what nobody holds any more; false where there was nothing of that.
+  @discardableResult
+  func lapse() -> Bool {
+    guard !isEmpty else { return false }
+    return state.withLock { state in
+      defer { note(state) }
+      let hasFreed = Self.dropFree(&state)
+      state.wait = hasFreed ? nanosecondsPerSecond : min(2 * state.wait, Self.longestWait)
+      state.nextLapse = readMonotonic() + state.wait
+      return hasFreed
     }
   }
 
-  private static func dropFree(_ state: inout State) {
+  private static func dropFree(_ state: inout State) -> Bool {
+    let before = state.files.count
     for (directory, file) in state.files where !file.isHeldByOthers {
       file.descriptor.close()
       state.files[directory] = nil
     }
     state.nextLook = max(firstLook, 2 * state.files.count)
+    return state.files.count < before
   }
 
   private func note(_ state: borrowing State) {
@@ -91,6 +112,8 @@ package final class InheritedLocks: Sendable {
 }
 
 extension HeldFile {
+  var isUnlinkedLock: Bool { isLock && (try? status(of: descriptor))?.links == 0 }
+
   /// Whether the lock is held, of either kind; one that cannot be asked for counts as held.
   fileprivate var isHeldByOthers: Bool {
     guard isLock else { return false }
@@ -123,6 +146,17 @@ extension Examination {
     case .lost: known.isLockLost = true
     case nil: break
     }
+  }
+
+  /// Closes what an examination holds. A lock file without a name is left for the next look at its
+  /// directory: nothing else would show then that its owner lives.
+  func letGo(_ gathering: inout CandidateGathering) {
+    gathering.unlock()
+    if let held = gathering.held, held.isUnlinkedLock {
+      gathering.held = nil
+      inherited.leave(held)
+    }
+    gathering.drop()
   }
 
   /// That an owner's lock was lost outlasts what is held for a name; a lock that is seen ends it.
