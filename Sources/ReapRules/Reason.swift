@@ -63,7 +63,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .lockOpen:
       "the lock is free, but a process has the lock file open and may be about to lock"
     case .missingLockKept: "it has no lock file, and the rule says missing_lock: keep"
-    case .mountInside: "something is mounted inside it"
+    case .mountInside: "something is mounted inside it, or a mounted overlay shows what it holds"
     case .rootInside: "another watched root lies in it"
     case .recentlyChanged:
       "something in it changed a short time ago, and no free lock proves it dead"

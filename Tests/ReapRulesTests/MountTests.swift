@@ -74,6 +74,18 @@ struct MountTableTests {
     #expect(found == layer.map(bytes))
   }
 
+  @Test(
+    "So is one that lies in a directory, which must not go while the overlay is mounted",
+    arguments: [
+      ("/data/up", "/data/up/per"), ("/data/up/per", "/data/up/per"),
+      (#"/bind a\b"#, "/data/up/per"), ("/lower1", "/lower1"), ("/data/up/per/x", nil),
+      ("/data/up/person", nil), ("/merged", nil),
+    ] as [(String, String?)])
+  func overlaysInside(path: String, layer: String?) throws {
+    let found = try #require(table()).overlayDirectory(inside: bytes(path))
+    #expect(found == layer.map(bytes))
+  }
+
   @Test("Below means strictly, and by whole components")
   func below() {
     #expect(isBelow(bytes("/a/b"), bytes("/a")) && isBelow(bytes("/a"), bytes("/")))

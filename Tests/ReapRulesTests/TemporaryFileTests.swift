@@ -126,6 +126,9 @@ struct TemporaryFileTests {
     Case("an open one is kept", .keep(.fileOpen, recheckAfter: hour)) {
       $0.inside?.openness = .open("it")
     },
+    Case("a pinned one is kept", .keep(.keptByHand, recheckAfter: hour)) {
+      $0.inside?.isPinned = true
+    },
     Case("a living writer's is kept", .keep(.ownerAlive, recheckAfter: hour)) {
       $0.inside?.writer = 4711
     },

@@ -142,6 +142,7 @@ extension Examination {
     case .unknown(let reason): inside.openness = .unknown(reason)
     }
     inside.writer = livingWriter(written, changed: facts.change)
+    inside.isPinned = try isPinned(file)
     return inside
   }
 

@@ -14,6 +14,7 @@ package struct SurroundingsView: Sendable {
   func look(below path: [UInt8]) -> Evidence.Surroundings {
     guard let table = mounts.current() else { return .unknown("the mount table is unreadable") }
     if let mount = table.mountInside(path) { return .mountInside(displayText(mount)) }
+    if let layer = table.overlayDirectory(inside: path) { return .mountInside(displayText(layer)) }
     // An overlay may have been mounted since its root was taken.
     if let layer = table.overlayDirectory(containing: path) {
       return .unknown(RootRefusal.insideOverlay(layer: displayText(layer)).explanation)

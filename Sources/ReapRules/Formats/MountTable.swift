@@ -118,6 +118,13 @@ package struct MountTable: Sendable, Equatable {
     return layers.first { here.isAtOrBelow($0.place) }?.path
   }
 
+  /// The first directory of a mounted overlay at or below the path, if any: what is in it is what the
+  /// overlay shows.
+  package func overlayDirectory(inside path: [UInt8]) -> [UInt8]? {
+    guard !layers.isEmpty, let here = place(of: path) else { return nil }
+    return layers.first { $0.place.isAtOrBelow(here) }?.path
+  }
+
   private static func layers(of overlay: Mount) -> [[UInt8]] {
     var layers: [[UInt8]] = []
     for option in overlay.options.split(separator: UInt8(ascii: ",")) {

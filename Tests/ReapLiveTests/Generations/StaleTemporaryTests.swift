@@ -62,6 +62,19 @@ struct StaleTemporaryTests {
     #expect(wait(seconds: 60) { !exists(partition[cursor]) }, "\(watcher.background.error)")
   }
 
+  @Test("A pinned one stays until it is not pinned any more")
+  func pinned() throws {
+    for name in [data, cursor] { partition.put(name, "torn") }
+    let paths = [partition[data], partition[cursor]]
+    #expect(run(reapdBinary, ["keep"] + paths).status == 0)
+    let watcher = try rule().watch()
+    waitQuiet()
+    watcher.catchUp(below: root)
+    #expect(paths.allSatisfy(exists), "\(watcher.audit)")
+    #expect(run(reapdBinary, ["keep", "--undo"] + paths).status == 0)
+    #expect(wait(seconds: 60) { !paths.contains(where: exists) }, "\(watcher.background.error)")
+  }
+
   @Test("One that a living process wrote and closed stays until that process has ended")
   func standingStill() throws {
     // It stands between its last write and its rename, as a stopped one does.

@@ -27,11 +27,12 @@ extension GenerationSettings {
     if let objection = objection(of: partition, to: nil) { return .verdict(objection) }
 
     guard let inside = evidence.inside else { return .gather(.inside) }
+    // Nothing tells of its being closed, unpinned, or of its writer's end: none of it is watched.
+    let seldom = max(staleTemporaries, nanosecondsPerSecond)
+    guard !inside.isPinned else { return .keep(.keptByHand, recheckAfter: seldom) }
     let wait = evidence.clocks.remainingQuiet(
       since: inside.newestChange, grace: staleTemporaries, now: now)
     guard wait <= 0 else { return .keep(.recentlyChanged, recheckAfter: wait) }
-    // Nothing tells of its being closed, or of its writer's end: neither is watched.
-    let seldom = max(staleTemporaries, nanosecondsPerSecond)
     switch inside.openness {
     case .nothingOpen: break
     case .open: return .keep(.fileOpen, recheckAfter: seldom)
