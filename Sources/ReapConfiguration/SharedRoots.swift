@@ -22,7 +22,7 @@ extension Configuration {
           if rules[outer].mayTakeSame(as: rules[inner]) {
             throw conflict(outer, inner, isSame: paths[outer] == paths[inner], place)
           }
-          if rules[outer].kind.hasPartitions { rules[outer].others.append(rules[inner].match) }
+          if rules[outer].kind.hasPlaces { rules[outer].others.append(rules[inner].match) }
         }
       }
     }

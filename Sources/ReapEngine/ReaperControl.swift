@@ -3,7 +3,7 @@ import Watching
 
 /// A running reaper, seen from other threads.
 package struct ReaperControl: Sendable {
-  private let mailbox: Mailbox<Reaper.Message>
+  private let mailbox: Mailbox<ReaperMessage>
   private let thread: Thread
 
   /// Opens every root, then works on a thread of its own until `stop()`. Call it before many
@@ -11,7 +11,7 @@ package struct ReaperControl: Sendable {
   ///
   /// - Throws: `RootFailure` for a root that may not be used; then nothing has begun.
   package static func start(
-    _ options: Reaper.Options, reporter: Reporter, descriptorLimit: Int
+    _ options: ReaperOptions, reporter: Reporter, descriptorLimit: Int
   ) throws -> ReaperControl {
     let reaper: Reaper
     do {
@@ -33,5 +33,5 @@ package struct ReaperControl: Sendable {
     thread.join()
   }
 
-  package func reload(_ options: Reaper.Options) { mailbox.post(.reload(options)) }
+  package func reload(_ options: ReaperOptions) { mailbox.post(.reload(options)) }
 }

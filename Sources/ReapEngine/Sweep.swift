@@ -43,11 +43,13 @@ package final class Sweep: Sendable {
     self.root = root
     self.reporter = reporter
     self.measuring = measuring
+    var rights = Examination.Rights()
+    rights.claiming = claiming
+    if let audit = reporter.audit { rights.mayRemove = { audit.mayRemove } }
     examination = Examination(
-      rule: rule, root: root,
+      rule: rule, kind: kindEdge(of: rule), root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots),
-      claims: OwnClaims(condemned, below: root), claiming: claiming, owner: OwnerWatch(rule),
-      audit: reporter.audit)
+      claims: OwnClaims(condemned, below: root), rights: rights)
     pool = WorkerPool()
   }
 
@@ -64,65 +66,60 @@ package final class Sweep: Sendable {
   }
 
   private func examine(_ path: CandidatePath, _ reporting: Bool) {
-    let result = examination.run(
-      path, firstSeen: readMonotonic(), sawCreation: nil, mayWalk: true)
+    let examined = examination.run(
+      LookRequest(path, firstSeen: readMonotonic(), mayWalk: true))
+    examined.held?.descriptor.close()
     let occasion = Occasion(trigger: .manual)
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
     let place = Place(rule: rule, root: root, path: original, occasion: occasion)
-    switch result {
-    case .gone, .needsWalk, .condemned: break
-    case .rootMoved:
-      let isFirst = hasMoved.withLock { moved in
-        defer { moved = true }
-        return !moved
-      }
-      guard isFirst else { return }
-      reporter.logger.error("\(root.path) was moved or replaced during the pass")
-      reporter.count { $0.failed += 1 }
-    case .kept(var verdict, let evidence, let held):
-      held?.descriptor.close()
-      // A pass stays for no quarantine; `list` says what a reapd that stays would do.
-      if case .condemn = verdict, !measuring {
-        verdict = .keep(.needsQuarantine, recheckAfter: nil)
-      }
-      if reporting { reporter.kept(verdict, evidence, place) }
-      if verdict.reason.traits.hearing == .onceForAll {
-        reporter.count { $0.failed += 1 }
-        add(path, verdict, evidence, .failed)
-      } else {
-        add(path, verdict, evidence)
-      }
-    case .wouldClaim(let verdict, let evidence):
-      if reporting { reporter.wouldReap(verdict, evidence, place) }
-      add(path, verdict, evidence, .wouldReap)
-    case .tidied(let verdict, let evidence, let files):
-      if reporting { for file in files { reporter.removed(file, rule: rule, occasion) } }
-      for file in files {
-        guard let path = CandidatePath(bytes: file.path.dropFirst(root.pathBytes.count + 1))
-        else { continue }
-        add(
-          path, .dispose(file.reason), file.evidence, file.wouldOnly ? .wouldReap : .reaped)
-      }
-      if let verdict { add(path, verdict, evidence) }
-    case .putBack(let verdict, let evidence, let name):
-      reporter.putBack(verdict, evidence, place, id: ClaimName(path.name)?.id)
-      add(path.renamed(name), verdict, evidence, .restored)
-    case .failed(let error, let evidence, let held):
-      held?.descriptor.close()
-      if reporting { reporter.failed(error, evidence, place) }
-      add(path, .unsure(Reason(of: error)), evidence, .failed, error)
-    case .claimed(let claimed):
-      Removal.start(claimed, on: pool) { claimed, result in
-        result.obstacle?.directory.close()
-        self.reporter.reaped(claimed, result, occasion)
-        // Put back, since it holds another user's directory: nothing came of the claim.
-        guard result.foreignDirectory == nil else {
-          return self.add(path, .keep(.foreignInside, recheckAfter: nil), claimed.evidence)
-        }
-        let action: AuditRecord.Action = result.failure == nil ? .reaped : .failed
-        self.add(path, claimed.verdict, claimed.evidence, action, result.failure)
-      }
+    if examined.outcome == .rootMoved { return tellMoved() }
+    // A pass stays for no quarantine; `list` says what a reapd that stays would do.
+    let told = measuring ? examined : examined.needingQuarantine
+    if reporting || told.outcome == .putBack {
+      reporter.note(told, place, claimID: ClaimName(path.name)?.id)
     }
+    for file in told.files { add(file) }
+    if let claimed = told.claimed { return remove(claimed, path, occasion) }
+    guard let verdict = told.verdict, let evidence = told.evidence else { return }
+    switch told.outcome {
+    case .kept where verdict.reason.traits.hearing == .onceForAll:
+      reporter.count { $0.failed += 1 }
+      add(path, verdict, evidence, .failed)
+    case .kept, .tidied: add(path, verdict, evidence)
+    case .putBack: add(original, verdict, evidence, .restored)
+    case .wouldClaim, .failed:
+      add(path, verdict, evidence, told.outcome.consequences.action, told.failure)
+    case .condemned, .claimed, .gone, .rootMoved, .needsWalk: break
+    }
+  }
+
+  private func tellMoved() {
+    let isFirst = hasMoved.withLock { moved in
+      defer { moved = true }
+      return !moved
+    }
+    guard isFirst else { return }
+    reporter.logger.error("\(root.path) was moved or replaced during the pass")
+    reporter.count { $0.failed += 1 }
+  }
+
+  private func remove(_ claimed: Claimed, _ path: CandidatePath, _ occasion: Occasion) {
+    Removal.start(claimed, on: pool) { claimed, result in
+      result.obstacle?.directory.close()
+      self.reporter.reaped(claimed, result, occasion)
+      // Put back, since it holds another user's directory: nothing came of the claim.
+      guard result.foreignDirectory == nil else {
+        return self.add(path, .keep(.foreignInside, recheckAfter: nil), claimed.evidence)
+      }
+      let action: AuditRecord.Action = result.failure == nil ? .reaped : .failed
+      self.add(path, claimed.verdict, claimed.evidence, action, result.failure)
+    }
+  }
+
+  private func add(_ file: RemovedFile) {
+    guard let path = CandidatePath(bytes: file.path.dropFirst(root.pathBytes.count + 1))
+    else { return }
+    add(path, .dispose(file.reason), file.evidence, file.wouldOnly ? .wouldReap : .reaped)
   }
 
   private func add(
@@ -134,7 +131,7 @@ package final class Sweep: Sendable {
       failure: failure)
     if action == .failed, case .dispose = verdict { finding.reason = .removalFailed }
     // What was not looked into for its verdict is not for its size: a writer may be at its start.
-    if measuring, evidence.lock != nil || evidence.generations?.partition != nil {
+    if measuring, evidence.lock != nil || evidence.isLookedInto {
       finding.bytes = allocatedBytes(of: path, below: root)
     }
     findings.withLock { $0.append(finding) }

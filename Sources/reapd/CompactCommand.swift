@@ -91,7 +91,7 @@ struct CompactCommand: ParsableCommand {
         path.isWithin(resolveRoot(rule.root))
       }
       for rule in rules.sorted(by: { $0.root.bytes.count < $1.root.bytes.count }) {
-        guard case .generations(let generations) = rule.kind else { continue }
+        guard let generations = rule.kind.generations else { continue }
         guard generations.layouts.contains(.hypaware) else {
           throw fail(
             .badData,

@@ -40,7 +40,7 @@ struct ExplainCommand: ParsableCommand, NeedsProc {
       below: root, configured: ReapOptions.auditPlaces(setup.configuration))
     if case .place = rule.role(of: name, isDirectory: nil) {
       guard
-        let partition = PartitionExplanation.of(
+        let partition = PlaceExplanation.of(
           path.bytes, rule: rule, root: root, roots: roots, mounts: mounts,
           condemned: condemned)
       else { throw fail(.badData, "\(displayText(bytes)) does not exist") }

@@ -130,7 +130,7 @@ struct RuleOptions: ParsableArguments {
     let holding = rules(root: nil).filter { resolved.isWithin(resolveRoot($0.root)) }
     if let rule = holding.max(by: { $0.root.bytes.count < $1.root.bytes.count }) { return rule }
     return rules(root: resolved).first { rule in
-      guard case .generations(let settings) = rule.kind else { return false }
+      guard let settings = rule.kind.generations else { return false }
       return [FilePath(path), resolved].contains {
         (try? status(ofPath: $0.appending(settings.cursor.bytes))) != nil
       }

@@ -97,9 +97,9 @@ struct WatchCommand: ParsableCommand, NeedsProc {
     if let failure { throw fail(.noPermission, "the audit log cannot be written: \(failure)") }
   }
 
-  private func options(_ setup: Setup) -> Reaper.Options {
+  private func options(_ setup: Setup) -> ReaperOptions {
     let configuration = setup.configuration
-    return Reaper.Options(
+    return ReaperOptions(
       rules: configuration.enabled ? configuration.rules : [], roots: setup.roots,
       backstop: configuration.backstop, dryRun: reaping.dryRun)
   }

@@ -2,25 +2,25 @@
 // within wide ones, the lock file last, then the directory itself.
 
 import Glibc
-package import OwnedDirectories
+import OwnedDirectories
 import ReapRules
 import Synchronization
 
 /// What a removal came to.
-package struct RemovalResult: Sendable {
-  package var bytes: Int64 = 0
-  package var files: Int64 = 0
+struct RemovalResult: Sendable {
+  var bytes: Int64 = 0
+  var files: Int64 = 0
   /// The first thing that could not be removed; nil when everything is gone.
-  package var failure: SystemError?
+  var failure: SystemError?
   /// Where it may succeed once something changes; its descriptor is the receiver's to close.
-  package var obstacle: Obstacle?
+  var obstacle: Obstacle?
   /// A directory in it that its owner could not have emptied, by its path in it: nothing was
   /// removed, and it has its own name again, if there is no failure.
-  package var foreignDirectory: String?
+  var foreignDirectory: String?
 }
 
 /// The removal of one claimed directory.
-package final class Removal: Sendable {
+final class Removal: Sendable {
   /// Directories that are removed as work of their own; deeper ones are walked by descent. Both
   /// limits bound descriptors: two per node.
   private static let maximumDepth = 16
@@ -67,7 +67,7 @@ package final class Removal: Sendable {
   private let state = Mutex(State())
 
   /// Begins at once; `done` is called on one of the pool's threads.
-  package static func start(
+  static func start(
     _ claimed: Claimed, on pool: WorkerPool,
     done: @escaping @Sendable (Claimed, RemovalResult) -> Void
   ) {
@@ -135,18 +135,18 @@ package final class Removal: Sendable {
   /// Under its own name, which its lock still keeps from everybody else.
   private func putBack() {
     // First, so that whoever sees it there looks before it claims.
-    claimed.claims.noteForeign(claimed.path.renamed(claimed.original))
+    claimed.spot.claims.noteForeign(claimed.originalPath)
     guard claimed.name != claimed.original else { return }
-    claimed.claims.noteForeign(claimed.path)
-    let root = claimed.root.descriptor
+    claimed.spot.claims.noteForeign(claimed.path)
+    let root = claimed.spot.directory.descriptor
     do throws(SystemError) {
       guard try status(of: claimed.name, at: root).identity == claimed.identity else {
         throw SystemError("rename", claimed.name.display, ESTALE)
       }
-      claimed.claims.noteRename(to: claimed.path.renamed(claimed.original), claimed.identity)
+      claimed.spot.claims.noteRename(to: claimed.originalPath, claimed.identity)
       try renameDirectory(claimed.name, to: claimed.original, at: root)
     } catch {
-      claimed.claims.takeRename(to: claimed.path.renamed(claimed.original))
+      claimed.spot.claims.takeRename(to: claimed.originalPath)
       fail(error)
     }
   }
@@ -215,12 +215,12 @@ package final class Removal: Sendable {
   private func end(_ top: Node) {
     top.descriptor.close()
     unlock()
-    claimed.root.release()
+    claimed.spot.directory.release()
     done(claimed, state.withLock { $0.result })
   }
 
   private func removeTop(_ top: Node) {
-    let root = claimed.root.descriptor
+    let root = claimed.spot.directory.descriptor
     do throws(SystemError) {
       let there = try status(of: claimed.name, at: root).identity
       var ours = claimed.identity

@@ -7,57 +7,107 @@ extension Rule {
     case spill(SpillSettings)
     case generations(GenerationSettings)
 
-    package var name: String {
+    /// What the kind says of itself.
+    package var part: any KindPart {
       switch self {
-      case .spill: "spill"
-      case .generations: "generations"
+      case .spill(let settings): settings
+      case .generations(let settings): settings
       }
     }
 
-    /// The owner's lock file, where there is one.
-    package var lock: EntryName? {
-      switch self {
-      case .spill(let settings): settings.lock
-      case .generations(let settings): settings.lock
-      }
-    }
-
-    package var hasQuarantine: Bool {
-      switch self {
-      case .spill: false
-      case .generations: true
-      }
-    }
-
-    /// Whether candidates lie at any depth below the root.
-    package var hasPartitions: Bool {
-      switch self {
-      case .spill: false
-      case .generations: true
-      }
-    }
-
-    /// Whether a symbolic link that is made tells of something, since nothing is written into it.
-    package var readsLinks: Bool {
-      switch self {
-      case .spill: false
-      case .generations(let settings): settings.readsLinks
-      }
-    }
-
-    /// What its evidence begins with.
-    package var evidence: Evidence.OfKind {
-      switch self {
-      case .spill: .spill
-      case .generations: .generations(GenerationEvidence())
-      }
-    }
+    // Asked for each candidate: without a box around the settings.
 
     func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
       switch self {
       case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
       case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
       }
+    }
+
+    func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
+      switch self {
+      case .spill(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
+      case .generations(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
+      }
+    }
+
+    package var name: String { part.name }
+    /// The owner's lock file, where there is one.
+    package var lock: EntryName? { part.ownersLock }
+    package var hasQuarantine: Bool { part.hasQuarantine }
+    /// Whether candidates lie at any depth below the root.
+    package var hasPlaces: Bool { part.hasPlaces }
+    /// What its evidence begins with.
+    package var evidence: Evidence.OfKind { part.evidence }
+  }
+}
+
+/// All that is particular to a kind and needs nothing but values. No member has a default: a new
+/// kind answers each of them.
+package protocol KindPart: Sendable {
+  var name: String { get }
+  /// The owner's lock file; nil where owners lock nothing.
+  var ownersLock: EntryName? { get }
+  var lockType: LockType { get }
+  /// The lock file lies in the candidate, and nowhere else.
+  var locksInside: Bool { get }
+  /// Change times and open files tell of a candidate's use, whatever its lock does.
+  var searchesAlways: Bool { get }
+  /// POSIX extended regular expression that every entry's name must match, the lock file apart.
+  var contents: String? { get }
+  /// Goes last of all files, so that whoever has to finish a removal can look at it first.
+  var lastFile: EntryName { get }
+  /// A candidate may be condemned; and what is being removed is marked, for whoever finds it.
+  var hasQuarantine: Bool { get }
+  /// Candidates lie at any depth below the root.
+  var hasPlaces: Bool { get }
+  /// An owner that comes back may make a claimed name anew.
+  var remakesNames: Bool { get }
+  /// The file that names the owners' process; nil where none does.
+  var ownerPidfile: OwnerPidfile? { get }
+  var trustPids: Bool { get }
+  /// Free room below which candidates leave their quarantine early.
+  var room: Retention.RoomBounds { get }
+  /// What evidence begins with.
+  var evidence: Evidence.OfKind { get }
+
+  /// What an entry that the rule's match or another of its globs did not decide is.
+  ///
+  /// - Parameter isDirectory: nil where that is not known.
+  func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole
+
+  func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement
+}
+
+/// What an entry of a directory is to a rule.
+package enum EntryRole: Sendable, Equatable {
+  case candidate
+  /// A file that tells of the candidates beside it, such as a cursor. `isNewsWhenMade`: nothing is
+  /// written into it, so that its coming says what it says.
+  case signal(isNewsWhenMade: Bool)
+  /// A directory in which candidates may lie.
+  case place
+  case nothing
+}
+
+extension Rule {
+  /// - Parameter isDirectory: nil where that is not known.
+  package func role(of name: EntryName, isDirectory: Bool?) -> EntryRole {
+    if let claim = ClaimName(name) { return match.matches(claim.original) ? .candidate : .nothing }
+    return kind.role(of: name, isDirectory: isDirectory, in: self)
+  }
+
+  /// Whether an entry of a directory below the root is one of the rule's candidates.
+  package func takes(_ name: EntryName, in directory: [UInt8]) -> Bool {
+    guard directory.isEmpty || kind.hasPlaces, reaches(directory) else { return false }
+    return role(of: name, isDirectory: nil) == .candidate
+  }
+
+  /// Whether candidates are looked for in a directory below the root, and so in each one above it.
+  package func reaches(_ directory: [UInt8]) -> Bool {
+    directory.split(separator: UInt8(ascii: "/")).allSatisfy {
+      guard let name = EntryName($0) else { return false }
+      return role(of: name, isDirectory: true) == .place
     }
   }
 }

@@ -23,6 +23,9 @@ extension Evidence {
     }
   }
 
+  /// What it lies in was looked into: it is past its grace.
+  package var isLookedInto: Bool { generations?.partition != nil }
+
   /// When and on what a candidate was judged dead without a proof of death.
   package struct Condemnation: Sendable, Hashable {
     /// Monotonic, so that a suspend of the machine does not count.

@@ -1,0 +1,16 @@
+// The one place of the engine that tells kinds apart.
+
+import ReapRules
+
+/// The edge of a rule's kind.
+///
+/// - Parameter ownerExited: called on some thread when the owners' process, if the rule names one, is
+///   seen to exit; nil where nobody stays to see that.
+func kindEdge(
+  of rule: Rule, ownerExited: (@Sendable () -> Void)? = nil
+) -> any RootKind {
+  switch rule.kind {
+  case .spill: SpillEdge()
+  case .generations(let settings): GenerationsEdge(settings, ownerExited: ownerExited)
+  }
+}

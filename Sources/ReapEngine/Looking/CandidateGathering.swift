@@ -1,0 +1,363 @@
+// How the evidence of one candidate directory is gathered, stage by stage. What is opened is only read;
+// a foreign lock file is never opened for writing and never created.
+
+import Glibc
+import OwnedDirectories
+import ReapRules
+
+/// The descriptors and findings of one examination of one directory.
+struct CandidateGathering {
+  /// Nil where owners lock nothing.
+  let lock: EntryName?
+  let lockType: LockType
+  let contents: ContentsPattern?
+  /// Change times and open files tell of its use, whatever its lock does; and the lock file may
+  /// stand beside it (kind `generations`).
+  let searchesAlways: Bool
+  /// Its file system may be FUSE.
+  private let isRemote: Bool
+  /// It has a claimed name, and with it a change time that is ours.
+  let isClaimed: Bool
+  /// The directory that holds it.
+  let root: OpenRoot
+  let name: EntryName
+  let identity: FileIdentity
+  var held: HeldFile?
+  /// What was found open the last time and is watched: probed through this descriptor, since one
+  /// closed after each look would tell of itself.
+  private var openFile: HeldFile?
+  /// The directory itself, once its inside was asked for.
+  var directory: Descriptor?
+  /// Whether we hold the lock on `held`.
+  var isLocked: Bool
+  private var lockIsBeside = false
+  /// Whether whoever was letting go of the lock file must be through with that.
+  var isSettled = true
+  /// The lock was held when last seen, and no descriptor of it was left: that its name is gone says
+  /// nothing of the owner.
+  private let isLockLost: Bool
+  /// Of the lock file at its path, once that was looked at.
+  var lockFacts: FileStatus?
+  /// What the walk came by.
+  var places = TreePlaces()
+
+  init(
+    rule: Rule, part: any KindPart, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
+    identity: FileIdentity, known: KnownBefore
+  ) {
+    isLockLost = known.isLockLost
+    lock = part.ownersLock
+    lockType = part.lockType
+    searchesAlways = part.searchesAlways
+    isRemote = rule.allowRemote
+    self.contents = contents
+    self.root = root
+    self.name = name
+    self.identity = identity
+    if known.held?.isLock == false { openFile = known.held } else { held = known.held }
+    isLocked = known.isLocked
+    isClaimed = ClaimName(name) != nil
+  }
+
+  // MARK: - The lock
+
+  mutating func gatherLock() -> Evidence.Lock {
+    if let held, held.isLock, held.directory == identity {
+      lockIsBeside = held.isBeside
+      switch isLocked ? .taken : attempt(held) {
+      case .held: return .held
+      case .failed(let reason): return .unknown(reason)
+      case .taken: break
+      }
+      switch lockFileStatus() {
+      case .failure(let error) where error.code == ENOENT: return .takenUnlinked
+      case .failure(let error): return refuse(error)
+      case .success(let there) where there.identity == held.identity:
+        lockFacts = there
+        return otherNames(of: held.descriptor).map(Evidence.Lock.unknown) ?? .taken
+      case .success: break  // another lock file stands there now; the old one is free
+      }
+    }
+    drop()
+    guard let lock else { return .missing }
+    lockIsBeside = false
+    var found = openLock(lock)
+    if found == .missing, searchesAlways {
+      lockIsBeside = true
+      found = openLock(lock)
+    }
+    guard found == .missing, isLockLost else { return found }
+    return .unknown("it was held, and unlinked while it was not open here")
+  }
+
+  private func lockPath(_ lock: EntryName) -> [UInt8] {
+    lockIsBeside ? lock.bytes : name.bytes + [UInt8(ascii: "/")] + lock.bytes
+  }
+
+  private mutating func openLock(_ lock: EntryName) -> Evidence.Lock {
+    do throws(SystemError) {
+      // Without waiting, and never for writing: a FIFO or a socket comes to no harm, and is closed
+      // again once its type is known.
+      let file = try OwnedDirectories.openFile(
+        lockPath(lock), at: root.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      let facts: FileStatus
+      do throws(SystemError) {
+        facts = try status(of: file)
+      } catch {
+        file.close()
+        throw error
+      }
+      let notAFile: String? =
+        switch facts.type {
+        case .regular: nil
+        case .directory: "a directory"
+        case .symbolicLink: "a symbolic link"
+        case .other(let what): what
+        }
+      if let notAFile {
+        file.close()
+        return .notAFile(notAFile)
+      }
+      lockFacts = facts
+      if let unknown = otherNames(of: file) {
+        file.close()
+        return .unknown(unknown)
+      }
+      let opened = HeldFile(
+        descriptor: file, directory: identity, identity: facts.identity, isLock: true,
+        isBeside: lockIsBeside)
+      held = opened
+      switch attempt(opened) {
+      case .held: return .held
+      case .failed(let reason): return .unknown(reason)
+      case .taken: return .taken
+      }
+    } catch {
+      drop()
+      return error.code == ENOENT ? .missing : refuse(error)
+    }
+  }
+
+  /// What is said where somebody may have the file open, and locked, through another of its names.
+  private func otherNames(of file: Descriptor) -> String? {
+    guard isRemote else { return nil }
+    do {
+      guard let count = try separateNames(of: file), count > 1 else { return nil }
+      return "it has \(count) names, and on FUSE each shows its own locks only"
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  mutating func attempt(_ file: HeldFile) -> LockAttempt {
+    #if DEBUG
+      if Fault.injected == .lock { return .taken }
+    #endif
+    let result = tryLock(file.descriptor, lockType)
+    isLocked = result == .taken
+    return result
+  }
+
+  private func lockFileStatus() -> Result<FileStatus, SystemError> {
+    guard let lock else { return .failure(SystemError("stat", "(no lock file)", ENOENT)) }
+    do {
+      return .success(
+        try status(
+          ofPath: lockPath(lock), at: root.descriptor))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  private func refuse(_ error: SystemError) -> Evidence.Lock {
+    switch error.code {
+    case EACCES, EPERM: .unreadable(errorText(error.code))
+    case ELOOP: .notAFile("a symbolic link")
+    case ENXIO: .notAFile("a socket")
+    default: .unknown(errorText(error.code))
+    }
+  }
+
+  // MARK: - The inside
+
+  /// - Returns: nil where the directory is no longer the one that was looked at first.
+  mutating func gatherInside(lock: Evidence.Lock) throws(SystemError) -> Evidence.Inside? {
+    if directory == nil {
+      directory = try OwnedDirectories.openFile(
+        name.bytes, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+    }
+    guard let directory, try status(of: directory).identity == identity else { return nil }
+    // Taken before anything else: held from here to the end, it keeps others from coming in.
+    let directoryLock = tryLockDirectory(directory)
+    if case .failed(let reason) = directoryLock {
+      return Evidence.Inside(openness: .unknown(reason))
+    }
+    var inside = Evidence.Inside(openness: .nothingOpen)
+    if lock == .missing || searchesAlways {
+      inside = try walk(directory, probing: true)
+    }
+    if lock != .missing {
+      if contents != nil { inside = try walk(directory, probing: false) }
+      #if DEBUG
+        if Fault.injected == .lock { return inside }
+      #endif
+      if let held, held.isLock {
+        switch probeOpen(held.descriptor) {
+        case .notOpen: break
+        case .open where isOurs(held): break
+        case .open: inside.openness = .open(self.lock?.display ?? "a lock file")
+        case .unknown(let reason): inside.openness = .unknown(reason)
+        }
+        inside.namedProcess = processNamed(in: held)
+      }
+    }
+    inside.isLocked = directoryLock == .held
+    inside.isPinned = try isPinned(directory)
+    // Where nothing was walked the lock file was compared only now, and the claim does so again.
+    let isFresh = lock == .taken && contents == nil && !searchesAlways
+    guard isFresh || lockIsStill(lock, in: directory) else { return nil }
+    return inside
+  }
+
+  /// The lock file must be, at the end as at the beginning, the inode that we hold, or missing.
+  func lockIsStill(_ lock: Evidence.Lock, in directory: Descriptor) -> Bool {
+    guard let file = self.lock else { return true }
+    do {
+      let place = lockIsBeside ? root.descriptor : directory
+      return try status(of: file, at: place).identity == held?.identity && lock == .taken
+    } catch {
+      return error.code == ENOENT && lock != .taken
+    }
+  }
+
+  /// Visits the whole tree: names against `contents` and, where the lock file is missing, change
+  /// times and whether anything is open. A file found open is kept open to see it being closed.
+  private mutating func walk(
+    _ directory: Descriptor, probing: Bool
+  ) throws(SystemError) -> Evidence.Inside {
+    var inside = Evidence.Inside(openness: .nothingOpen)
+    var descent = try TreeDescent(from: directory)
+    defer { descent.abandon() }
+    if probing {
+      let facts = try status(of: directory)
+      places = TreePlaces()
+      places.note(nil, facts)
+      inside.newestChange = isClaimed && searchesAlways ? facts.modification : facts.change
+    }
+    while true {
+      if let next = descent.nextSubdirectory() {
+        do {
+          try descent.enter(next)
+        } catch  where error.code == ENOENT {
+          continue
+        }
+      } else if try list(&descent, probing: probing, into: &inside) {
+        if inside.foreignEntry != nil && !probing { return inside }
+        if case .open = inside.openness { return inside }
+      } else if descent.depth > 0 {
+        try descent.leave()
+      } else {
+        return inside
+      }
+    }
+  }
+
+  /// Looks at the next entries of the current directory; false at its end.
+  private mutating func list(
+    _ descent: inout TreeDescent, probing: Bool, into inside: inout Evidence.Inside
+  ) throws(SystemError) -> Bool {
+    let batch = try descent.nextBatch()
+    var subdirectories: [DirectoryEntry] = []
+    for entry in batch {
+      if descent.depth == 0, entry.name == lock { continue }
+      if let contents, inside.foreignEntry == nil, !contents.matches(entry.name) {
+        inside.foreignEntry = entry.name.display
+        if !probing { return true }
+      }
+      let facts: FileStatus
+      do {
+        facts = try status(of: entry.name, at: descent.current)
+      } catch  where error.code == ENOENT {
+        continue
+      }
+      if facts.type == .directory { subdirectories.append(entry) }
+      guard probing else { continue }
+      places.note(entry.name, facts)
+      inside.newestChange = max(inside.newestChange ?? facts.change, facts.change)
+      guard facts.type == .regular else { continue }
+      if searchesAlways, inside.writer == nil {
+        inside.writer = livingWriter(TemporaryName(data: entry.name), changed: facts.change)
+      }
+      guard inside.openness == .nothingOpen else { continue }
+      inside.openness = try probe(entry.name, facts, in: descent.current)
+      if case .open = inside.openness { return true }
+    }
+    descent.add(subdirectories)
+    return !batch.isEmpty
+  }
+
+  private mutating func probe(
+    _ name: EntryName, _ facts: FileStatus, in directory: Descriptor
+  ) throws(SystemError) -> Evidence.Inside.Openness {
+    let isKnown = openFile?.identity == facts.identity
+    let file: Descriptor
+    if isKnown, let known = openFile {
+      file = known.descriptor
+    } else {
+      do {
+        file = try OwnedDirectories.openFile(
+          name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      } catch {
+        return error.code == ENOENT ? .nothingOpen : .unknown("\(error)")
+      }
+    }
+    switch probeOpen(file) {
+    case .notOpen:
+      let others = otherNames(of: file)
+      if !isKnown { file.close() }
+      return others.map { .unknown("\(name.display): \($0)") } ?? .nothingOpen
+    case .unknown(let reason):
+      if !isKnown { file.close() }
+      return .unknown(reason)
+    case .open:
+      drop()
+      held =
+        isKnown
+        ? openFile
+        : HeldFile(descriptor: file, directory: identity, identity: facts.identity, isLock: false)
+      if isKnown { openFile = nil }
+      return .open(name.display)
+    }
+  }
+
+  // MARK: - Ends
+
+  /// Closes what is held, and the lock with it.
+  mutating func drop() {
+    held?.descriptor.close()
+    held = nil
+    isLocked = false
+  }
+
+  /// Gives the lock back where it was only probed.
+  mutating func unlock() {
+    if isLocked, let held { releaseLock(held.descriptor, lockType) }
+    isLocked = false
+  }
+
+  /// For another examination that goes on with it.
+  mutating func handOn() -> HeldFile? {
+    unlock()
+    guard held == nil else { return held }
+    defer { openFile = nil }
+    return openFile
+  }
+
+  /// Closes what nobody was given.
+  mutating func finish() {
+    directory?.close()
+    directory = nil
+    openFile?.descriptor.close()
+    openFile = nil
+  }
+}

@@ -1,0 +1,161 @@
+// What is known of owners that live, when what knew it ends: a rule that is changed, a root that is
+// moved away, a directory that gets another name.
+
+import OwnedDirectories
+import ReapRules
+import Synchronization
+
+/// Lock files that somebody holds, open, by the directory they were found in. An owner may have
+/// removed its lock file's name by now: then no other descriptor would ever show that it lives.
+package final class InheritedLocks: Sendable {
+  package enum Legacy: Sendable {
+    case file(HeldFile)
+    /// The lock was held when last seen, and there was no descriptor to keep: nothing is known of
+    /// its owner since.
+    case lost
+  }
+
+  private struct State {
+    var files: [FileIdentity: HeldFile] = [:]
+    var lost: Set<FileIdentity> = []
+    /// How many files may be there before those are looked for that nobody holds any more.
+    var nextLook = InheritedLocks.firstLook
+    var nextLapse = Nanoseconds.max
+    var wait = nanosecondsPerSecond
+  }
+
+  private static let longestWait = 300 * nanosecondsPerSecond
+
+  private static let firstLook = 64
+  private let state = Mutex(State())
+  /// So that an examination asks for nothing where there is nothing, as nearly always.
+  private let count = Atomic<Int>(0)
+
+  package init() {}
+
+  package var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
+
+  /// Takes over a descriptor; closes it where no owner is behind it.
+  func leave(_ file: HeldFile) {
+    guard file.isHeldByOthers else { return file.descriptor.close() }
+    state.withLock { state in
+      if state.files.isEmpty {
+        state.wait = nanosecondsPerSecond
+        state.nextLapse = readMonotonic() + state.wait
+      }
+      state.files.updateValue(file, forKey: file.directory)?.descriptor.close()
+      if state.files.count >= state.nextLook { _ = Self.dropFree(&state) }
+      note(state)
+    }
+  }
+
+  /// What is known of a directory's owner; a file is the caller's from here on.
+  func take(_ directory: FileIdentity) -> Legacy? {
+    state.withLock { state in
+      if let file = state.files.removeValue(forKey: directory) {
+        note(state)
+        return .file(file)
+      }
+      return state.lost.contains(directory) ? .lost : nil
+    }
+  }
+
+  func noteLost(_ directory: FileIdentity) {
+    state.withLock { state in
+      state.lost.insert(directory)
+      note(state)
+    }
+  }
+
+  /// The directory's lock tells of its owner again, or that owner has ended.
+  func forgetLost(_ directory: FileIdentity) {
+    guard !isEmpty else { return }
+    state.withLock { state in
+      state.lost.remove(directory)
+      note(state)
+    }
+  }
+
+  /// Monotonic; when to look for owners that have ended, of which no event tells here: soon at first,
+  /// and then ever more seldom. Nil where nothing is kept.
+  var nextLapse: Nanoseconds? {
+    guard !isEmpty else { return nil }
+    return state.withLock { $0.files.isEmpty ? nil : $0.nextLapse }
+  }
+
+  /// Closes what nobody holds any more; false where there was nothing of that.
+  @discardableResult
+  func lapse() -> Bool {
+    guard !isEmpty else { return false }
+    return state.withLock { state in
+      defer { note(state) }
+      let hasFreed = Self.dropFree(&state)
+      state.wait = hasFreed ? nanosecondsPerSecond : min(2 * state.wait, Self.longestWait)
+      state.nextLapse = readMonotonic() + state.wait
+      return hasFreed
+    }
+  }
+
+  private static func dropFree(_ state: inout State) -> Bool {
+    let before = state.files.count
+    for (directory, file) in state.files where !file.isHeldByOthers {
+      file.descriptor.close()
+      state.files[directory] = nil
+    }
+    state.nextLook = max(firstLook, 2 * state.files.count)
+    return state.files.count < before
+  }
+
+  private func note(_ state: borrowing State) {
+    count.store(state.files.count + state.lost.count, ordering: .relaxed)
+  }
+}
+
+extension HeldFile {
+  var isUnlinkedLock: Bool { isLock && (try? status(of: descriptor))?.links == 0 }
+
+  /// Whether the lock is held, of either kind; one that cannot be asked for counts as held.
+  fileprivate var isHeldByOthers: Bool {
+    guard isLock else { return false }
+    guard tryLock(descriptor, .auto) == .taken else { return true }
+    releaseLock(descriptor, .auto)
+    return false
+  }
+}
+
+extension InheritedLocks {
+  /// A held lock is that of one directory, whatever the name is by now: another's is left for
+  /// whoever comes to that, and this one's may have been left here.
+  func claim(_ known: inout KnownBefore, of directory: FileIdentity) {
+    if let held = known.held, held.isLock, held.directory != directory {
+      leave(held)
+      known = KnownBefore(isAnothers: true)
+    }
+    guard known.held == nil, !isEmpty else { return }
+    switch take(directory) {
+    case .file(let file): known.held = file
+    case .lost: known.isLockLost = true
+    case nil: break
+    }
+  }
+
+  /// Closes what a look holds. A lock file without a name is left for the next look at its
+  /// directory: nothing else would show then that its owner lives.
+  func letGo(_ gathering: inout CandidateGathering) {
+    gathering.unlock()
+    if let held = gathering.held, held.isUnlinkedLock {
+      gathering.held = nil
+      leave(held)
+    }
+    gathering.drop()
+  }
+
+  /// That an owner's lock was lost outlasts what is held for a name; a lock that is seen ends it.
+  func noteLoss(_ known: KnownBefore, _ lock: Evidence.Lock?, _ directory: FileIdentity) {
+    guard known.isLockLost else { return }
+    switch lock {
+    case .unknown, nil: noteLost(directory)
+    default: forgetLost(directory)
+    }
+  }
+}

@@ -1,0 +1,145 @@
+// One look at one candidate: what the judge asks for is gathered until there is a verdict. Nothing is
+// changed here.
+
+import Glibc
+import OwnedDirectories
+import ReapRules
+
+/// What looks at one rule's candidates share.
+struct LookTerms: Sendable {
+  let rule: Rule
+  let part: any KindPart
+  let contents: ContentsPattern?
+  let surroundings: SurroundingsView
+  let kind: any KindLook
+  let inherited: InheritedLocks
+  /// False for everything that only looks: then the one difference is that no claim is made.
+  let claiming: Bool
+}
+
+struct Look {
+  /// What lets go of a lock file is through with it long before; the last try of the ladder is later.
+  private static let releaseTime: Nanoseconds = 100_000_000
+
+  let terms: LookTerms
+  let spot: Spot
+  /// The name it has, and the claim in that, if it is a claimed one.
+  let name: EntryName
+  let claimName: ClaimName?
+  let identity: FileIdentity
+  /// It has a claimed name, and some of it may be gone.
+  let isHalfRemoved: Bool
+  let known: KnownBefore
+  var evidence: Evidence
+  var gathering: CandidateGathering
+
+  var original: EntryName { claimName?.original ?? name }
+
+  /// Begins with what one statx(2) of the name has told.
+  init(
+    _ facts: FileStatus, _ name: EntryName, _ claimName: ClaimName?, _ request: LookRequest,
+    _ known: KnownBefore, at spot: Spot, _ terms: LookTerms
+  ) {
+    let original = claimName?.original ?? name
+    evidence = Evidence(
+      entry: Evidence.Entry(
+        name: original, type: facts.type == .regular ? .other : .init(facts.type),
+        owner: facts.owner, isMountPoint: facts.isMountPoint ?? false),
+      clocks: Evidence.Clocks(
+        name: spillNameTime(original), birth: facts.birth,
+        // The event that tells of its coming was not read yet.
+        sawCreation: known.isAnothers ? readMonotonic() : request.sawCreation,
+        firstSeen: request.firstSeen),
+      ofKind: terms.part.evidence)
+    isHalfRemoved =
+      claimName != nil
+      && (facts.permissions == removalMark || spot.claims.isUnfinished(spot.path(name)))
+    terms.kind.begin(&evidence, of: name, isHalfRemoved: isHalfRemoved, at: spot)
+    gathering = CandidateGathering(
+      rule: terms.rule, part: terms.part, contents: terms.contents, root: spot.directory,
+      name: name, identity: facts.identity, known: known)
+    gathering.isSettled = request.wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
+    identity = facts.identity
+    self.terms = terms
+    self.spot = spot
+    self.name = name
+    self.claimName = claimName
+    self.known = known
+  }
+
+  /// Gathers what the judge asks for until it gives its verdict; nil where that needs a walk.
+  mutating func decide(mayWalk: Bool) throws(SystemError) -> Verdict? {
+    while true {
+      let clocks = readClocks()
+      let now = Now(wall: clocks.wall, monotonic: clocks.monotonic)
+      switch judge(evidence, rule: terms.rule, now: now) {
+      case .verdict(let verdict): return verdict
+      case .gather(.lock): evidence.lock = gathering.gatherLock()
+      case .gather(.surroundings):
+        evidence.surroundings = terms.surroundings.look(below: spot.directory.path(of: name))
+      case .gather(.inside):
+        guard mayWalk || isShallow else { return nil }
+        guard try gatherInside() else { return .unsure(.replaced) }
+      case .gather(.life):
+        evidence.life = try gathering.gatherLife(
+          LifeView.shared.current(), mounts: terms.surroundings.mounts.current())
+      case .gather(let stage):
+        guard terms.kind.gather(stage, of: name, at: spot, into: &evidence) else {
+          return .unsure(.unreadable)
+        }
+      }
+    }
+  }
+
+  private var lock: Evidence.Lock {
+    evidence.lock ?? (gathering.lock == nil ? .missing : .unknown("not gathered"))
+  }
+
+  /// Before a claim only where one came to nothing for that; the removal looks in any case.
+  private var looksForForeign: Bool {
+    OwnersReach(owner: evidence.entry.owner).isBound
+      && (!terms.claiming || spot.claims.isForeign(spot.path(name)))
+  }
+
+  /// Whether the judge can do without a walk through what is in it.
+  private var isShallow: Bool {
+    lock != .missing && gathering.contents == nil && !gathering.searchesAlways && !looksForForeign
+  }
+
+  /// False where another directory has its name by now.
+  private mutating func gatherInside() throws(SystemError) -> Bool {
+    let looksForForeign = looksForForeign
+    guard var inside = try gathering.gatherInside(lock: lock) else { return false }
+    if looksForForeign, let directory = gathering.directory {
+      inside.foreignDirectory = OwnersReach(owner: evidence.entry.owner)
+        .foreignDirectory(in: directory)
+      if inside.foreignDirectory == nil { spot.claims.forgetForeign(spot.path(name)) }
+    }
+    evidence.inside = inside
+    return true
+  }
+
+  /// Gives back what was probed, and closes what is open.
+  mutating func drop() {
+    gathering.unlock()
+    gathering.drop()
+  }
+
+  /// Closes what nobody was given. That an owner's lock was lost is remembered.
+  mutating func end() {
+    gathering.finish()
+    terms.inherited.noteLoss(known, evidence.lock, identity)
+  }
+}
+
+extension Evidence.Entry.FileType {
+  init(_ type: FileStatus.FileType) {
+    self =
+      switch type {
+      case .directory: .directory
+      case .symbolicLink: .symbolicLink
+      case .regular: .regularFile
+      case .other: .other
+      }
+  }
+}

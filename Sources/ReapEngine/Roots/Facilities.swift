@@ -1,0 +1,91 @@
+// What every rule at work shares, and what may be asked of the reaper from other threads.
+
+import Logging
+import OwnedDirectories
+package import ReapRules
+import Watching
+
+/// What `reapd watch` is asked to do.
+package struct ReaperOptions: Sendable {
+  package var rules: [Rule]
+  /// Every root that is known, watched here or not: none may lie in what is removed.
+  package var roots: [FilePath]
+  /// How often everything is looked at again; nil means never.
+  package var backstop: Nanoseconds?
+  package var dryRun: Bool
+
+  package init(rules: [Rule], roots: [FilePath], backstop: Nanoseconds?, dryRun: Bool) {
+    self.rules = rules
+    self.roots = roots
+    self.backstop = backstop
+    self.dryRun = dryRun
+  }
+}
+
+/// What the reaper's loop takes from its mailbox.
+enum ReaperMessage: Sendable {
+  case watched([WatchMessage], at: Nanoseconds)
+  /// From a worker, which kept the open root for it.
+  case examined(WatchedRoot.Reference, CandidateID, Schedule.Examine, Examined, OpenRoot)
+  /// `root`: whose claim it was; nil where its rule had ended by then.
+  case removed(WatchedRoot.Reference?, Claimed, RemovalResult, Occasion)
+  case ownerExited(root: Int)
+  case reload(ReaperOptions)
+  /// After a time in which nothing could be removed.
+  case auditWritable
+  case stop
+}
+
+/// One of each in a reaper. Used, as all that hangs on it, by whoever works the loop: the reaper's
+/// thread or, while that waits, the inotify thread with few messages; never by both (`Mailbox.lend`).
+final class Facilities {
+  let reporter: Reporter
+  let inotify: INotifyThread
+  let mailbox: Mailbox<ReaperMessage>
+  let workload: Workload
+  let agenda = Agenda<WatchedRoot>()
+  let inherited = InheritedLocks()
+  let mounts = MountView()
+  let obstacles = ObstacleWatches()
+  let shortage: Shortage
+  /// Makes the edge of a rule's kind.
+  let kindEdge: (Rule, @escaping @Sendable () -> Void) -> any RootKind
+  /// Where no candidate may lie around: shared by every rule.
+  private(set) var surroundings: SurroundingsView
+  var options: ReaperOptions {
+    didSet { lookForRoots() }
+  }
+  /// The inotify thread takes no command any more.
+  var isStopping = false
+  /// Set once: what it belongs to holds it.
+  unowned var roster: Roster!
+
+  var logger: Logger { reporter.logger }
+
+  init(
+    _ options: ReaperOptions, reporter: Reporter, inotify: INotifyThread,
+    mailbox: Mailbox<ReaperMessage>, heldLimit: Int,
+    kindEdge: @escaping (Rule, @escaping @Sendable () -> Void) -> any RootKind
+  ) {
+    self.options = options
+    self.reporter = reporter
+    self.inotify = inotify
+    self.mailbox = mailbox
+    self.kindEdge = kindEdge
+    shortage = Shortage(heldLimit: heldLimit, logger: reporter.logger)
+    workload = Workload(mailbox: mailbox, inherited: inherited, shortage: shortage)
+    surroundings = SurroundingsView(mounts: mounts, roots: options.roots.map(resolveRoot))
+  }
+
+  func isPresent(_ root: WatchedRoot) -> Bool { roster.isPresent(root) }
+
+  /// The others are to know where the roots lie now.
+  func examineAnew(except root: WatchedRoot) {
+    for other in roster.sorted where other !== root { other.access.examineAnew() }
+  }
+
+  /// Where every root lies now; one that was absent may have come as a link.
+  func lookForRoots() {
+    surroundings = SurroundingsView(mounts: mounts, roots: options.roots.map(resolveRoot))
+  }
+}
