@@ -13,35 +13,46 @@ struct Holding {
 }
 
 extension Simulation {
-  mutating func feed(_ event: Schedule.Event) {
-    trace("-> \(event)")
-    for action in schedule.handle(event, now: now) {
+  func post(_ event: Schedule.Event) { agenda.post(event, to: 0, at: now) }
+
+  /// The loop's other half: the schedule answers, and its actions are carried out.
+  mutating func drain() {
+    agenda.drain { _, event, instant in
+      trace("-> \(event)")
+      return schedule.handle(event, now: instant)
+    } perform: { _, action in
       trace("   \(action)")
-      switch action {
-      case .scan(let trigger): scan(trigger)
-      case .examine(let id, let request):
-        examinations += 1
-        at(now + delay(), .look(id, request, incarnation: incarnation))
-      case .watch(let id):
-        guard holdings[id] != nil else {
-          fail("asked to watch \(id), for which nothing is held")
-          continue
-        }
-        holdings[id]!.watch = .arming
-        at(now + delay(), .watchEffective(id, incarnation: incarnation))
-      case .forget(let id): holdings[id] = nil
-      }
+      perform(action)
     }
   }
 
-  private mutating func delay() -> Nanoseconds {
+  private mutating func perform(_ action: Schedule.Action) {
+    switch action {
+    case .scan(let trigger): scan(trigger)
+    case .examine(let id, let request):
+      examinations += 1
+      guard isImmediate else {
+        return at(now + delay(), .look(id, request, incarnation: incarnation))
+      }
+      if let outcome = look(id, request) { post(.examined(id, outcome)) }
+    case .watch(let id):
+      guard holdings[id] != nil else {
+        return fail("asked to watch \(id), for which nothing is held")
+      }
+      holdings[id]!.watch = .arming
+      at(now + delay(), .watchEffective(id, incarnation: incarnation))
+    case .forget(let id): holdings[id] = nil
+    }
+  }
+
+  mutating func delay() -> Nanoseconds {
     random.pick([0, random.below(100_000), random.below(8 * millisecond)])
   }
 
   mutating func scan(_ trigger: Trigger) {
     guard scanTrigger == nil else { return nextScan = trigger }
     scanTrigger = trigger
-    feed(.scanBegan)
+    post(.scanBegan)
     at(now, .scanOn(from: 0, incarnation: incarnation))
   }
 
@@ -53,12 +64,12 @@ extension Simulation {
       stimuli += 1
       let path = CandidatePath(directories[index].name)
       if trigger != .startup, !schedule.holds(path) { directories[index].isAnnounced = true }
-      feed(.listed(path, trigger))
+      post(.listed(path, trigger))
     }
     guard last >= directories.count else {
       return at(now + delay(), .scanOn(from: last, incarnation: incarnation))
     }
-    feed(.scanEnded)
+    post(.scanEnded)
     scanTrigger = nil
     if let trigger = nextScan {
       nextScan = nil
@@ -73,23 +84,22 @@ extension Simulation {
       for index in directories.indices where directories[index].name == name {
         directories[index].isAnnounced = true
       }
-      feed(.appeared(CandidatePath(name), created: true, .created))
-    case .gone(let name): feed(.vanished(CandidatePath(name)))
-    case .closed(let id): feed(.closed(id))
+      post(.appeared(CandidatePath(name), created: true, .created))
+    case .gone(let name): post(.vanished(CandidatePath(name)))
+    case .closed(let id): post(.closed(id))
     case .noise: break
-    case .overflow: feed(.desynced)
+    case .overflow: post(.desynced)
     }
   }
 
-  /// Gathers what the judge asks for, and claims where it says so, in one instant.
-  mutating func look(_ id: CandidateID, _ request: Schedule.Examine) {
-    guard schedule.path(of: id) != nil || random.chance(50) else { return }
+  /// Gathers what the judge asks for, and claims where it says so, in one instant. Nil where the
+  /// candidate is forgotten: then it may be that nobody looks any more.
+  mutating func look(_ id: CandidateID, _ request: Schedule.Examine) -> Schedule.Outcome? {
+    guard schedule.path(of: id) != nil || random.chance(50) else { return nil }
     let held = holdings[id]
     let isOwned = held?.isLock == true && held?.watch == .effective && files[held!.inode].isLocked
-    let outcome =
-      request.onlyLock && isOwned
+    return request.onlyLock && isOwned
       ? .kept(.lockHeld, recheckAfter: nil, .watched) : examine(id, request)
-    at(now + delay(), .answer(id, outcome, incarnation: incarnation))
   }
 
   private mutating func examine(

@@ -28,7 +28,12 @@ struct Simulation {
 
   let seed: UInt64
   let rule: Rule
+  /// A look is made and answered while its action is carried out, as the reaper does where it need
+  /// not walk; otherwise by workers, after a while.
+  let isImmediate: Bool
   let isTracing: Bool
+  /// The reaper's own: what is posted while an action is carried out waits for its turn.
+  let agenda = Agenda<Int>()
   var random: SeededRandom
   var schedule: Schedule
   var now: Nanoseconds = 1_000 * second
@@ -49,13 +54,14 @@ struct Simulation {
   /// Events, entries of scans, armed watches and ticks: what may cause an examination.
   var stimuli = 0
   var failure: String?
-  private var agenda: [(at: Nanoseconds, order: Int, happening: Happening)] = []
+  private var calendar: [(at: Nanoseconds, order: Int, happening: Happening)] = []
   private var order = 0
 
-  init(seed: UInt64, isTracing: Bool = false) {
+  init(seed: UInt64, isImmediate: Bool = false, isTracing: Bool = false) {
     var random = SeededRandom(seed: seed)
     let grace = random.pick([200 * millisecond, second, 30 * second])
     self.seed = seed
+    self.isImmediate = isImmediate
     self.isTracing = isTracing
     rule = spillRule(grace: grace)
     schedule = Schedule(grace: grace)
@@ -84,7 +90,7 @@ struct Simulation {
 
   mutating func at(_ instant: Nanoseconds, _ happening: Happening) {
     order += 1
-    agenda.append((instant, order, happening))
+    calendar.append((instant, order, happening))
   }
 
   /// Runs until nothing is left to happen, without any backstop.
@@ -93,19 +99,21 @@ struct Simulation {
     while failure == nil {
       steps += 1
       guard steps < Self.maximumSteps else { return fail("it does not come to rest") }
-      let first = agenda.indices.min {
-        (agenda[$0].at, agenda[$0].order) < (agenda[$1].at, agenda[$1].order)
+      let first = calendar.indices.min {
+        (calendar[$0].at, calendar[$0].order) < (calendar[$1].at, calendar[$1].order)
       }
       let deadline = isRunning ? schedule.nextDeadline : nil
-      if let deadline, first.map({ deadline <= agenda[$0].at }) ?? true {
+      if let deadline, first.map({ deadline <= calendar[$0].at }) ?? true {
         now = max(now, deadline)
         stimuli += 1
-        feed(.tick)
+        post(.tick)
+        drain()
         if let next = schedule.nextDeadline, next <= now { fail("a tick left a deadline behind") }
       } else if let first {
-        let entry = agenda.remove(at: first)
+        let entry = calendar.remove(at: first)
         now = max(now, entry.at)
         happen(entry.happening)
+        drain()
       } else {
         break
       }
@@ -138,11 +146,12 @@ struct Simulation {
     case .armed(let id, let from):
       guard from == incarnation, isRunning, holdings[id] != nil else { return }
       stimuli += 1
-      feed(.armed(id, true))
+      post(.armed(id, true))
     case .look(let id, let request, let from):
-      if from == incarnation, isRunning { look(id, request) }
+      guard from == incarnation, isRunning, let outcome = look(id, request) else { return }
+      at(now + delay(), .answer(id, outcome, incarnation: incarnation))
     case .answer(let id, let outcome, let from):
-      if from == incarnation, isRunning { feed(.examined(id, outcome)) }
+      if from == incarnation, isRunning { post(.examined(id, outcome)) }
     case .kill:
       trace("reapd is killed")
       isRunning = false

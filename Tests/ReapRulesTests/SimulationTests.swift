@@ -41,14 +41,16 @@ struct SimulationTests {
   }
 
   private func check(_ seed: UInt64, isTracing: Bool = false) {
-    var simulation = Simulation(seed: seed, isTracing: isTracing)
-    simulation.run()
-    if let failure = simulation.failure {
-      Issue.record(
-        """
-        seed \(seed): \(failure)
-        replay: REAPD_SIM_SEED=\(seed) swift test --filter SimulationTests
-        """)
+    for isImmediate in [false, true] {
+      var simulation = Simulation(seed: seed, isImmediate: isImmediate, isTracing: isTracing)
+      simulation.run()
+      if let failure = simulation.failure {
+        Issue.record(
+          """
+          seed \(seed), looks \(isImmediate ? "at once" : "by workers"): \(failure)
+          replay: REAPD_SIM_SEED=\(seed) swift test --filter SimulationTests
+          """)
+      }
     }
   }
 }
