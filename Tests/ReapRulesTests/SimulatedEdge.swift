@@ -32,6 +32,7 @@ extension Simulation {
     case .examine(let id, let request):
       examinations += 1
       guard isImmediate else {
+        looking[id] = request.path.name
         return at(now + delay(), .look(id, request, incarnation: incarnation))
       }
       if let outcome = look(id, request) { post(.examined(id, outcome)) }
@@ -41,7 +42,9 @@ extension Simulation {
       }
       holdings[id]!.watch = .arming
       at(now + delay(), .watchEffective(id, incarnation: incarnation))
-    case .forget(let id): holdings[id] = nil
+    case .forget(let id):
+      holdings[id] = nil
+      if let name = looking[id] { forgotten.insert(name) }
     }
   }
 
@@ -114,7 +117,9 @@ extension Simulation {
     let directory = directories[index]
     let birth = directory.hasStamps ? directory.created + wallOffset : nil
     // Another directory than the one whose lock is held has come under the name, unannounced yet.
-    let isAnothers = holdings[id].map { $0.isLock && $0.inode != directory.inode } ?? false
+    let isAnothers =
+      holdings[id].map { $0.isLock && $0.inode != directory.inode } ?? false
+      || forgotten.contains(directory.name)
     if isAnothers { holdings[id] = nil }
     var evidence = Evidence(
       entry: .init(name: request.path.name, type: .directory, owner: 1000, isMountPoint: false),

@@ -44,6 +44,9 @@ struct Simulation {
   var writers: [Writer] = []
   var kernel: KernelQueue
   var holdings: [CandidateID: Holding] = [:]
+  /// Looks of workers that are not answered, and those of them whose candidate was forgotten.
+  var looking: [CandidateID: EntryName] = [:]
+  var forgotten: Set<EntryName> = []
   /// The reapd that runs; answers meant for an earlier one are dropped.
   var incarnation = 0
   var isRunning = false
@@ -148,15 +151,21 @@ struct Simulation {
       stimuli += 1
       post(.armed(id, true))
     case .look(let id, let request, let from):
-      guard from == incarnation, isRunning, let outcome = look(id, request) else { return }
+      guard from == incarnation, isRunning else { return }
+      guard let outcome = look(id, request) else {
+        return answered(id)
+      }
       at(now + delay(), .answer(id, outcome, incarnation: incarnation))
     case .answer(let id, let outcome, let from):
-      if from == incarnation, isRunning { post(.examined(id, outcome)) }
+      guard from == incarnation, isRunning else { return }
+      answered(id)
+      post(.examined(id, outcome))
     case .kill:
       trace("reapd is killed")
       isRunning = false
       (scanTrigger, nextScan) = (nil, nil)
       holdings = [:]
+      (looking, forgotten) = ([:], [])
       kernel = KernelQueue(capacity: kernel.capacity)
       at(now + random.below(2 * rule.grace), .start)
     case .start:
@@ -181,6 +190,10 @@ struct Simulation {
         writers[index] = writer
       }
     }
+  }
+
+  private mutating func answered(_ id: CandidateID) {
+    if let name = looking.removeValue(forKey: id) { forgotten.remove(name) }
   }
 
   mutating func notify(_ event: KernelEvent) {

@@ -11,6 +11,8 @@ struct SimulationTests {
   static let regressionSeeds: [UInt64] = [
     2, 667, 811,  // file-open was not tried again after a close event: it had no ladder
     384, 750, 984,  // close event lost, and the rescan looked before the unlock: no second look
+    // what was moved in under a name that a worker was looking at lost its grace
+    15_042, 33_521, 56_080,
   ]
 
   /// Runs just this seed, with a trace.

@@ -39,7 +39,9 @@ extension Look {
       gathering.drop()
       return spot.place.isEmpty ? .rootMoved : .gone
     }
-    guard let hold = kind.holdForClaim(self) else { return undone() }
+    guard !spot.claims.isForgotten(spot.path(name)), let hold = kind.holdForClaim(self) else {
+      return undone()
+    }
     defer { hold.release() }
     guard claimName == nil else { return claimInPlace(verdict, hold) }
     guard let new = ClaimName(claimedAt: readClocks().wall, original: name) else {

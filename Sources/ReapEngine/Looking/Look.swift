@@ -48,7 +48,8 @@ struct Look {
       clocks: Evidence.Clocks(
         name: spillNameTime(original), birth: facts.birth,
         // The event that tells of its coming was not read yet.
-        sawCreation: known.isAnothers ? readMonotonic() : request.sawCreation,
+        sawCreation: known.isAnothers || spot.claims.isForgotten(spot.path(name))
+          ? readMonotonic() : request.sawCreation,
         firstSeen: request.firstSeen),
       ofKind: terms.part.evidence)
     isHalfRemoved =

@@ -18,6 +18,8 @@ package final class OwnClaims: Sendable {
     var condemned: [CandidatePath: Evidence.Condemnation] = [:]
     /// Found to hold what is beyond their owner's reach, after a claim that was undone.
     var foreign: Set<CandidatePath> = []
+    /// Names at which workers still look, for a candidate that was forgotten meanwhile.
+    var forgotten: Set<CandidatePath> = []
     /// Names that this process gave, until the events of that come.
     var renamed: [CandidatePath: Renamed] = [:]
   }
@@ -54,6 +56,20 @@ package final class OwnClaims: Sendable {
 
   func forgetUnfinished(_ path: CandidatePath) {
     state.withLock { if !$0.unfinished.isEmpty { $0.unfinished.remove(path) } }
+  }
+
+  // MARK: - Forgotten during a look
+
+  /// What a worker may find under the name has come a moment ago.
+  func noteForgotten(_ path: CandidatePath) { _ = state.withLock { $0.forgotten.insert(path) } }
+
+  func isForgotten(_ path: CandidatePath) -> Bool {
+    state.withLock { !$0.forgotten.isEmpty && $0.forgotten.contains(path) }
+  }
+
+  /// That look has been answered.
+  func endForgotten(_ path: CandidatePath) {
+    state.withLock { if !$0.forgotten.isEmpty { $0.forgotten.remove(path) } }
   }
 
   // MARK: - Renamed by this process

@@ -10,9 +10,11 @@ final class RootLooks {
 
   private unowned let root: WatchedRoot
   /// Those under way on workers.
-  private(set) var elsewhere = 0
+  private var isUnderWay: [CandidateID: CandidatePath] = [:]
 
   init(_ root: WatchedRoot) { self.root = root }
+
+  var elsewhere: Int { isUnderWay.count }
 
   private var facilities: Facilities { root.facilities }
   private var workload: Workload { root.facilities.workload }
@@ -64,15 +66,21 @@ final class RootLooks {
     _ examination: Examination, _ id: CandidateID, _ examine: Schedule.Examine,
     _ known: KnownBefore
   ) {
-    elsewhere += 1
+    isUnderWay[id] = examine.path
     workload.look(
       examination, root.reference, id, examine, known, isWatched: root.holdings.isWatched(id))
   }
 
   /// A worker's answer.
   func answered(_ id: CandidateID, _ examine: Schedule.Examine, _ examined: Examined) {
-    elsewhere -= 1
+    if isUnderWay.removeValue(forKey: id) != nil { root.claims.endForgotten(examine.path) }
     settle(id, examine, examined)
+  }
+
+  /// A candidate is forgotten. A worker may be about to look at what has its name by now.
+  func forget(_ id: CandidateID) {
+    guard !isUnderWay.isEmpty, let path = isUnderWay[id] else { return }
+    root.claims.noteForgotten(path)
   }
 
   // MARK: - Answers

@@ -86,7 +86,9 @@ final class WatchedRoot {
     case .scan(let trigger): scan.begin(trigger)
     case .examine(let id, let examine): looks.examine(id, examine)
     case .watch(let id): holdings.watch(id)
-    case .forget(let id): holdings.release(id)
+    case .forget(let id):
+      holdings.release(id)
+      looks.forget(id)
     }
   }
 
