@@ -270,21 +270,6 @@ package final class Reaper {
     case .overflow:
       tellOverflow()
       desynced("the kernel's event queue overflowed")
-    case .rebuilt:
-      shortage.unwatched = WaitingLine()
-      for watched in sortedRoots {
-        watched.holdings.forgetWatches()
-        watched.tree.forgetWatches()
-        watched.ownerWatch = nil
-        watchOwner(watched)
-        watched.directoryWatch = nil
-        watched.ancestorWatches = []
-        watchDirectory(watched)
-      }
-      watchObstaclesAgain()
-    case .deaf(let failure):
-      logger.warning(
-        "\(InstanceFailure(failure)); no event is seen until there is one: tried each second")
     case .mountsChanged:
       for watched in sortedRoots {
         refuseWhereMounted(watched)

@@ -141,7 +141,7 @@ extension Reaper {
     feed(watched, .closed(id), readMonotonic())
   }
 
-  /// Ends the watch first: one that the kernel ends leaks its record in the library.
+  /// Ends the watch before the descriptor is closed: that would be told as somebody's close.
   func release(_ watched: WatchedRoot, _ id: CandidateID) {
     guard let holding = watched.holdings[id] else { return }
     leaveShortage(watched.token(id), holding)

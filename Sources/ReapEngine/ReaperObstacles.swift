@@ -48,14 +48,6 @@ extension Reaper {
     }
   }
 
-  /// Every watch is gone with its inotify instance.
-  func watchObstaclesAgain() {
-    for number in obstacles.numbers {
-      obstacles.disarmed(number)
-      watch(number)
-    }
-  }
-
   func endObstacles(where isOver: (Obstacles.Wait) -> Bool) {
     guard !isStopping else { return }  // the inotify thread takes no command any more
     for (number, wait) in obstacles.end(where: isOver) { release(number, wait) }

@@ -272,7 +272,7 @@ extension Reaper {
       watched.ownerPlace = nearestAncestor(owner.pidfile.path)
       // A pid file may be written in place: the mask for partitions tells of that too.
       inotify.watch(
-        path: withSlash(watched.ownerPlace), token: watched.ownerToken, .partition)
+        path: watched.ownerPlace, token: watched.ownerToken, .partition)
     }
     owner.refresh()
   }

@@ -46,9 +46,7 @@ extension Reaper {
     endDirectoryWatches(watched)
     watched.incarnation &+= 1
     let way = way ?? RootWay(watched.written)
-    // With the slash: libinotifytools adds one to the path of a directory, and would not find it.
-    let place =
-      watched.root.map { FilePath($0.descriptor.procPath) } ?? withSlash(way.path.end.directory)
+    let place = watched.root.map { FilePath($0.descriptor.procPath) } ?? way.path.end.directory
     inotify.watch(
       path: place, token: watched.directoryToken,
       watched.root != nil && watched.isPartitioned ? .partition : .directory)
@@ -76,7 +74,7 @@ extension Reaper {
       guard place.directory != "/" || purpose == .directory else { continue }
       watched.wayArming += 1
       inotify.watch(
-        path: withSlash(place.directory), token: watched.ancestorToken, purpose)
+        path: place.directory, token: watched.ancestorToken, purpose)
     }
   }
 
@@ -167,10 +165,6 @@ extension Reaper {
       watched.way?.path.takes(name, isWaiting: isWaiting) ?? true
     else { return }
     checkWay(watched)
-  }
-
-  func withSlash(_ directory: FilePath) -> FilePath {
-    directory == "/" ? directory : FilePath(directory.bytes + [UInt8(ascii: "/")])
   }
 
   func nearestAncestor(_ path: FilePath) -> FilePath {
