@@ -21,10 +21,7 @@ final class EventQueue: Sendable {
   private let channel = Mutex<WatchChannel?>(nil)
 
   init(_ directories: [String], _ files: [String]) {
-    // With the slash: libinotifytools adds one to the path of a directory.
-    paths =
-      directories.map { ($0.hasSuffix("/") ? $0 : $0 + "/", .directory) }
-      + files.map { ($0, .followed) }
+    paths = directories.map { ($0, .directory) } + files.map { ($0, .followed) }
     state = Mutex(State(unanswered: paths.count))
   }
 
@@ -32,14 +29,10 @@ final class EventQueue: Sendable {
     // Kept by the hub until `close`, and by a delivery that is under way then.
     let made = hub.channel { messages, _ in self.take(messages) }
     channel.withLock { $0 = made }
-    watchAll(made)
-    if paths.isEmpty { add([.rescan]) }
-  }
-
-  private func watchAll(_ channel: WatchChannel) {
     for (index, (path, purpose)) in paths.enumerated() {
-      channel.watch(path: path, token: UInt32(index), purpose)
+      made.watch(path: path, token: UInt32(index), purpose)
     }
+    if paths.isEmpty { add([.rescan]) }
   }
 
   func next() async -> WatchEvents.Event? {
@@ -113,14 +106,7 @@ final class EventQueue: Sendable {
         unwatch(handle, token)
         events.append(.ended(path: path(token), reason: "it was removed or moved"))
       case .overflow: events.append(.rescan)
-      case .rebuilt:
-        let isClosed = state.withLock { state in
-          state.handles = [:]
-          state.unanswered = paths.count
-          return state.isClosed
-        }
-        channel.withLock { if let channel = $0, !isClosed { watchAll(channel) } }
-      case .deaf, .mountsChanged: break
+      case .mountsChanged: break
       }
     }
     add(events)

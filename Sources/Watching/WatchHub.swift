@@ -3,7 +3,7 @@
 import Synchronization
 
 /// Hands each message to the channel whose watch it belongs to; what concerns the whole instance
-/// (a full queue, a new instance, mounts) goes to all of them.
+/// (a full queue, mounts) goes to all of them.
 package final class WatchHub: Sendable {
   /// Tokens below belong to the tenant (the reaper: 12 bits of root).
   package static let tenantTokens: UInt64 = 0xFFF << 52
@@ -116,7 +116,7 @@ extension WatchMessage {
     case .entry(let token, _, _, _), .closed(let token), .changed(let token),
       .armed(let token, _), .lost(let token):
       token
-    case .overflow, .rebuilt, .deaf, .mountsChanged: nil
+    case .overflow, .mountsChanged: nil
     }
   }
 
@@ -128,7 +128,7 @@ extension WatchMessage {
     case .changed: .changed(token: token)
     case .armed(_, let result): .armed(token: token, result)
     case .lost: .lost(token: token)
-    case .overflow, .rebuilt, .deaf, .mountsChanged: self
+    case .overflow, .mountsChanged: self
     }
   }
 }

@@ -23,17 +23,12 @@ package enum WatchMessage: Sendable, Equatable {
   case lost(token: UInt64)
   /// The kernel's queue overflowed: events are missing.
   case overflow
-  /// The inotify instance was made anew: every watch is gone, and events may be missing.
-  case rebuilt
-  /// No inotify instance is to be had in place of the last one: nothing is told until `.rebuilt`.
-  case deaf(INotifyThread.StartFailure)
   /// The mount table changed.
   case mountsChanged
 }
 
-/// One watch of one inotify instance.
+/// One watch of the inotify instance.
 package struct WatchHandle: Hashable, Sendable {
-  let instance: Int32
   let descriptor: Int32
 }
 

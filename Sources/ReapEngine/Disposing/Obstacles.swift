@@ -35,7 +35,7 @@ package struct Obstacles {
   package init() {}
 
   package subscript(_ number: UInt32) -> Wait? { waits[number] }
-  package var numbers: [UInt32] { waits.keys.sorted() }
+  private var numbers: [UInt32] { waits.keys.sorted() }
 
   /// The earliest instant at which an attempt is due.
   package var nextDeadline: Nanoseconds? { waits.values.compactMap(\.dueAt).min() }
@@ -79,12 +79,6 @@ package struct Obstacles {
     waits[number]?.watch = watch
     if watch != nil { waits[number]?.dueAt = wait.earliestAttempt(now: now) }
     return true
-  }
-
-  /// Its watch is gone with the inotify instance, and is to be put again.
-  package mutating func disarmed(_ number: UInt32) {
-    waits[number]?.isArming = true
-    waits[number]?.watch = nil
   }
 
   /// Closes what an ended wait had open.

@@ -68,9 +68,4 @@ struct Holdings {
   }
 
   mutating func adopt(_ id: CandidateID) -> Holding? { orphans.removeValue(forKey: id) }
-
-  /// Every watch is gone.
-  mutating func forgetWatches() {
-    for slot in entries.indices { entries[slot]?.holding.watch = nil }
-  }
 }

@@ -21,9 +21,8 @@ protocol KindFollower: AnyObject {
   /// Directories of candidates were forgotten.
   func forgot(place: [UInt8])
 
-  /// Its own watches: to begin with, after all of them were lost, and at the end.
+  /// Its own watches.
   func watch()
-  func forgetWatches()
   func endWatches()
   func armed(_ result: Result<WatchHandle, WatchFailure>)
   func watchLost()

@@ -57,14 +57,6 @@ final class ObstacleWatches {
     }
   }
 
-  /// Every watch is gone with its inotify instance.
-  func watchAgain() {
-    for number in obstacles.numbers {
-      obstacles.disarmed(number)
-      watch(number)
-    }
-  }
-
   func end(of root: WatchedRoot, where isOver: (CandidatePath) -> Bool = { _ in true }) {
     guard !facilities.isStopping else { return }
     let index = root.index

@@ -119,9 +119,4 @@ struct PlaceTree {
     if number == Self.root { clear() }
     return removed
   }
-
-  /// Every watch is gone; they are asked for again by a scan of everything.
-  mutating func forgetWatches() {
-    for number in places.keys { places[number]!.watch = nil }
-  }
 }

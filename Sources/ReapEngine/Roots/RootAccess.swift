@@ -226,7 +226,7 @@ final class RootAccess {
     endWatches()
     incarnation &+= 1
     let way = way ?? RootWay(written)
-    let place = root.map { FilePath($0.descriptor.procPath) } ?? withSlash(way.path.end.directory)
+    let place = root.map { FilePath($0.descriptor.procPath) } ?? way.path.end.directory
     inotify.watch(
       path: place, token: token, root != nil && owner.part.hasPlaces ? .partition : .directory)
     watchWay(way)
@@ -252,7 +252,7 @@ final class RootAccess {
       // Nothing becomes of it but what its entries do.
       guard place.directory != "/" || purpose == .directory else { continue }
       wayArming += 1
-      inotify.watch(path: withSlash(place.directory), token: wayToken, purpose)
+      inotify.watch(path: place.directory, token: wayToken, purpose)
     }
   }
 
@@ -266,13 +266,6 @@ final class RootAccess {
     for handle in wayWatches { inotify.unwatch(handle, token: wayToken) }
     wayWatches = []
     wayArming = 0
-  }
-
-  /// Every watch is gone with its inotify instance.
-  func watchAgain() {
-    watch = nil
-    wayWatches = []
-    watchDirectory()
   }
 
   /// The watch is there: what happened before it was is found by looking now.
@@ -386,9 +379,4 @@ final class RootAccess {
       state = .waiting(nextTry: readMonotonic() + Self.lockInterval)
     }
   }
-}
-
-/// Paths of directories end with a slash where a link in their place is not meant.
-func withSlash(_ directory: FilePath) -> FilePath {
-  directory == "/" ? directory : FilePath(directory.bytes + [UInt8(ascii: "/")])
 }

@@ -131,9 +131,6 @@ final class RootHoldings {
     root.post(.closed(id), at: readMonotonic())
   }
 
-  /// Every watch is gone.
-  func forgetWatches() { holdings.forgetWatches() }
-
   // MARK: - Left to others
 
   /// Leaves what is held for a name that is forgotten, though its owner may live, to whoever comes

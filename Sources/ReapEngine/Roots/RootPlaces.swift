@@ -152,7 +152,4 @@ final class RootPlaces {
   func removeUnseen() {
     for number in tree.unseen where tree[number] != nil { remove(number) }
   }
-
-  /// Every watch is gone; they are asked for again by a scan of everything.
-  func forgetWatches() { tree.forgetWatches() }
 }

@@ -153,10 +153,6 @@ final class Roster {
     case .overflow:
       facilities.shortage.tellOverflow()
       desynced("the kernel's event queue overflowed")
-    case .rebuilt: watchAgain()
-    case .deaf(let failure):
-      facilities.logger.warning(
-        "\(InstanceFailure(failure)); no event is seen until there is one: tried each second")
     case .mountsChanged:
       for root in sorted {
         root.access.refuseWhereMounted()
@@ -182,18 +178,6 @@ final class Roster {
   func postAll(_ event: Schedule.Event) {
     let now = readMonotonic()
     for root in sorted where root.root != nil { root.post(event, at: now) }
-  }
-
-  /// Every watch is gone with its inotify instance.
-  private func watchAgain() {
-    facilities.shortage.forgetWatches()
-    for root in sorted {
-      root.holdings.forgetWatches()
-      root.places.forgetWatches()
-      root.follower?.forgetWatches()
-      root.access.watchAgain()
-    }
-    facilities.obstacles.watchAgain()
   }
 
   private func entry(

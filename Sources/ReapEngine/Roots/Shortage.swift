@@ -113,9 +113,6 @@ final class Shortage {
     return true
   }
 
-  /// Every watch is gone, and with it who waited for one.
-  func forgetWatches() { unwatched = WaitingLine() }
-
   private func lookAtUnseen(_ now: Nanoseconds) {
     guard !unwatched.isEmpty || !unseen.isEmpty else {
       nextLook = nil

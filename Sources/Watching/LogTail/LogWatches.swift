@@ -118,20 +118,15 @@ final class LogWatches {
     }
   }
 
-  /// After each watch is gone, whether or not it was answered.
-  func forgetAll() {
+  /// Ends the watches on places; `close` ends those on files.
+  func closeAll() {
+    for (place, token) in tokenOfPlace { end(place, token) }
     for entry in entries.values { entry.directory?.close() }
     for file in closing.values { file.close() }
     entries = [:]
     tokenOfPlace = [:]
     tokenOfFile = [:]
     closing = [:]
-  }
-
-  /// Ends the watches on places; `close` ends those on files.
-  func closeAll() {
-    for (place, token) in tokenOfPlace { end(place, token) }
-    forgetAll()
   }
 }
 

@@ -158,8 +158,7 @@ package final class TailLoop {
   private func take(_ news: TailWatches.News) {
     let now = Self.now()
     for log in logs {
-      var looks = news.isDesynced || news.isRebuilt
-      if news.isRebuilt { log.rewatch() }
+      var looks = news.isDesynced
       var changed: Set<Int> = []
       func note(_ answer: TailAnswer) {
         switch answer {
@@ -172,7 +171,7 @@ package final class TailLoop {
       for token in news.touched { note(log.touched(token)) }
       for token in news.lost { note(log.lost(token)) }
       if looks { add(log, log.look(now)) }
-      if news.isDesynced || news.isRebuilt { changed.formUnion(log.machine.order) }
+      if news.isDesynced { changed.formUnion(log.machine.order) }
       for id in changed { add(log, log.handle(.changed(id), now)) }
       if let deadline = log.machine.deadline, deadline <= now { add(log, log.handle(.tick, now)) }
     }

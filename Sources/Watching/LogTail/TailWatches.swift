@@ -13,12 +13,10 @@ final class TailWatches: Sendable {
     var lost: Set<UInt32> = []
     /// Events are missing: look at everything.
     var isDesynced = false
-    /// Every watch is gone.
-    var isRebuilt = false
     var isStopping = false
 
     var isEmpty: Bool {
-      touched.isEmpty && armed.isEmpty && lost.isEmpty && !isDesynced && !isRebuilt && !isStopping
+      touched.isEmpty && armed.isEmpty && lost.isEmpty && !isDesynced && !isStopping
     }
   }
 
@@ -112,9 +110,7 @@ final class TailWatches: Sendable {
           state.news.armed.append((UInt32(truncatingIfNeeded: token), result))
         case .lost(let token): state.news.lost.insert(UInt32(truncatingIfNeeded: token))
         case .overflow: state.news.isDesynced = true
-        case .rebuilt: state.news.isRebuilt = true
         case .mountsChanged: state.news.isDesynced = true
-        case .deaf: break
         }
       }
     }

@@ -336,12 +336,6 @@ final class TailedLog {
 
   func lost(_ token: UInt32) -> TailAnswer { watches.lost(token) }
 
-  /// Every watch is gone: puts them all again; the look that follows those of the places.
-  func rewatch() {
-    watches.forgetAll()
-    for (id, source) in sources { watches.follow(source.file, as: id) }
-  }
-
   func handle(_ event: TailMachine.Event, _ now: Int64) -> [TailMachine.Action] {
     machine.handle(event, now: now)
   }

@@ -60,8 +60,7 @@ struct ChurnTests {
       figures.append(statusNumber("VmRSS", of: pid))
     }
     print("churn: VmRSS in KiB at the start and after each 15,000 directories: \(figures)")
-    // A watch that the kernel ended first leaks 240 bytes in the library until the instance is made
-    // anew; if each one did, this would be 7 MB.
+    // Where each watch that ended left 240 bytes behind, this would be 7 MB.
     #expect(figures[4] <= figures[2] + 4096, "\(figures)")
     #expect(wait { openFiles(of: pid).count == openBefore }, "\(openFiles(of: pid))")
     let (status, summary) = watcher.stop()

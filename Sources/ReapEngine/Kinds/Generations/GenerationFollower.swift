@@ -110,7 +110,6 @@ final class GenerationFollower: KindFollower {
   // MARK: - The owner's file, and room
 
   func watch() { owner?.watch() }
-  func forgetWatches() { owner?.forgetWatch() }
   func endWatches() { owner?.endWatch() }
   func armed(_ result: Result<WatchHandle, WatchFailure>) { owner?.armed(result) }
   func watchLost() { owner?.watchLost() }

@@ -25,7 +25,7 @@ final class OwnerFile {
     if watchHandle == nil {
       place = nearestAncestor(owner.pidfile.path)
       // A pid file may be written in place: the mask for partitions tells of that too.
-      inotify.watch(path: withSlash(place), token: token, .partition)
+      inotify.watch(path: place, token: token, .partition)
     }
     owner.refresh()
   }
@@ -56,11 +56,6 @@ final class OwnerFile {
 
   func watchLost() {
     endWatch()
-    watch()
-  }
-
-  func forgetWatch() {
-    watchHandle = nil
     watch()
   }
 
