@@ -9,17 +9,23 @@ extension Reaper {
   /// Notes what stays open for a candidate, and ends the watch on what does not.
   func keep(_ watched: WatchedRoot, _ id: CandidateID, _ held: HeldFile?) -> Schedule.Hold {
     guard let held else {
+      if watched.holdings[id]?.isOfLostLock(inherited) == true {
+        // The kernel ends that watch with the file: when its owner has ended.
+        watched.holdings[id]?.isOfUnlinked = true
+        return .watched
+      }
       release(watched, id)
       return .none
     }
     var holding = watched.holdings[id] ?? Holding()
     if holding.isSparse {
-      if holding.watch != nil, !deservesDescriptor(watched.token(id)) {
+      if holding.watch != nil, !holding.isOfUnlinked, !deservesDescriptor(watched.token(id)) {
         held.descriptor.close()
         return .watched
       }
       gotDescriptor(watched.token(id))
       holding.isSparse = false
+      holding.isOfUnlinked = false
       holding.setWatchedFile(nil)
     }
     if let watch = holding.watch, !holding.isFor(held.identity) {
@@ -41,6 +47,7 @@ extension Reaper {
       // Out of descriptors: this one is closed once the watch is there, and only closes by writers
       // are told from our own then.
       holding.isSparse = true
+      holding.setWatchedFile(file.directory)
       heldCount -= 1
       goWithoutDescriptor(token, file)
     }
@@ -105,24 +112,27 @@ extension Reaper {
   /// The same for a whole root, or for those of it of whom nothing else would show that they live.
   func handOnAll(_ watched: WatchedRoot, onlyUnlinked: Bool) {
     for id in watched.schedule.ids
-    where !onlyUnlinked || watched.holdings[id]?.file?.isUnlinkedLock == true {
+    where !onlyUnlinked || watched.holdings[id]?.file?.isUnlinkedLock == true
+      || watched.holdings[id]?.lostDirectory != nil
+    {
       handOn(watched, id)
     }
   }
 
-  /// Of a lock that is watched without a descriptor nothing can be handed on; where it has no name
-  /// any more, that much is remembered.
+  /// Of a lock that is watched without a descriptor nothing can be handed on: unless it can be seen to
+  /// be there still, that much is remembered of the directory, whatever its name is by now.
   private func noteLost(_ watched: WatchedRoot, _ id: CandidateID, _ holding: Holding) {
-    guard holding.isSparse, let root = watched.root, let path = watched.schedule.path(of: id),
+    guard let directory = holding.lostDirectory else { return }
+    if let root = watched.root, root.isInPlace, let path = watched.schedule.path(of: id),
       let lock = watched.rule.kind.lock,
-      let directory = try? status(ofPath: path.bytes, at: root.descriptor)
-    else { return }
-    do {
-      _ = try status(
-        ofPath: path.bytes + [UInt8(ascii: "/")] + lock.bytes, at: root.descriptor)
-    } catch  where error.code == ENOENT {
-      inherited.noteLost(directory.identity)
-    } catch {}
+      let there = try? status(ofPath: path.bytes, at: root.descriptor),
+      InheritedLocks.Directory(there.identity) == directory,
+      (try? status(ofPath: path.bytes + [UInt8(ascii: "/")] + lock.bytes, at: root.descriptor))
+        != nil
+    {
+      return
+    }
+    inherited.noteLost(directory)
   }
 
   /// The kernel ended the watch of a candidate's file: that is gone for good, name and all, and with
@@ -132,12 +142,8 @@ extension Reaper {
     guard let holding = watched.holdings[id], holding.isSparse, holding.file == nil,
       !holding.isArming
     else { return }
+    if let directory = holding.lostDirectory { inherited.forgetLost(directory) }
     release(watched, id)
-    if let root = watched.root, let path = watched.schedule.path(of: id),
-      let directory = try? status(ofPath: path.bytes, at: root.descriptor)
-    {
-      inherited.forgetLost(directory.identity)
-    }
     feed(watched, .closed(id), readMonotonic())
   }
 

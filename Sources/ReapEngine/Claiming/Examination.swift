@@ -175,7 +175,8 @@ package final class Examination: Sendable {
     gatherClaim(name, claimName, isHalfRemoved, &evidence)
     var gathering = CandidateGathering(
       rule: rule, contents: contents, root: root, name: name, identity: facts.identity,
-      held: known.held, isLocked: known.isLocked, isLockLost: known.isLockLost)
+      held: known.held, isLocked: known.isLocked, isLockLost: known.isLockLost,
+      inherited: inherited)
     defer {
       gathering.finish()
       noteLoss(known, evidence.lock, facts.identity)

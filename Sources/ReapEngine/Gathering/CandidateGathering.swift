@@ -65,9 +65,9 @@ struct CandidateGathering {
   private var lockIsBeside = false
   /// Whether whoever was letting go of the lock file must be through with that.
   var isSettled = true
-  /// The lock was held when last seen, and no descriptor of it was left: that its name is gone says
-  /// nothing of the owner.
+  /// The lock was held when last seen, and no descriptor was left: a missing name proves nothing.
   private let isLockLost: Bool
+  let inherited: InheritedLocks
   /// Of the lock file at its path, once that was looked at.
   var lockFacts: FileStatus?
   /// What the walk came by.
@@ -75,9 +75,11 @@ struct CandidateGathering {
 
   init(
     rule: Rule, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
-    identity: FileIdentity, held: HeldFile?, isLocked: Bool, isLockLost: Bool = false
+    identity: FileIdentity, held: HeldFile?, isLocked: Bool, isLockLost: Bool,
+    inherited: InheritedLocks
   ) {
     self.isLockLost = isLockLost
+    self.inherited = inherited
     switch rule.kind {
     case .spill(let settings):
       (lock, lockType, searchesAlways) = (settings.lock, settings.lockType, false)
@@ -121,7 +123,7 @@ struct CandidateGathering {
       lockIsBeside = true
       found = openLock(lock)
     }
-    guard found == .missing, isLockLost else { return found }
+    guard found == .missing, isLockLost, !hasLostOwnerEnded() else { return found }
     return .unknown("it was held, and unlinked while it was not open here")
   }
 
