@@ -140,22 +140,28 @@ package struct ProcessView: Sendable {
   }
 
   /// A file without a name is shown by the path that it had, which follows its directory where that
-  /// is renamed (proc_pid_fd(5)).
+  /// is renamed: perhaps between the two calls here.
   private mutating func addUnlinked(_ path: String, _ device: UInt64, _ pid: Int32) {
-    let mark = " (deleted)"
-    guard let shown = readLink(Array(path.utf8)),
-      shown.suffix(mark.utf8.count).elementsEqual(mark.utf8),
-      let slash = shown.dropLast(mark.utf8.count).lastIndex(of: UInt8(ascii: "/")), slash > 0
-    else { return }
-    let directory = Array(shown[..<slash])
-    if let there = try? status(ofPath: FilePath(directory)), there.type == .directory,
-      there.identity.device == device
-    {
-      unlinkedIn.insert(Key(there.identity))
-      return note(there.identity, ProcessHold(pid: pid, use: .unlinkedFile))
+    let mark = Array(" (deleted)".utf8)
+    var shown: [UInt8] = []
+    for _ in 0..<3 {
+      guard let now = readLink(Array(path.utf8)), now != shown, now.ends(with: mark),
+        let slash = now.dropLast(mark.count).lastIndex(of: UInt8(ascii: "/")), slash > 0
+      else { break }
+      shown = now
+      if let there = try? status(ofPath: FilePath(Array(now[..<slash]))), there.type == .directory,
+        there.identity.device == device
+      {
+        unlinkedIn.insert(Key(there.identity))
+        return note(there.identity, ProcessHold(pid: pid, use: .unlinkedFile))
+      }
     }
-    guard let name = directory.split(separator: UInt8(ascii: "/")).last else { return }
-    unplaced[Array(name), default: []].append((device, pid))
+    // In our own mount namespace such a path leads nowhere because its directory is gone.
+    let parts = shown.split(separator: UInt8(ascii: "/"))
+    guard parts.count > 1, let ours = readLink(Array("/proc/self/ns/mnt".utf8)),
+      readLink(Array("/proc/\(pid)/ns/mnt".utf8)) != ours
+    else { return }
+    unplaced[Array(parts[parts.count - 2]), default: []].append((device, pid))
   }
 
   /// A process that ended meanwhile holds nothing; one that must not be seen may hold anything.
@@ -185,6 +191,10 @@ package struct ProcessView: Sendable {
       note(error.code)
     }
   }
+}
+
+extension [UInt8] {
+  fileprivate func ends(with other: [UInt8]) -> Bool { suffix(other.count).elementsEqual(other) }
 }
 
 /// Directories of /proc that show a process's working directory, root and descriptors: its own, and

@@ -57,7 +57,8 @@ extension CandidateGathering {
     let view = LifeView.shared.current()
     let isSeen =
       view.hasUnlinkedFile(in: identity) || view.unlinker(in: name, identity: identity) != nil
-    return inherited.hasEnded(.init(identity), isSeen: isSeen) && !view.isPartial
+    return inherited.hasEnded(.init(identity), isSeen: isSeen)
+      && (!view.isPartial || !isBlindRoot)
   }
 
   private func life(_ hold: ProcessHold) -> Evidence.Life {
