@@ -137,6 +137,8 @@ package struct Evidence: Sendable, Equatable {
       case workingDirectory = "working directory"
       case rootDirectory = "root directory"
       case openDirectory = "open directory"
+      /// A file without a name that was in the directory: its lock file, say.
+      case unlinkedFile = "open file without a name"
       case openFIFO = "open FIFO"
       case boundSocket = "bound socket"
       /// In its own mount namespace.

@@ -37,6 +37,7 @@ extension Evidence.Life.Use {
     switch self {
     case .workingDirectory, .rootDirectory: .workingDirectory
     case .openDirectory: .directoryOpen
+    case .unlinkedFile: .fileOpen
     case .openFIFO: .fifoOpen
     case .boundSocket: .socketBound
     case .mount: .mountInside

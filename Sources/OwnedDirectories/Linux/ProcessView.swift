@@ -1,5 +1,6 @@
-// What the processes that can be seen hold of directories, FIFOs and sockets, and where they have
-// something mounted: one walk through /proc, which answers for any number of candidates.
+// What the processes that can be seen hold of directories, FIFOs, sockets and files without a name,
+// and where they have something mounted: one walk through /proc, which answers for any number of
+// candidates.
 
 import CLinuxShims
 import Glibc
@@ -36,6 +37,11 @@ package struct ProcessView: Sendable {
   /// Paths that sockets are bound to, by the last component; and the inode of the socket itself.
   private var sockets: [[UInt8]: [(path: [UInt8], inode: UInt64)]] = [:]
   private var socketOwners: [UInt64: Int32] = [:]
+  /// Directories of which an open file has no name any more.
+  private var unlinkedIn: Set<Key> = []
+  /// Open files without a name whose directory's path leads nowhere here: another mount namespace's,
+  /// perhaps. By that directory's last component.
+  private var unplaced: [[UInt8]: [(device: UInt64, pid: Int32)]] = [:]
   /// Mounts of other mount namespaces than ours: where they lie on the file system they cover.
   private var mounts: [(place: MountTable.Place, pid: Int32)] = []
 
@@ -61,7 +67,20 @@ package struct ProcessView: Sendable {
   /// Who holds a directory, a FIFO or the like.
   package func holder(of identity: FileIdentity) -> ProcessHold? { holds[Key(identity)] }
 
-  package var holdsNothing: Bool { holds.isEmpty && sockets.isEmpty }
+  package func hasUnlinkedFile(in directory: FileIdentity) -> Bool {
+    unlinkedIn.contains(Key(directory))
+  }
+
+  package var holdsNothing: Bool { holds.isEmpty && sockets.isEmpty && unplaced.isEmpty }
+
+  /// Who may have a file open that was unlinked in a directory of that name, where it cannot be told
+  /// from another of the same name.
+  package func unlinker(in name: EntryName, identity: FileIdentity) -> ProcessHold? {
+    guard let file = unplaced[name.bytes]?.first(where: { $0.device == identity.device }) else {
+      return nil
+    }
+    return ProcessHold(pid: file.pid, use: .unlinkedFile)
+  }
 
   /// Who may have a socket file bound. One that was bound by a relative path, or in a mount
   /// namespace where its path leads elsewhere, cannot be told from another of the same name.
@@ -108,11 +127,41 @@ package struct ProcessView: Sendable {
     case S_IFSOCK:
       socketOwners[UInt64(facts.st_ino)] = pid
       return
+    case S_IFREG where facts.st_nlink == 0: return addUnlinked(path, UInt64(facts.st_dev), pid)
     default: return
     }
     let identity = FileIdentity(
       device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), birth: nil)
-    if holds[Key(identity)] == nil { holds[Key(identity)] = ProcessHold(pid: pid, use: found) }
+    note(identity, ProcessHold(pid: pid, use: found))
+  }
+
+  private mutating func note(_ identity: FileIdentity, _ hold: ProcessHold) {
+    if holds[Key(identity)] == nil { holds[Key(identity)] = hold }
+  }
+
+  /// A file without a name is shown by the path that it had, which follows its directory where that
+  /// is renamed: perhaps between the two calls here.
+  private mutating func addUnlinked(_ path: String, _ device: UInt64, _ pid: Int32) {
+    let mark = Array(" (deleted)".utf8)
+    var shown: [UInt8] = []
+    for _ in 0..<3 {
+      guard let now = readLink(Array(path.utf8)), now != shown, now.ends(with: mark),
+        let slash = now.dropLast(mark.count).lastIndex(of: UInt8(ascii: "/")), slash > 0
+      else { break }
+      shown = now
+      if let there = try? status(ofPath: FilePath(Array(now[..<slash]))), there.type == .directory,
+        there.identity.device == device
+      {
+        unlinkedIn.insert(Key(there.identity))
+        return note(there.identity, ProcessHold(pid: pid, use: .unlinkedFile))
+      }
+    }
+    // In our own mount namespace such a path leads nowhere because its directory is gone.
+    let parts = shown.split(separator: UInt8(ascii: "/"))
+    guard parts.count > 1, let ours = readLink(Array("/proc/self/ns/mnt".utf8)),
+      readLink(Array("/proc/\(pid)/ns/mnt".utf8)) != ours
+    else { return }
+    unplaced[Array(parts[parts.count - 2]), default: []].append((device, pid))
   }
 
   /// A process that ended meanwhile holds nothing; one that must not be seen may hold anything.
@@ -142,6 +191,10 @@ package struct ProcessView: Sendable {
       note(error.code)
     }
   }
+}
+
+extension [UInt8] {
+  fileprivate func ends(with other: [UInt8]) -> Bool { suffix(other.count).elementsEqual(other) }
 }
 
 /// Directories of /proc that show a process's working directory, root and descriptors: its own, and

@@ -33,9 +33,9 @@ struct CandidateGathering {
   private var lockIsBeside = false
   /// Whether whoever was letting go of the lock file must be through with that.
   var isSettled = true
-  /// The lock was held when last seen, and no descriptor of it was left: that its name is gone says
-  /// nothing of the owner.
+  /// The lock was held when last seen, and no descriptor was left: a missing name proves nothing.
   private let isLockLost: Bool
+  let inherited: InheritedLocks
   /// Of the lock file at its path, once that was looked at.
   var lockFacts: FileStatus?
   /// What the walk came by.
@@ -43,9 +43,10 @@ struct CandidateGathering {
 
   init(
     rule: Rule, part: any KindPart, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
-    identity: FileIdentity, known: KnownBefore
+    identity: FileIdentity, known: KnownBefore, inherited: InheritedLocks
   ) {
     isLockLost = known.isLockLost
+    self.inherited = inherited
     lock = part.ownersLock
     lockType = part.lockType
     searchesAlways = part.searchesAlways
@@ -86,7 +87,7 @@ struct CandidateGathering {
       lockIsBeside = true
       found = openLock(lock)
     }
-    guard found == .missing, isLockLost else { return found }
+    guard found == .missing, isLockLost, !hasLostOwnerEnded() else { return found }
     return .unknown("it was held, and unlinked while it was not open here")
   }
 

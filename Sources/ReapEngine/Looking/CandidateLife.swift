@@ -38,6 +38,7 @@ extension CandidateGathering {
     guard let directory else { return .unknown("it was not opened") }
     if !places.isWhole, let hold = try searchTree(directory, view) { return life(hold) }
     if places.isWhole, let hold = places.holder(in: view) { return life(hold) }
+    if let hold = view.unlinker(in: name, identity: identity) { return life(hold) }
     if let place = mounts?.place(of: root.path(of: name)), let pid = view.mounter(at: place) {
       return .used(.mount, pid: pid, command: commandLine(of: pid))
     }
@@ -49,6 +50,15 @@ extension CandidateGathering {
           + "(AmbientCapabilities= of a unit, --cap-add of a container)")
     }
     return .nobody
+  }
+
+  /// Whether the owner whose lock was lost was seen, and is not any more.
+  func hasLostOwnerEnded() -> Bool {
+    let view = LifeView.shared.current()
+    let isSeen =
+      view.hasUnlinkedFile(in: identity) || view.unlinker(in: name, identity: identity) != nil
+    return inherited.hasEnded(.init(identity), isSeen: isSeen)
+      && (!view.isPartial || !isBlindRoot)
   }
 
   private func life(_ hold: ProcessHold) -> Evidence.Life {

@@ -15,9 +15,24 @@ package final class InheritedLocks: Sendable {
     case lost
   }
 
+  /// A directory of whom no descriptor is left. Its device is not kept for each candidate, so it does
+  /// not count: one taken for another is kept for nothing.
+  package struct Directory: Hashable, Sendable {
+    let inode: UInt64
+    let birth: Int64
+
+    init(inode: UInt64, birth: Int64) {
+      self.inode = inode
+      self.birth = birth
+    }
+
+    init(_ identity: FileIdentity) { self.init(inode: identity.inode, birth: identity.birth ?? 0) }
+  }
+
   private struct State {
     var files: [FileIdentity: HeldFile] = [:]
-    var lost: Set<FileIdentity> = []
+    /// Whether a process was seen to have a file of it open that has no name.
+    var lost: [Directory: Bool] = [:]
     /// How many files may be there before those are looked for that nobody holds any more.
     var nextLook = InheritedLocks.firstLook
     var nextLapse = Nanoseconds.max
@@ -56,23 +71,40 @@ package final class InheritedLocks: Sendable {
         note(state)
         return .file(file)
       }
-      return state.lost.contains(directory) ? .lost : nil
+      return state.lost[Directory(directory)] == nil ? nil : .lost
     }
   }
 
-  func noteLost(_ directory: FileIdentity) {
+  func isLost(_ directory: Directory) -> Bool {
+    !isEmpty && state.withLock { $0.lost[directory] != nil }
+  }
+
+  func noteLost(_ directory: Directory) {
     state.withLock { state in
-      state.lost.insert(directory)
+      state.lost[directory] = state.lost[directory] ?? false
       note(state)
     }
   }
 
   /// The directory's lock tells of its owner again, or that owner has ended.
-  func forgetLost(_ directory: FileIdentity) {
+  func forgetLost(_ directory: Directory) {
     guard !isEmpty else { return }
     state.withLock { state in
-      state.lost.remove(directory)
+      state.lost[directory] = nil
       note(state)
+    }
+  }
+
+  /// Whether an owner whose lock was lost has ended: it was seen, as no process is any more. One that
+  /// was never seen may live in another PID namespace.
+  func hasEnded(_ directory: Directory, isSeen: Bool) -> Bool {
+    state.withLock { state in
+      guard !isSeen else {
+        state.lost[directory] = true
+        note(state)
+        return false
+      }
+      return state.lost[directory] == true
     }
   }
 
@@ -154,8 +186,8 @@ extension InheritedLocks {
   func noteLoss(_ known: KnownBefore, _ lock: Evidence.Lock?, _ directory: FileIdentity) {
     guard known.isLockLost else { return }
     switch lock {
-    case .unknown, nil: noteLost(directory)
-    default: forgetLost(directory)
+    case .unknown, nil: noteLost(.init(directory))
+    default: forgetLost(.init(directory))
     }
   }
 }

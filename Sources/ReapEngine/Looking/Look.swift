@@ -58,7 +58,7 @@ struct Look {
     terms.kind.begin(&evidence, of: name, isHalfRemoved: isHalfRemoved, at: spot)
     gathering = CandidateGathering(
       rule: terms.rule, part: terms.part, contents: terms.contents, root: spot.directory,
-      name: name, identity: facts.identity, known: known)
+      name: name, identity: facts.identity, known: known, inherited: terms.inherited)
     gathering.isSettled = request.wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     identity = facts.identity
     self.terms = terms

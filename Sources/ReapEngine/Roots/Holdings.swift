@@ -8,17 +8,29 @@ struct Holding {
   /// Nil while an examination has it, and where the candidate is watched without one.
   var file: HeldFile?
   var watch: WatchHandle?
-  /// Inode and birth time (0: unknown) of the file that the watch is for; inode 0: none.
+  /// Inode and birth time (0: unknown) of the file that the watch is for; inode 0: none. Of the
+  /// candidate itself where that is watched without a descriptor: all that is known of it then.
   private var inode: UInt64 = 0
   private var birth: Int64 = 0
   var isArming = false
   /// Watched without a descriptor of its own, for want of descriptors.
   var isSparse = false
+  /// The file that is watched without a descriptor has no name any more.
+  var isOfUnlinked = false
 
   var isWatchedFileKnown: Bool { inode != 0 }
 
   func isFor(_ file: FileIdentity) -> Bool {
     inode == file.inode && birth == file.birth ?? 0
+  }
+
+  /// What a loss of its owner's lock is noted by.
+  var lostDirectory: InheritedLocks.Directory? {
+    isSparse && inode != 0 ? .init(inode: inode, birth: birth) : nil
+  }
+
+  func isOfLostLock(_ inherited: InheritedLocks) -> Bool {
+    watch != nil && file == nil && lostDirectory.map(inherited.isLost) == true
   }
 
   mutating func setWatchedFile(_ file: FileIdentity?) {

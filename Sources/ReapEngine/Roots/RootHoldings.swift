@@ -37,17 +37,23 @@ final class RootHoldings {
   /// Notes what stays open for a candidate, and ends the watch on what does not.
   func keep(_ id: CandidateID, _ held: HeldFile?) -> Schedule.Hold {
     guard let held else {
+      if holdings[id]?.isOfLostLock(inherited) == true {
+        // The kernel ends that watch with the file: when its owner has ended.
+        holdings[id]?.isOfUnlinked = true
+        return .watched
+      }
       release(id)
       return .none
     }
     var holding = holdings[id] ?? Holding()
     if holding.isSparse {
-      if holding.watch != nil, !shortage.deservesDescriptor(token(id)) {
+      if holding.watch != nil, !holding.isOfUnlinked, !shortage.deservesDescriptor(token(id)) {
         held.descriptor.close()
         return .watched
       }
       shortage.gotDescriptor(token(id))
       holding.isSparse = false
+      holding.isOfUnlinked = false
       holding.setWatchedFile(nil)
     }
     if let watch = holding.watch, !holding.isFor(held.identity) {
@@ -71,6 +77,7 @@ final class RootHoldings {
       // Out of descriptors: this one is closed once the watch is there, and only closes by writers
       // are told from our own then.
       holding.isSparse = true
+      holding.setWatchedFile(file.directory)
       shortage.held -= 1
       shortage.goWithoutDescriptor(token, file)
     }
@@ -122,12 +129,8 @@ final class RootHoldings {
     holdings[id]?.watch = nil
     guard let holding = holdings[id], holding.isSparse, holding.file == nil, !holding.isArming
     else { return }
+    if let directory = holding.lostDirectory { inherited.forgetLost(directory) }
     release(id)
-    if let open = root.root, let path = root.schedule.path(of: id),
-      let directory = try? status(ofPath: path.bytes, at: open.descriptor)
-    {
-      inherited.forgetLost(directory.identity)
-    }
     root.post(.closed(id), at: readMonotonic())
   }
 
@@ -157,24 +160,28 @@ final class RootHoldings {
 
   /// The same for a whole root, or for those of it of whom nothing else would show that they live.
   func handOnAll(onlyUnlinked: Bool) {
-    for id in root.schedule.ids where !onlyUnlinked || holdings[id]?.file?.isUnlinkedLock == true {
+    for id in root.schedule.ids
+    where !onlyUnlinked || holdings[id]?.file?.isUnlinkedLock == true
+      || holdings[id]?.lostDirectory != nil
+    {
       handOn(id)
     }
   }
 
-  /// Of a lock that is watched without a descriptor nothing can be handed on; where it has no name
-  /// any more, that much is remembered.
+  /// Of a lock that is watched without a descriptor nothing can be handed on: unless it can be seen to
+  /// be there still, that much is remembered of the directory, whatever its name is by now.
   private func noteLost(_ id: CandidateID, _ holding: Holding) {
-    guard holding.isSparse, let open = root.root, let path = root.schedule.path(of: id),
+    guard let directory = holding.lostDirectory else { return }
+    if let open = root.root, open.isInPlace, let path = root.schedule.path(of: id),
       let lock = root.part.ownersLock,
-      let directory = try? status(ofPath: path.bytes, at: open.descriptor)
-    else { return }
-    do {
-      _ = try status(
-        ofPath: path.bytes + [UInt8(ascii: "/")] + lock.bytes, at: open.descriptor)
-    } catch  where error.code == ENOENT {
-      inherited.noteLost(directory.identity)
-    } catch {}
+      let there = try? status(ofPath: path.bytes, at: open.descriptor),
+      InheritedLocks.Directory(there.identity) == directory,
+      (try? status(ofPath: path.bytes + [UInt8(ascii: "/")] + lock.bytes, at: open.descriptor))
+        != nil
+    {
+      return
+    }
+    inherited.noteLost(directory)
   }
 
   // MARK: - Ends

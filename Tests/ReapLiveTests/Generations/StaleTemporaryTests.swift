@@ -149,4 +149,41 @@ struct StaleTemporaryTests {
     watcher.catchUp(below: root)
     #expect(exists(canary) && exists(partition[data]) && exists(partition[cursor]))
   }
+
+  @Test("While the live generation's lock is held they stay: the writer's number may be another's")
+  func owned() throws {
+    partition.put("table/.lock", "")
+    let owner = try Background(
+      "/bin/bash",
+      [
+        "-c", "exec 9<$1 && flock -n 9 && echo locked && exec sleep 1000", "bash",
+        partition["table/.lock"],
+      ],
+      in: scratch)
+    #expect(wait { owner.output == "locked\n" }, "\(owner.error)")
+    partition.put(data, "being written")
+    let watcher = try rule(["lock": ".lock"]).watch()
+    waitQuiet()
+    watcher.catchUp(below: root, lockFile: true)
+    #expect(exists(partition[data]), "\(watcher.audit)")
+    owner.killHard()
+    #expect(wait(seconds: 60) { !exists(partition[data]) }, "\(watcher.background.error)")
+    #expect(partition.isWhole("table"))
+  }
+
+  @Test("A pin on the live generation, or on a directory in it, keeps them")
+  func pinnedAround() throws {
+    partition.put(data, "torn")
+    let other = Partition(root + "/b")
+    other.put(data, "torn")
+    let paths = [partition["table"], other["table/data"]]
+    #expect(run(reapdBinary, ["keep"] + paths).status == 0)
+    let watcher = try rule().watch()
+    waitQuiet()
+    watcher.catchUp(below: root)
+    #expect(exists(partition[data]) && exists(other[data]), "\(watcher.audit)")
+    #expect(run(reapdBinary, ["keep", "--undo", paths[0]]).status == 0)
+    #expect(wait(seconds: 60) { !exists(partition[data]) }, "\(watcher.background.error)")
+    #expect(exists(other[data]))
+  }
 }

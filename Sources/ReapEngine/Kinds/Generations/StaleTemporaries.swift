@@ -44,9 +44,10 @@ struct TemporaryFiles {
       return .kept(.keep(verdict.reason, recheckAfter: due - now), evidence)
     }
     guard mayWalk else { return .needsWalk(held: look.gathering.handOn()) }
-    examination.inherited.letGo(&look.gathering)
     var removed: [RemovedFile] = []
     var next: Nanoseconds?
+    // Asked for once, and only where something would go: a look at a free lock may be in its owner's way.
+    var isOwned: Bool?
     let seldom = max(quiet, nanosecondsPerSecond)
     do {
       try eachTemporary(in: look.name) { name, directory, path throws(SystemError) in
@@ -55,7 +56,13 @@ struct TemporaryFiles {
           sawCreation: nil)
         switch judged.verdict {
         case .dispose:
-          if let file = remove(judged, name, in: directory, path) { removed.append(file) }
+          let mayBeOwned = isOwned ?? mayHaveOwner(&look.gathering)
+          isOwned = mayBeOwned
+          if mayBeOwned {
+            next = min(next ?? seldom, seldom)
+          } else if let file = remove(judged, name, in: directory, path) {
+            removed.append(file)
+          }
         case .keep(_, let after?): next = min(next ?? after, after)
         case .keep(_, nil), .unsure, .condemn: next = min(next ?? seldom, seldom)
         }
@@ -63,12 +70,24 @@ struct TemporaryFiles {
     } catch {
       next = seldom  // something of it is unreadable, or went: the next look will tell
     }
+    examination.inherited.letGo(&look.gathering)
     // What comes meanwhile makes no event here: it is found within twice such a span, and earlier
     // where something else brings a look about.
     edge.memory.noteTidying(
       in: spot.place, next: now + (next ?? max(quiet / 4, nanosecondsPerSecond)))
     let kept = Verdict.keep(verdict.reason, recheckAfter: next ?? seldom)
     return removed.isEmpty ? .kept(kept, evidence) : .tidied(kept, evidence, removed)
+  }
+
+  /// Whether the live generation's own lock is held, or cannot be asked for: whoever holds it may write
+  /// to any file in it, and its number may be another PID namespace's.
+  private func mayHaveOwner(_ gathering: inout CandidateGathering) -> Bool {
+    guard settings.lock != nil else { return false }
+    defer { gathering.unlock() }
+    switch gathering.gatherLock() {
+    case .missing, .taken, .takenUnlinked: return false
+    case .held, .notAFile, .unreadable, .unknown: return true
+    }
   }
 
   private struct Judged {
@@ -146,12 +165,18 @@ struct TemporaryFiles {
     var descent = try TreeDescent(from: spot.directory.descriptor)
     defer { descent.abandon() }
     try descent.enter(generation)
+    guard try !isPinned(descent.current) else { return }
     var path = [spot.directory.path(of: generation)]
     while descent.depth > 0 {
       if let next = descent.nextSubdirectory() {
         do {
           try descent.enter(next)
-          path.append(path[path.count - 1] + [UInt8(ascii: "/")] + next.bytes)
+          // A pin keeps all that is in what it is on.
+          if try isPinned(descent.current) {
+            try descent.leave()
+          } else {
+            path.append(path[path.count - 1] + [UInt8(ascii: "/")] + next.bytes)
+          }
         } catch  where error.code == ENOENT {}
         continue
       }
