@@ -33,8 +33,8 @@ class Load:
         process = self.run("watch")
         return process, int(process.stdout.readline().split()[1]) / 1e9
 
-    def start_reapd(self):
-        return self.bench.start([self.bench.reapd, "watch", "--config", self.rule, "--audit-log",
+    def start_reapd(self, kind):
+        return self.bench.start([self.bench.binary(kind), "watch", "--config", self.rule, "--audit-log",
                                  self.bench.dir + "/audit.jsonl"])
 
     def flip(self, count):
@@ -51,28 +51,32 @@ class Load:
 
 def generations(bench, end, part, status, partitions=10_000, flips=1000):
     load = Load(bench, partitions)
-    times, figures = {"floor": [], "reapd": []}, {"floor": [], "reapd": []}
-    memory = 0
+    times, figures = ({kind: [] for kind in bench.kinds} for _ in range(2))
+    memory = {kind: 0 for kind in bench.kinds}
     # In turn, a part of the flips each time, so that drift of the machine meets both.
     for turn in range(4):
-        for kind in ("floor", "reapd") if turn % 2 == 0 else ("reapd", "floor"):
-            process, seconds = load.start_floor() if kind == "floor" else load.start_reapd()
+        for kind in bench.in_turn(turn):
+            process, seconds = load.start_floor() if kind == "floor" else load.start_reapd(kind)
             times[kind].append(seconds)
             time.sleep(1)
-            if kind == "reapd":
-                memory = max(memory, status(process, "VmRSS") / 1024)
+            memory[kind] = max(memory[kind], status(process, "VmRSS") / 1024)
             figures[kind] += load.flip(flips // 4)
             end(process)
     end(*load.owners)
     what = f"{partitions:,} partitions of 3 generations"
-    a, b = (sorted(times[kind])[len(times[kind]) // 2] for kind in ("reapd", "floor"))
-    bench.row(f"start with {what}", f"{a:.2f} s, floor's loop {b:.2f} s, {a / b:.2f}x", "2x", a <= 2 * b)
-    bench.row(f"resident with {what}", f"{memory:.1f} MiB", "80 MiB", memory <= 80)
-    floor, reapd = sorted(figures["floor"]), sorted(figures["reapd"])
+    found = {kind: sorted(times[kind])[len(times[kind]) // 2] for kind in times}
+    a, b = found["reapd"], found["floor"]
+    bench.row(f"start with {what}", f"{a:.2f} s, floor's loop {b:.2f} s, {a / b:.2f}x"
+              + bench.beside(lambda x: f"{x:.2f} s", a, found.get("that"), b), "2x", a <= 2 * b)
+    a = memory["reapd"]
+    bench.row(f"resident with {what}", f"{a:.1f} MiB" + bench.beside(lambda x: f"{x:.1f} MiB", a, memory.get("that")),
+              "80 MiB", a <= 80)
     for share, target in ((0.5, 2), (0.99, 3)):
-        a, b = part(reapd, share), part(floor, share)
+        found = {kind: part(sorted(figures[kind]), share) for kind in figures}
+        a, b = found["reapd"], found["floor"]
         bench.row(f"cursor flip to superseded name gone, p{share * 100:.0f}",
-                  f"{a:.0f} us, floor {b:.0f} us, {a / b:.2f}x", f"{target}x", a <= target * b)
+                  f"{a:.0f} us, floor {b:.0f} us, {a / b:.2f}x"
+                  + bench.beside(lambda x: f"{x:.0f} us", a, found.get("that"), b), f"{target}x", a <= target * b)
 
 
 def many(bench, count=6400):

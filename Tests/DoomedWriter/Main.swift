@@ -38,6 +38,17 @@ struct DoomedWriter {
     }
   }
 
+  private static func takes(_ lock: Int32, byFcntl: Bool) -> Bool {
+    guard byFcntl else { return flock(lock, LOCK_EX | LOCK_NB) == 0 }
+    var request = flock(
+      l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
+    return fcntl(lock, F_SETLK, &request) == 0
+  }
+
+  private static func eatMemory() -> Never {
+    while true { memset(malloc(1 << 20)!, 1, 1 << 20) }
+  }
+
   static func own(
     _ path: String, name: String, stopAt: String?, raiseStopAt: String?, fcntlLock: Bool,
     forks: Bool, pause: UInt32, chunks: Int, eatsMemory: Bool
@@ -57,13 +68,7 @@ struct DoomedWriter {
     guard lock >= 0 else { return say("failed", " \(errno)") }
     say("open")
     linger()
-    if fcntlLock {
-      var request = flock(
-        l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
-      guard fcntl(lock, F_SETLK, &request) == 0 else { return say("would-block") }
-    } else {
-      guard flock(lock, LOCK_EX | LOCK_NB) == 0 else { return say("would-block") }
-    }
+    guard takes(lock, byFcntl: fcntlLock) else { return say("would-block") }
     say("locked")
     for index in 0..<chunks {
       let digits = String(index, radix: 16)
@@ -84,14 +89,7 @@ struct DoomedWriter {
       posix_spawn(&child, "/bin/sleep", &actions, nil, words, environ)
       say("forked", " \(child)")
     }
-    if eatsMemory {
-      var hoard: [UnsafeMutableRawPointer] = []
-      while true {
-        let block = malloc(1 << 20)!
-        memset(block, 1, 1 << 20)
-        hoard.append(block)
-      }
-    }
+    if eatsMemory { eatMemory() }
     if stopAt == "chunks" { while true { sleep(1000) } }
     // The graceful end: the tree goes while the lock is held, the lock file first.
     unlink(path + "/.lock")

@@ -54,32 +54,40 @@ struct LogFollower {
         }
         try await group.waitForAll()
       }
-    case "events":  // DIRECTORY: waits for a line on standard input before it consumes the rest
-      var count = 0
-      var iterator = try WatchEvents(directories: paths).makeAsyncIterator()
-      say(String(describing: await iterator.next()!))
-      _ = readLine()
-      while let event = await iterator.next() {
-        count += 1
-        if event == .rescan { say("rescan after \(count - 1)") }
-        if case .entry(_, let name, _, _) = event, name == Array("last".utf8) {
-          say("last after \(count - 1)")
-          return
-        }
-      }
-    case "tenant":  // DIRECTORY LOG: names that come in the one, lines of the other, until killed
-      let hub = try WatchHub.shared()
-      hub.setTenant { messages, _ in
-        for case .entry(token: 5, let name, _, .created) in messages {
-          say("name", String(decoding: name, as: UTF8.self))
-        }
-        for case .armed(token: 5, .success) in messages { say("armed") }
-      }
-      hub.thread.watch(path: paths[0] + "/", token: 5, .directory)
-      for try await line in LogTail(path: paths[1], from: .start) {
-        say("line", String(decoding: line.bytes, as: UTF8.self))
-      }
+    case "events": try await events(paths)
+    case "tenant": try await tenant(paths)
     default: exit(64)
+    }
+  }
+
+  /// DIRECTORY: waits for a line on standard input before it consumes the rest.
+  private static func events(_ paths: [String]) async throws {
+    var count = 0
+    var iterator = try WatchEvents(directories: paths).makeAsyncIterator()
+    say(String(describing: await iterator.next()!))
+    _ = readLine()
+    while let event = await iterator.next() {
+      count += 1
+      if event == .rescan { say("rescan after \(count - 1)") }
+      if case .entry(_, let name, _, _) = event, name == Array("last".utf8) {
+        say("last after \(count - 1)")
+        return
+      }
+    }
+  }
+
+  /// DIRECTORY LOG: names that come in the one, lines of the other, until killed.
+  private static func tenant(_ paths: [String]) async throws {
+    let hub = try WatchHub.shared()
+    hub.setTenant { messages, _ in
+      for case .entry(token: 5, let name, _, .created) in messages {
+        say("name", String(decoding: name, as: UTF8.self))
+      }
+      for case .armed(token: 5, .success) in messages { say("armed") }
+    }
+    hub.thread.watch(path: paths[0] + "/", token: 5, .directory)
+    for try await line in LogTail(path: paths[1], from: .start) {
+      say("line", String(decoding: line.bytes, as: UTF8.self))
     }
   }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why a generation could not be made or made live: what failed, on which path, and what to do.
 public typealias GenerationError = WriterError<GenerationFailure>
 
@@ -28,4 +30,9 @@ public enum GenerationFailure: WriterErrorReason {
     default: "the live generation was not touched; begin again when the cause is gone"
     }
   }
+}
+
+extension GenerationError {
+  package var isRefusal: Bool { code == EPERM || code == EACCES }
+  package var isAbsence: Bool { code == ENOENT || code == ENOTDIR }
 }

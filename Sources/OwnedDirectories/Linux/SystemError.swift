@@ -43,8 +43,3 @@ extension SystemError {
   /// Whether the system refused it to this user.
   package var isRefusal: Bool { code == EPERM || code == EACCES }
 }
-
-extension GenerationError {
-  package var isRefusal: Bool { code == EPERM || code == EACCES }
-  package var isAbsence: Bool { code == ENOENT || code == ENOTDIR }
-}

@@ -46,7 +46,7 @@ struct GenerationEvidenceTests {
     let controlGone = wait(seconds: 60) {
       append("a row\n", to: file)
       makeOld(file)
-      usleep(100_000)
+      letPass(0.1, "the pace of the writer")
       return !exists(control)
     }
     #expect(controlGone, "\(watcher.background.error)")

@@ -31,7 +31,7 @@ struct LivelyWriterTests {
       reader.tally.reads < 10_000 || stops < 12 || reaped() < 3
     {
       guard isStopped(writer.pid) else {
-        usleep(5000)
+        wait(seconds: 1) { isStopped(writer.pid) }
         continue
       }
       stops += 1

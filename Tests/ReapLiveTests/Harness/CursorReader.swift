@@ -35,7 +35,7 @@ final class CursorReader: Sendable {
   private func run() {
     while !state.withLock({ $0.isStopping }) {
       follow()
-      usleep(500)
+      letPass(0.0005, "the pace of the reader")
     }
     state.withLock { $0.hasStopped = true }
   }

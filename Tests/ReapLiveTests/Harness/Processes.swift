@@ -61,7 +61,7 @@ func hasPendingSignal(_ pid: pid_t) -> Bool { statusNumber("ShdPnd", of: pid) !=
 func comesToRest(_ pid: pid_t) -> Bool {
   wait(seconds: 60) {
     let before = work(of: pid)
-    usleep(500_000)
+    letPass(0.5, "rest is that nothing happens")
     return work(of: pid) == before
   }
 }

@@ -10,6 +10,12 @@ func wait(seconds: Double = 20, until condition: () -> Bool) -> Bool {
   waitUntil(within: seconds, condition)
 }
 
+/// Lets time pass. Only where nothing could be waited for: that something does not happen, that a
+/// stamp grows old, or the pace of a writer and the moment of a blow.
+func letPass(_ seconds: Double, _ why: String) {
+  usleep(useconds_t(seconds * 1_000_000))
+}
+
 /// Notes visibly that something was not tested; `scripts/test` counts these lines.
 func skip(_ reason: String) { print("SKIPPED: \(reason)") }
 

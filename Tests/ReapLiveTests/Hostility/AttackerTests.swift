@@ -169,7 +169,11 @@ struct AttackerTests {
     #expect(status == 0)
     #expect(summary?.backstopNeeded == 0)
 
-    // What was refused or put back is told one by one up to a thousand a minute; each removal is.
+    expectTold(attack, watcher, summary)
+  }
+
+  /// What was refused or put back is told one by one up to a thousand a minute; each removal is.
+  private func expectTold(_ attack: Attack, _ watcher: Watcher, _ summary: Summary?) {
     let lines = Dictionary(grouping: watcher.audit, by: \.action)
     func of(_ action: AuditEntry.Action) -> Int { lines[action]?.count ?? 0 }
     #expect(of(.reaped) == summary?.reaped)

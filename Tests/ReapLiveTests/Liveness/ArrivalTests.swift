@@ -15,7 +15,7 @@ struct ArrivalTests {
     _ = scratch.directory("a/root")
     let elsewhere = scratch.directory("a/elsewhere")
     let made = names.map { makeOrphan("\(elsewhere)/\($0)", files: 1) }
-    usleep(useconds_t((grace + 0.2) * 1_000_000))  // older than the grace by every stamp
+    letPass(grace + 0.2, "older than the grace by every stamp")
     return made
   }
 
@@ -37,7 +37,7 @@ struct ArrivalTests {
     let watcher = try watch()
     let start = Date()
     for path in prepared { #expect(rename(path, path.replacing("elsewhere", with: "root")) == 0) }
-    usleep(200_000)
+    letPass(0.2, "the owner locks later, within the grace")
     let lock = open(root + "/job_1/.lock", O_RDWR | O_CLOEXEC)
     #expect(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
     expectGrace(root + "/job_2", from: start, watcher)

@@ -19,7 +19,7 @@ import Testing
       #expect(wait { watcher.holds(directory) })
     } else {
       #expect(wait { explain(directory)?.reason == "lock-held" })
-      usleep(1_500_000)  // several looks, which leave nothing open
+      letPass(1.5, "several looks, which leave nothing open")
     }
     #expect(unlink(directory + "/.lock") == 0)
     return lock
@@ -35,7 +35,7 @@ import Testing
   ) {
     let path = path ?? directory
     watcher.catchUp(in: root)
-    usleep(1_200_000)
+    letPass(1.2, "that it stays shows in nothing else")
     #expect(exists(path + "/file-0"), "\(watcher.audit) \(watcher.background.error)")
     close(lock)
     if goes { #expect(wait(seconds: 60) { !exists(path) }, "\(watcher.background.error)") }
@@ -108,7 +108,7 @@ import Testing
     for round in 0..<30 {
       configuration.write(rule("\(201 + round)ms"))
       watcher.background.signal(SIGHUP)
-      usleep(UInt32.random(in: 4_000...24_000))
+      letPass(.random(in: 0.004...0.024), "at any moment of a look")
     }
     #expect(watcher.reread())
     #expect(wait { openLocks(of: watcher.background.pid) == 200 })

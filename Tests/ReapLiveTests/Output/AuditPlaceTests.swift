@@ -45,12 +45,12 @@ struct AuditPlaceTests {
     try "audit_log: none\nrules: [{kind: spill, root: \(root), grace: 1ms}]\n".write(
       toFile: file, atomically: true, encoding: .utf8)
     makeOrphan(root + "/spill_1_1")
-    usleep(20_000)
+    letPass(0.02, "older than its grace")
     let result = run(reapdBinary, ["sweep", "--config", file], environment: state)
     #expect(result.status == 0 && names(in: root).isEmpty, "\(result)")
     #expect(!exists(scratch.path + "/state") && !exists(scratch.path + "/none"))
     makeOrphan(root + "/spill_1_2")
-    usleep(20_000)
+    letPass(0.02, "older than its grace")
     let audit = scratch.path + "/audit.jsonl"
     run(reapdBinary, ["sweep", "--config", file, "--audit-log", audit], environment: state)
     #expect(names(in: root).isEmpty && exists(audit))
@@ -87,7 +87,7 @@ struct AuditPlaceTests {
       wait { watcher.background.error.contains("nothing is removed until") },
       "\(watcher.background.error)")
     let later = (2...4).map { makeOrphan("\(root)/spill_1_\($0)") }
-    usleep(1_500_000)
+    letPass(1.5, "that it stays shows in nothing else")
     #expect(later.allSatisfy(exists), "\(watcher.background.error)")
     #expect(explain(later[0], grace: "50ms")?.verdict == "dispose")
     #expect(rmdir(watcher.auditPath) == 0)

@@ -35,7 +35,7 @@ struct OutputTests {
   @Test("A sweep that waits for the reader of its lines holds no lock, and a signal ends it")
   func fullStandardOutput() throws {
     for number in 0..<40 { makeOrphan("\(root)/spill_1_\(number)") }
-    usleep(20_000)
+    letPass(0.02, "older than its grace")
     let first = try withFullPipe(
       "\(reapdBinary) sweep --grace 1ms --audit-log \(audit) \(root) >&9")
     #expect(wait(seconds: 60) { names(in: root).isEmpty })
@@ -101,7 +101,7 @@ struct OutputTests {
       return skip("no immutable files here")
     }
     defer { _ = shell("chattr -R -i \(scratch.path)") }
-    usleep(20_000)
+    letPass(0.02, "older than its grace")
     for json in [false, true] {
       let result = run(
         reapdBinary,
@@ -129,7 +129,7 @@ struct OutputTests {
   func hostileNames() throws {
     let name = "spill_1_\u{9B}31m\u{202E}\u{2028}é"
     let orphan = makeOrphan(root + "/" + name)
-    usleep(20_000)
+    letPass(0.02, "older than its grace")
     let words = ["--grace", "1ms", root]
     var texts = [
       run(reapdBinary, ["list"] + words).output,

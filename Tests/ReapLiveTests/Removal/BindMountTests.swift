@@ -132,7 +132,7 @@ private final class Attacker: @unchecked Sendable {
           let point = "\(root)/\(name)/\(turn % 40)"
           guard mount(canary, point, nil, UInt(MS_BIND), nil) == 0 else { continue }
           lock.withLock { count += 1 }
-          usleep(500)
+          letPass(0.0005, "the pace of the mounts")
           umount2(point, Int32(MNT_DETACH))
           // By now it may have another name: nothing of it may stay mounted.
           for other in names(in: root) {

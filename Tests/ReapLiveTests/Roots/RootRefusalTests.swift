@@ -57,21 +57,9 @@ struct RootRefusalTests {
   @Test(
     "A root inside a layer of a mounted overlay is refused", arguments: ["upper", "lower", "work"])
   func overlayLayer(_ layer: String) throws {
-    guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    guard let image = MountedImage("tmpfs", megabytes: 8, in: scratch) else {
-      return skip("no tmpfs")
-    }
-    for name in ["upper/root", "lower/root", "work", "merged"] {
-      try FileManager.default.createDirectory(
-        atPath: image.path + "/" + name, withIntermediateDirectories: true)
-    }
-    let options = ["lowerdir=lower", "upperdir=upper", "workdir=work"]
-      .map { $0.replacingOccurrences(of: "=", with: "=\(image.path)/") }.joined(separator: ",")
-    let merged = image.path + "/merged"
-    guard run("/bin/mount", ["-t", "overlay", "-o", options, "overlay", merged]).status == 0 else {
-      return skip("no overlay here")
-    }
+    guard let image = try overlayLayers(["upper/root", "lower/root"], in: scratch) else { return }
+    guard let merged = mountOverlay(image.path) else { return skip("no overlay here") }
     defer { umount2(merged, Int32(MNT_DETACH)) }
     // In the overlay an owner lives whose lock is not to be seen in the layer.
     let writer = try startWriter(
@@ -93,22 +81,10 @@ struct RootRefusalTests {
 
   @Test("An overlay mounted over a root that is watched already ends its watching")
   func overlayLater() throws {
-    guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    guard let image = MountedImage("tmpfs", megabytes: 8, in: scratch) else {
-      return skip("no tmpfs")
-    }
-    for name in ["upper/root", "lower", "work", "merged"] {
-      try FileManager.default.createDirectory(
-        atPath: image.path + "/" + name, withIntermediateDirectories: true)
-    }
+    guard let image = try overlayLayers(["upper/root", "lower"], in: scratch) else { return }
     let watcher = try Watcher([image.path + "/upper/root"], in: scratch)
-    let options = ["lowerdir=lower", "upperdir=upper", "workdir=work"]
-      .map { $0.replacingOccurrences(of: "=", with: "=\(image.path)/") }.joined(separator: ",")
-    let merged = image.path + "/merged"
-    guard run("/bin/mount", ["-t", "overlay", "-o", options, "overlay", merged]).status == 0 else {
-      return skip("no overlay here")
-    }
+    guard let merged = mountOverlay(image.path) else { return skip("no overlay here") }
     defer { umount2(merged, Int32(MNT_DETACH)) }
     let writer = try startWriter(
       merged + "/root", ["--name", "spill_1_live", "--stop-at", "chunks"], in: scratch)
@@ -120,15 +96,8 @@ struct RootRefusalTests {
   @Test(
     "A writer through an overlay that only another mount namespace has is seen by its open file")
   func overlayElsewhere() throws {
-    guard isRoot else { return skip("mounts need root") }
     let scratch = Scratch()
-    guard let image = MountedImage("tmpfs", megabytes: 8, in: scratch) else {
-      return skip("no tmpfs")
-    }
-    for name in ["upper/root", "lower", "work", "merged"] {
-      try FileManager.default.createDirectory(
-        atPath: image.path + "/" + name, withIntermediateDirectories: true)
-    }
+    guard let image = try overlayLayers(["upper/root", "lower"], in: scratch) else { return }
     let root = image.path + "/upper/root"
     let watcher = try Watcher([root], in: scratch)
     let owner = try Background(

@@ -99,8 +99,7 @@ struct TailPlaceTests {
     for name in ["lower", "upper", "work", "merged"] { _ = scratch.directory("o/" + name) }
     let base = scratch.path + "/o"
     append("image\n", to: base + "/lower/app.log")
-    let options = "lowerdir=\(base)/lower,upperdir=\(base)/upper,workdir=\(base)/work"
-    #expect(shell("mount -t overlay overlay -o '\(options)' '\(base)/merged'").status == 0)
+    #expect(mountOverlay(base) != nil)
     defer { _ = shell("umount -l '\(base)/merged'") }
     let tail = try follower("o/merged/app.log", in: scratch)
     tail.expect("image\n")

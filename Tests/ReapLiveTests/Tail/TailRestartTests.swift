@@ -112,7 +112,7 @@ struct TailRestartTests {
         written += 1
         if written % 170 == 0 { rename(tail.log, "\(tail.log).\(written)") }
       }
-      usleep(UInt32.random(in: 0...200_000))
+      letPass(.random(in: 0...0.2), "killed at any moment")
       tail.background.killHard()
       given += tail.background.lines
       try tail.restart()

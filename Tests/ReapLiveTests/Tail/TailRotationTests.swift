@@ -28,7 +28,7 @@ struct TailRotationTests {
         write(file, Array(bytes[..<half]), half)
         if half < bytes.count { write(file, Array(bytes[half...]), bytes.count - half) }
         pieces += 1
-        usleep(1000)
+        letPass(0.001, "the pace of the writer")
       }
       switch round % 3 {
       case 0:  // renamed; the writer opens the new one

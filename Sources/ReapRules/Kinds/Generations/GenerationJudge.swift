@@ -60,6 +60,13 @@ extension GenerationSettings {
     case .unknown: return .unsure(.useUnknown)
     }
 
+    return judgeUnopened(evidence, inside, now: now)
+  }
+
+  /// One that nothing spoke for so far: whether what is known proves it dead.
+  private func judgeUnopened(
+    _ evidence: Evidence, _ inside: Evidence.Inside, now: Now
+  ) -> Judgement {
     let known = proofOfDeath(evidence)
     // No event tells of its end: the process is not watched.
     if known != .lockReleased, inside.writer != nil {
