@@ -132,7 +132,7 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
   private func entries(_ setup: Setup, _ logger: Logger) throws -> [QuarantineEntry] {
     var configuration = setup.configuration
     configuration.enabled = true
-    configuration.rules = configuration.rules.filter(\.kind.hasQuarantine).map {
+    configuration.rules = configuration.rules.filter(\.kind.quarantines).map {
       var rule = $0
       rule.enabled = true
       return rule
@@ -158,7 +158,7 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
     else { return try rules.configuration(roots: roots) }
     let parent = FilePath(path[..<slash])
     let setup = try rules.configuration(containing: slash == 0 ? "/" : parent, name)
-    guard setup.configuration.rules.contains(where: \.kind.hasQuarantine) else {
+    guard setup.configuration.rules.contains(where: \.kind.quarantines) else {
       throw fail(
         .usage,
         "\(displayText(path)) lies in no root of a rule with a quarantine (kind generations)")

@@ -66,7 +66,7 @@ package final class Reporter: Sendable {
       kind: claimed.rule.kind.name, path: path, reason: claimed.verdict.reason.rawValue,
       trigger: occasion.trigger, bytes: result.bytes, files: result.files,
       latencyMicroseconds: micros, evidence: claimed.evidence.json)
-    if claimed.rule.kind.hasQuarantine { record.id = claimed.id }
+    if claimed.rule.kind.quarantines { record.id = claimed.id }
     counts.withLock {
       $0.bytes += result.bytes
       $0.files += result.files
@@ -113,7 +113,7 @@ package final class Reporter: Sendable {
     counts.withLock { $0.restored += 1 }
     guard mayTell(place.rule) else { return }
     var record = record(.restored, verdict.reason, evidence, place)
-    if place.rule.kind.hasQuarantine { record.id = id }
+    if place.rule.kind.quarantines { record.id = id }
     record.latencyMicroseconds = place.occasion.wokenAt.map { max(0, readMonotonic() - $0) / 1000 }
     audit?.append(record)
     logger.notice(

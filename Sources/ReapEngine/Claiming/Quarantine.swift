@@ -87,7 +87,7 @@ package struct QuarantineEntry: Sendable {
 package func quarantine(
   of rule: Rule, in root: OpenRoot, condemned: [CondemnedRecord]
 ) throws(SystemError) -> [QuarantineEntry] {
-  guard rule.kind.hasQuarantine else { return [] }
+  guard rule.kind.quarantines else { return [] }
   let byPath = Dictionary(
     condemned.filter { $0.rule == rule.name }.map { ($0.path, $0) }, uniquingKeysWith: { $1 })
   var entries: [QuarantineEntry] = []

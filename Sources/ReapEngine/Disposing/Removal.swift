@@ -127,7 +127,7 @@ final class Removal: Sendable {
     }
     obstacle?.directory.close()
     // Where modes cannot be changed, the lock alone tells of the removal, while it lasts.
-    if claimed.rule.kind.hasQuarantine { try? setPermissions(removalMark, of: top.descriptor) }
+    if claimed.rule.kind.quarantines { try? setPermissions(removalMark, of: top.descriptor) }
     if let facts = try? status(of: top.descriptor) { reach.makeWritable(top.descriptor, facts) }
     process(top)
   }

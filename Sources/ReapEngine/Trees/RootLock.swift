@@ -17,7 +17,7 @@ package final class RootLock: Sendable {
     case none
   }
 
-  private struct Holding {
+  private struct Use {
     /// Its descriptor has the lock; kept open for the last use.
     let root: OpenRoot
     var hold: Hold
@@ -26,7 +26,7 @@ package final class RootLock: Sendable {
     var users: [ObjectIdentifier: Rule?] = [:]
   }
 
-  private static let holdings = Mutex<[FileIdentity: Holding]>([:])
+  private static let holdings = Mutex<[FileIdentity: Use]>([:])
 
   private let identity: FileIdentity
 
@@ -45,7 +45,7 @@ package final class RootLock: Sendable {
         do throws(RootFailure) {
           let (hold, trouble) = try acquire(root)
           root.retain()
-          holdings[root.identity] = Holding(root: root, hold: hold, trouble: trouble)
+          holdings[root.identity] = Use(root: root, hold: hold, trouble: trouble)
         } catch {
           return error
         }
@@ -72,9 +72,9 @@ package final class RootLock: Sendable {
   /// - Throws: `RootFailure.held` where another reapd has come by it meanwhile.
   func tryAgain() throws(RootFailure) {
     let failure = Self.holdings.withLock { holdings -> RootFailure? in
-      guard let holding = holdings[identity], holding.hold == .none else { return nil }
+      guard let held = holdings[identity], held.hold == .none else { return nil }
       do throws(RootFailure) {
-        holdings[identity]!.hold = try Self.acquire(holding.root).0
+        holdings[identity]!.hold = try Self.acquire(held.root).0
         return nil
       } catch {
         return error
@@ -95,11 +95,11 @@ package final class RootLock: Sendable {
   func release() {
     Self.holdings.withLock { holdings in
       guard holdings[identity]?.users.removeValue(forKey: ObjectIdentifier(self)) != nil,
-        let holding = holdings[identity], holding.users.isEmpty
+        let held = holdings[identity], held.users.isEmpty
       else { return }
       holdings[identity] = nil
-      releaseLock(holding.root.descriptor, .flock)
-      holding.root.release()
+      releaseLock(held.root.descriptor, .flock)
+      held.root.release()
     }
   }
 

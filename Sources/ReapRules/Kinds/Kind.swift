@@ -34,7 +34,7 @@ extension Rule {
     package var name: String { part.name }
     /// The owner's lock file, where there is one.
     package var lock: EntryName? { part.ownersLock }
-    package var hasQuarantine: Bool { part.hasQuarantine }
+    package var quarantines: Bool { part.quarantines }
     /// Whether candidates lie at any depth below the root.
     package var hasPlaces: Bool { part.hasPlaces }
     /// What its evidence begins with.
@@ -58,7 +58,7 @@ package protocol KindPart: Sendable {
   /// Goes last of all files, so that whoever has to finish a removal can look at it first.
   var lastFile: EntryName { get }
   /// A candidate may be condemned; and what is being removed is marked, for whoever finds it.
-  var hasQuarantine: Bool { get }
+  var quarantines: Bool { get }
   /// Candidates lie at any depth below the root.
   var hasPlaces: Bool { get }
   /// An owner that comes back may make a claimed name anew.

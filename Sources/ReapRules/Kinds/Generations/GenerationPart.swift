@@ -8,7 +8,7 @@ extension GenerationSettings: KindPart {
   package var searchesAlways: Bool { true }
   package var contents: String? { nil }
   package var lastFile: EntryName { lock ?? marker }
-  package var hasQuarantine: Bool { true }
+  package var quarantines: Bool { true }
   package var hasPlaces: Bool { true }
   package var remakesNames: Bool { true }
   package var evidence: Evidence.OfKind { .generations(GenerationEvidence()) }

@@ -6,7 +6,7 @@ extension SpillSettings: KindPart {
   package var locksInside: Bool { true }
   package var searchesAlways: Bool { false }
   package var lastFile: EntryName { lock }
-  package var hasQuarantine: Bool { false }
+  package var quarantines: Bool { false }
   package var hasPlaces: Bool { false }
   package var remakesNames: Bool { false }
   package var ownerPidfile: OwnerPidfile? { nil }
