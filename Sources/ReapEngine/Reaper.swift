@@ -353,7 +353,7 @@ package final class Reaper {
         checkWay(watched, anew: watched.root == nil)
       }
     }
-    logger.notice("configuration reread: \(roots.count) roots")
+    logger.notice("configuration reread: \(counted(roots.count, "root"))")
   }
 
   private func end(_ watched: WatchedRoot, isFollowed: Bool = false) {
