@@ -92,12 +92,19 @@ struct Crew {
   /// Waits for something to happen, for a few milliseconds at most.
   func wait() { waitForAny(lives.flatMap(\.process.readable), milliseconds: 4) }
 
+  /// Whether as many as were asked for are dead or dying.
+  private var hasKilledEnough: Bool {
+    kills + lives.count { $0.killedAt != nil } >= options.kills
+  }
+
   /// Hears what they say, kills those whose time has come, and takes leave of the dead.
   mutating func step(mayKill: Bool) {
     let now = readMonotonic()
     for index in lives.indices {
       listen(index, now)
-      if mayKill, lives[index].killedAt == nil, let killAt = lives[index].killAt, killAt <= now {
+      if mayKill, !hasKilledEnough, lives[index].killedAt == nil,
+        let killAt = lives[index].killAt, killAt <= now
+      {
         kill(index)
       }
       if let killedAt = lives[index].killedAt, lives[index].group != nil,
@@ -179,6 +186,8 @@ struct Crew {
   mutating func finish() {
     step(mayKill: false)
     if !options.command.isEmpty { lookForUnlinked() }
+    // The others that it kills now are no part of the drill's count.
+    let aimed = kills + lives.count { $0.killedAt != nil }
     for index in lives.indices where lives[index].killedAt == nil {
       // The end is quick for all of them.
       lives[index].killedAtWall = readClocks().wall
@@ -194,6 +203,7 @@ struct Crew {
     let before = problem
     bury()
     problem = before
+    kills = min(kills, aimed)
   }
 
   mutating func audit(_ lines: [AuditLine]) {

@@ -19,6 +19,9 @@ package struct Configuration: Sendable, Equatable {
 
   package init(rules: [Rule]) { self.rules = rules }
 
+  /// What is wrong with the root of a rule, and what would be right.
+  package typealias RootCheck = (Rule) -> (what: String, wanted: String)?
+
   package static let logLevels = [
     "trace", "debug", "info", "notice", "warning", "error", "critical",
   ]
@@ -28,10 +31,13 @@ package struct Configuration: Sendable, Equatable {
 
   /// Parses the text of a file and applies the environment's overrides.
   ///
-  /// - Parameter file: how errors name the file.
+  /// - Parameters:
+  ///   - file: how errors name the file.
+  ///   - rootProblem: what a start would refuse a rule's root for; nil where it would not.
   /// - Throws: the first error that is found.
   package static func parse(
-    text: [UInt8], file: String, environment: Environment, user: UserContext
+    text: [UInt8], file: String, environment: Environment, user: UserContext,
+    rootProblem: RootCheck = { _ in nil }
   ) throws(ConfigurationError) -> Configuration {
     let context = Context(environment: environment, user: user)
     var rules: [RuleSettings] = []
@@ -48,6 +54,12 @@ package struct Configuration: Sendable, Equatable {
     try configuration.applyTopLevelOverrides(context)
     try configuration.applyRuleOverrides(to: &rules, context)
     try configuration.settleSharedRoots(user) { rules[$0].place(of: .root) }
+    // What is switched off is not opened by a start either.
+    guard configuration.enabled else { return configuration }
+    for (index, rule) in configuration.rules.enumerated() where rule.enabled {
+      guard let problem = rootProblem(rule) else { continue }
+      throw rules[index].place(of: .root).error(problem.what, problem.wanted)
+    }
     return configuration
   }
 

@@ -6,15 +6,18 @@ package import ReapRules
 extension Configuration {
   /// Reads the named file, or else the first of `searchPaths` that exists.
   ///
+  /// - Parameter rootProblem: as for `parse`.
   /// - Returns: nil where no file was named and none was found.
   package static func load(
-    path: FilePath?, environment: Environment, user: UserContext
+    path: FilePath?, environment: Environment, user: UserContext,
+    rootProblem: RootCheck = { _ in nil }
   ) throws(ConfigurationError) -> Configuration? {
     let candidates = path.map { [$0] } ?? searchPaths(environment: environment, user: user)
     for candidate in candidates {
       guard let text = try read(candidate, optional: path == nil) else { continue }
       var configuration = try parse(
-        text: text, file: "\(candidate)", environment: environment, user: user)
+        text: text, file: "\(candidate)", environment: environment, user: user,
+        rootProblem: rootProblem)
       configuration.source = candidate
       return configuration
     }

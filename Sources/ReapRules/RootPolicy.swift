@@ -6,18 +6,29 @@ package enum RootRefusal: Error, Equatable, Sendable {
   case insideOverlay(layer: String)
   case remote(type: String)
 
-  package var explanation: String {
+  package var explanation: String { "\(what); \(wanted)" }
+
+  /// What is wrong with it.
+  package var what: String {
     switch self {
-    case .systemDirectory: "it is a directory of the system; name one that holds only candidates"
-    case .homeDirectory: "it is a home directory; name a directory inside it"
-    case .tooShallow:
-      "it is fewer than two levels deep; name a deeper one, or set allow_shallow: true"
+    case .systemDirectory: "it is a directory of the system"
+    case .homeDirectory: "it is a home directory"
+    case .tooShallow: "it is fewer than two levels deep"
     case .insideOverlay(let layer):
-      "it lies in \(layer), a layer of a mounted overlay: locks taken through the overlay are "
-        + "invisible here. Watch it through the overlay, where its writers are"
-    case .remote(let type):
-      "it is on \(type), where changes made elsewhere raise no event; "
-        + "set allow_remote: true to have it polled"
+      "it lies in \(layer), a layer of a mounted overlay, where locks that are taken through the "
+        + "overlay cannot be seen"
+    case .remote(let type): "it is on \(type), where changes made elsewhere raise no event"
+    }
+  }
+
+  /// What to do about it, as an instruction.
+  package var wanted: String {
+    switch self {
+    case .systemDirectory: "name one that holds only candidates"
+    case .homeDirectory: "name a directory inside it"
+    case .tooShallow: "name a deeper one, or set allow_shallow: true"
+    case .insideOverlay: "watch it through the overlay, where its writers are"
+    case .remote: "set allow_remote: true to have it polled"
     }
   }
 }

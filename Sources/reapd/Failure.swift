@@ -54,7 +54,11 @@ func writeError(_ text: String) { errors.append(Array((displayLines(text) + "\n"
 /// is not made non-blocking: a thread waits instead, and lines with it.
 let errors = LineWriter(
   named: "stderr", limit: 1 << 20,
-  notice: { Array("reapd: \($0) lines were dropped: standard error took no more\n".utf8) },
+  notice: {
+    let were = $0 == 1 ? "was" : "were"
+    return Array(
+      "reapd: \(counted($0, "line")) \(were) dropped: standard error took no more\n".utf8)
+  },
   write: { writeToStream($0, Descriptor(number: STDERR_FILENO)) ? .written : .lost })
 
 /// How long the end of the program waits for somebody to read what it has to say.

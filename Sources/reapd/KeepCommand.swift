@@ -16,14 +16,15 @@ struct KeepCommand: ParsableCommand, NeedsProc {
       reapd keep --list [ROOT ...] [OPTIONS]
       """,
     discussion: """
-      A pin is the extended attribute user.reapd.keep of the entry itself: it stays with it over \
-      restarts and renames, and counts for a candidate, not for what lies in one.
+      A pin is the extended attribute user.reapd.keep of the entry itself. The pin stays over \
+      restarts and renames. It counts for a whole candidate, not for what lies in one: a pin that \
+      keeps nothing is told.
       """)
 
   @Flag(help: "Take pins away.")
   var undo = false
 
-  @Flag(help: "Show what is pinned below the roots.")
+  @Flag(help: "Show every pin below the roots, also those that keep nothing.")
   var list = false
 
   @Argument(help: "Candidates; with --list, roots (default: those of the configuration).")
@@ -37,13 +38,29 @@ struct KeepCommand: ParsableCommand, NeedsProc {
       throw fail(.usage, "name what is to be kept; --list shows what is")
     }
     var status: ExitStatus?
+    var idle: [FilePath] = []
     for path in paths {
+      let path = trimmed(path.bytes)
       do {
-        try change(trimmed(path.bytes))
+        try change(path)
+        guard !undo else { continue }
+        switch try GivenPath(FilePath(path)).map({ try rules.pinEffect($0.resolved) }) ?? .none {
+        case .keeps: break
+        case .nothing(let candidate):
+          complain(
+            "\(displayText(path)): a pin in a candidate keeps nothing; pin \(candidate) itself")
+        case .none: idle.append(FilePath(path))
+        }
       } catch let error as SystemError {
         complain(explained(error))
         status = error.code == ENOENT ? .badData : status ?? .someFailed
       }
+    }
+    if let first = idle.first {
+      let others = idle.count > 1 ? " and \(counted(idle.count - 1, "other path"))" : ""
+      complain(
+        "\(first)\(others): no rule that is known here would remove it, so the pin keeps nothing; "
+          + "name the rules that your reapd has by --config, --preset, --kind or --match")
     }
     if let status { throw ExitCode(status.rawValue) }
   }
@@ -87,23 +104,27 @@ struct KeepCommand: ParsableCommand, NeedsProc {
 
   private func showPinned() throws {
     let setup = try rules.configuration(roots: paths)
-    var count = 0
-    for pass in try openPasses(
+    let passes = try openPasses(
       setup, logger: try rules.logger(setup.configuration), exclusive: false)
-    {
+    // Several rules may have one root, or nested ones: the rule is the one that the pin counts for.
+    var found: [[UInt8]: String?] = [:]
+    for pass in passes.open {
       do throws(SystemError) {
-        for path in try pinnedEntries(of: pass.rule, in: pass.root) {
-          count += 1
-          printLine(
-            rules.json
-              ? JSONValue.object([
-                JSONValue.pathMember(path), ("rule", .string(pass.rule.name)),
-              ]).text : displayText(path))
+        for pin in try pins(below: pass.root, rule: pass.rule) {
+          found[pin.path] = pin.counts ? pass.rule.name : found[pin.path] ?? nil
         }
       } catch {
         throw fail(RootFailure.system(error), fromFile: setup.fromFile)
       }
     }
-    if count == 0, !rules.json { printLine("nothing is pinned") }
+    for (path, rule) in found.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+      printLine(
+        rules.json
+          ? JSONValue.object([
+            JSONValue.pathMember(path), ("rule", rule.map(JSONValue.string) ?? .null),
+          ]).text : displayText(path) + (rule == nil ? "  (keeps nothing: no rule takes it)" : ""))
+    }
+    if found.isEmpty, !rules.json, !passes.lackNamedRoot { printLine("nothing is pinned") }
+    try passes.finish()
   }
 }

@@ -8,7 +8,8 @@ struct ListCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "list",
     abstract: "Show every candidate: verdict, reason, age, size.",
-    usage: "reapd list [ROOT ...] [OPTIONS]")
+    usage: "reapd list [ROOT ...] [OPTIONS]",
+    discussion: "Changes nothing.")
 
   @Argument(help: "Roots to list (default: those of the configuration).")
   var roots: [FilePath] = []
@@ -20,14 +21,13 @@ struct ListCommand: ParsableCommand, NeedsProc {
     let logger = try rules.logger(setup.configuration)
     let reporter = Reporter(audit: nil, logger: logger)
     var table: [[String]] = []
-    for pass in try openPasses(
-      setup, logger: logger, exclusive: false)
-    {
+    let passes = try openPasses(setup, logger: logger, exclusive: false)
+    for pass in passes.open {
       let sweep = Sweep(
         rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,
         reporter: reporter, claiming: false, measuring: true,
         condemned: condemnedRecords(
-          below: pass.root, configured: ReapOptions.auditPlaces(setup.configuration)))
+          below: pass.root, configured: AuditOptions.places(setup.configuration)))
       for finding in try sweep.run(reporting: false) {
         let path = pass.root.path(of: finding.path)
         let age = age(finding.evidence)
@@ -50,9 +50,12 @@ struct ListCommand: ParsableCommand, NeedsProc {
         }
       }
     }
-    guard !rules.json else { return }
-    guard !table.isEmpty else { return printLine("no candidates") }
-    printTable(["VERDICT", "REASON", "AGE", "SIZE", "PATH"], table)
+    if !table.isEmpty {
+      printTable(["VERDICT", "REASON", "AGE", "SIZE", "PATH"], table)
+    } else if !rules.json, !passes.lackNamedRoot {
+      printLine("no candidates")
+    }
+    try passes.finish()
   }
 
   /// By birth time, else by the time in the name.

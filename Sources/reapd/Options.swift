@@ -28,13 +28,18 @@ struct RuleOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Time after creation without a probe (30s).", valueName: "duration"))
   var grace: String?
 
-  @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error.")
+  @Option(
+    name: .customLong("log-level"),
+    help: ArgumentHelp(
+      "Least level that is told: \(Configuration.logLevels.joined(separator: ", ")) (info).",
+      valueName: "level"))
   var logLevel: String?
 
   @Flag(help: "Machine-readable output.")
   var json = false
 
-  private var shapesRules: Bool {
+  /// Whether options ask for a rule of their own, whatever a configuration says.
+  var shapesRules: Bool {
     kind != nil || preset != nil || match != nil || lock != nil || grace != nil
   }
 
@@ -74,66 +79,11 @@ struct RuleOptions: ParsableArguments {
         result.enabled = file.enabled
       }
       let known = result.rules + (file?.rules ?? [])
-      return Setup(configuration: result, fromFile: false, roots: known.map(\.root))
+      return Setup(
+        configuration: result, fromFile: false, roots: known.map(\.root), namesRoots: !roots.isEmpty
+      )
     } catch let error as ConfigurationError {
       throw fail(error)
-    }
-  }
-
-  /// The configuration for one path in a root.
-  ///
-  /// It holds the file's rule whose root the path lies in: a rule that takes the name goes before
-  /// others, then the innermost root does. Where no rule fits, the directory of the path is taken for a
-  /// root of the command line.
-  ///
-  /// - Parameters:
-  ///   - directory: the directory in which the path lies.
-  ///   - name: the last component of the path.
-  ///   - path: the whole path; where no rule fits, it tells which preset knows such a place.
-  func configuration(
-    containing directory: FilePath, _ name: EntryName, of path: [UInt8]? = nil
-  ) throws -> Setup {
-    if !shapesRules {
-      do {
-        let file = try Configuration.load(
-          path: config, environment: Environment.current, user: UserContext.current)
-        let resolved = resolveRoot(directory)
-        let holding = (file?.rules ?? []).filter { resolved.isWithin(resolveRoot($0.root)) }
-        func rank(_ rule: Rule) -> (Int, Int) {
-          let root = resolveRoot(rule.root)
-          let below = Array(resolved.bytes.dropFirst(root.bytes.count + 1))
-          return (rule.takes(name, in: below) ? 1 : 0, root.bytes.count)
-        }
-        if let file, let rule = holding.max(by: { rank($0) < rank($1) }) {
-          var result = file
-          result.rules = [rule]
-          return Setup(configuration: result, fromFile: false, roots: file.rules.map(\.root))
-        }
-      } catch {
-        throw fail(error)
-      }
-    }
-    if let path, !shapesRules, let rule = presetRule(holding: directory, path) {
-      complain("no configuration names a root that holds it: explained as preset \(rule.name) does")
-      return Setup(
-        configuration: Configuration(rules: [rule]), fromFile: false, roots: [rule.root])
-    }
-    return try configuration(roots: [directory])
-  }
-
-  /// By a preset's own root or, where that lies elsewhere, by a cursor in the path or beside it.
-  private func presetRule(holding directory: FilePath, _ path: [UInt8]) -> Rule? {
-    let resolved = resolveRoot(absolute(directory))
-    func rules(root: FilePath?) -> [Rule] {
-      Rule.ofPresets(root: root, user: .current, environment: .current)
-    }
-    let holding = rules(root: nil).filter { resolved.isWithin(resolveRoot($0.root)) }
-    if let rule = holding.max(by: { $0.root.bytes.count < $1.root.bytes.count }) { return rule }
-    return rules(root: resolved).first { rule in
-      guard let settings = rule.kind.generations else { return false }
-      return [FilePath(path), resolved].contains {
-        (try? status(ofPath: $0.appending(settings.cursor.bytes))) != nil
-      }
     }
   }
 
@@ -141,7 +91,9 @@ struct RuleOptions: ParsableArguments {
   func logger(_ configuration: Configuration, _ loudness: Loudness? = nil) throws -> Logger {
     let name = logLevel ?? loudness?.level ?? configuration.logLevel
     guard let level = Logger.Level(rawValue: name) else {
-      throw fail(.usage, "--log-level \(name): use trace, debug, info, notice, warning or error")
+      throw fail(
+        .usage, "--log-level \(name): use one of \(Configuration.logLevels.joined(separator: ", "))"
+      )
     }
     var handler = PlainLog()
     handler.logLevel = level
@@ -156,7 +108,7 @@ struct Loudness: ParsableArguments {
 
   @Flag(
     name: .shortAndLong,
-    help: "Tell of each removal where that is no terminal, too; twice: of everything.")
+    help: "Tell of each removal, not only in a terminal; -vv: of what is kept, too, and why.")
   var verbose: Int
 
   func validate() throws {
@@ -179,20 +131,21 @@ struct Setup {
   let fromFile: Bool
   /// Every root that file and command line name.
   let roots: [FilePath]
+  /// Whether the roots are words of the command line.
+  var namesRoots = false
 }
 
-/// The options that only `watch` and `sweep` have.
-struct ReapOptions: ParsableArguments {
-  @Flag(name: [.customShort("n"), .customLong("dry-run")], help: "Judge, but remove nothing.")
-  var dryRun = false
-
+/// Where the audit is written: for the commands that change something.
+struct AuditOptions: ParsableArguments {
   @Option(
     name: .customLong("audit-log"),
-    help: ArgumentHelp("Where each decision is noted; none: nowhere.", valueName: "file"))
+    help: ArgumentHelp(
+      "Where decisions are noted; missing directories are made. none: nowhere.",
+      valueName: "file"))
   var auditLog: FilePath?
 
   /// Where the audit of a reapd with this configuration is looked for.
-  static func auditPlaces(_ configuration: Configuration) -> [FilePath] {
+  static func places(_ configuration: Configuration) -> [FilePath] {
     guard configuration.hasAudit else { return [] }
     return configuration.auditLog.map { [absolute($0)] } ?? defaultPlaces
   }
@@ -213,7 +166,7 @@ struct ReapOptions: ParsableArguments {
   ///   - configuration: names the log, where no option does.
   ///   - logger: is told of places where the log cannot be written.
   ///   - isRequired: whether something is to be removed: nothing is removed without an audit.
-  func audit(
+  func open(
     _ configuration: Configuration, _ logger: Logger, isRequired: Bool
   ) throws -> AuditLog? {
     guard auditLog != "none", auditLog != nil || configuration.hasAudit else { return nil }
@@ -233,6 +186,16 @@ struct ReapOptions: ParsableArguments {
           + "name a file with --audit-log (or audit_log:), or go without by --audit-log none")
     }
   }
+}
+
+/// The options that only `watch` and `sweep` have.
+struct ReapOptions: ParsableArguments {
+  @Flag(
+    name: [.customShort("n"), .customLong("dry-run")],
+    help: "Judge and note it in the audit (as would-reap), but remove nothing.")
+  var dryRun = false
+
+  @OptionGroup var audit: AuditOptions
 }
 
 func absolute(_ path: FilePath) -> FilePath {

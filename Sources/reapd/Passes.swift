@@ -13,28 +13,46 @@ struct Pass {
   let mounts: MountView
 }
 
+/// The roots of a command that makes a single pass.
+struct Passes {
+  var open: [Pass] = []
+  /// Whether a root that the command line names does not exist. One of a configuration file may
+  /// come later; one that somebody has typed is a mistake.
+  var lackNamedRoot = false
+
+  /// Ends the command with the code for that, once the other roots were seen to.
+  func finish() throws {
+    if lackNamedRoot { throw ExitCode(ExitStatus.badData.rawValue) }
+  }
+}
+
 /// Opens the root of every enabled rule. One that does not exist holds nothing, and is passed over.
 func openPasses(
   _ setup: Setup, logger: Logger, exclusive: Bool
-) throws -> [Pass] {
+) throws -> Passes {
   _ = raiseDescriptorLimit()
   guard setup.configuration.enabled else {
     logger.notice("enabled is false: nothing is done")
-    return []
+    return Passes()
   }
   let mounts = MountView()
   let rules = setup.configuration.rules.filter(\.enabled)
   let paths = rules.map { resolveRoot($0.root) }
-  var passes: [Pass] = []
+  var passes = Passes()
   for (rule, path) in zip(rules, paths) {
     do {
       let root = try openRoot(path, rule: rule, mounts: mounts, exclusive: exclusive)
       if let trouble = root.lock?.takeTrouble() { logger.warning("\(trouble)") }
-      passes.append(
+      passes.open.append(
         Pass(rule: rule, root: root, otherRoots: setup.roots.map(resolveRoot), mounts: mounts))
     } catch {
       guard case .absent = error else { throw fail(error, fromFile: setup.fromFile) }
-      logger.notice("\(error): nothing to do")
+      if setup.namesRoots {
+        complain("\(error)")
+        passes.lackNamedRoot = true
+      } else {
+        logger.notice("\(error) (rule \(rule.name)): nothing to do there")
+      }
     }
   }
   return passes

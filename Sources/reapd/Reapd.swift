@@ -12,8 +12,10 @@ struct Reapd: ParsableCommand {
     commandName: "reapd",
     abstract: "Removes what killed programs leave on disk, the moment they die.",
     discussion: """
-      A directory is removed only when its owner is proved to be gone: its lock could be \
-      taken. Everything in doubt is kept, and 'explain' says why.
+      What goes at once is proved dead: its owner's lock could be taken, or its owner was seen to \
+      end. Where nothing proves it, a directory without the lock file that its rule expects goes \
+      when nobody has used it for a grace; a generation is condemned first, and stays in its place \
+      until its quarantine is over. Everything in doubt is kept, and 'explain' says why.
       """,
     version: "0.1.0",
     subcommands: [

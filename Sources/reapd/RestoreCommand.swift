@@ -9,15 +9,18 @@ import ReapRules
 struct RestoreCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "restore",
-    abstract: "Take a generation out of quarantine, or list what is in it.",
+    abstract: "Take a generation out of quarantine, or list what is in there.",
     usage: """
       reapd restore --list [ROOT ...] [OPTIONS]
       reapd restore ID|PATH [ROOT ...] [OPTIONS]
       """,
     discussion: """
-      Pins it, as 'reapd keep' does, so that it stays until 'reapd keep --undo'. What an earlier \
-      reapd has renamed gets its own name again: never over something that has that name by now, \
-      and never one whose removal has begun ('removing' in the list).
+      Pins the generation, as 'reapd keep' does, so that it stays until 'reapd keep --undo'. One \
+      that an earlier reapd has renamed gets its own name again, unless something has that name by \
+      now, or the removal has begun ('removing' in the list).
+
+      Only kind generations has a quarantine. In kind spill a free lock is the proof of death, and \
+      the directory goes at once: pin it beforehand, with 'reapd keep'.
       """)
 
   @Flag(help: "Show what is in quarantine: id, state, age, time left, size, path.")
@@ -26,13 +29,18 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
   @Argument(
     help: ArgumentHelp(
       """
-      The id that the list and the audit give, or the directory's path; then, or \
+      The id that the list and the audit give, or the path of the generation; behind it, or \
       with --list, roots (default: those of the configuration).
       """, valueName: "id|path|root"))
   var words: [FilePath] = []
 
   @OptionGroup var rules: RuleOptions
-  @OptionGroup var reaping: ReapOptions
+  @Flag(
+    name: [.customShort("n"), .customLong("dry-run")],
+    help: "Make every check, but restore and note nothing.")
+  var dryRun = false
+
+  @OptionGroup var audit: AuditOptions
 
   func run() throws {
     guard !list else { return try showQuarantine() }
@@ -45,9 +53,7 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
     }
     let setup = try setup(for: request)
     let logger = try rules.logger(setup.configuration)
-    let found = try entries(setup, logger).filter {
-      $0.isMeant(by: request)
-    }
+    let found = try entries(try passes(setup, logger), setup).filter { $0.isMeant(by: request) }
     guard let entry = found.first else {
       throw fail(.badData, "\(displayText(bytes)): nothing of that name is in quarantine")
     }
@@ -61,30 +67,30 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
 
   private func restore(_ entry: QuarantineEntry, _ setup: Setup, _ logger: Logger) throws {
     let audit =
-      reaping.dryRun ? nil : try reaping.audit(setup.configuration, logger, isRequired: false)
+      dryRun ? nil : try self.audit.open(setup.configuration, logger, isRequired: false)
     defer { audit?.close() }
     let reporter = Reporter(audit: audit, logger: logger)
     let path = entry.root.path(of: entry.original)
     let isPinned: Bool
     do throws(RestoreFailure) {
-      isPinned = try entry.restore(dryRun: reaping.dryRun)
+      isPinned = try entry.restore(dryRun: dryRun)
     } catch {
       reporter.notRestored(entry, error)
       throw fail(error.exitStatus, "\(displayText(path)) (id \(entry.id)): \(error)")
     }
-    if !reaping.dryRun { reporter.restored(entry) }
+    if !dryRun { reporter.restored(entry) }
     if rules.json {
       printLine(
         JSONValue.object([
           JSONValue.pathMember(path),
-          ("action", .string(reaping.dryRun ? "would-restore" : "restored")),
+          ("action", .string(dryRun ? "would-restore" : "restored")),
           ("id", .string("\(entry.id)")), ("name", .string(entry.path.name.display)),
           ("rule", .string(entry.rule.name)), ("pinned", .bool(isPinned)),
-          ("dry_run", .bool(reaping.dryRun)),
+          ("dry_run", .bool(dryRun)),
         ]).text)
     } else {
       printLine(
-        (reaping.dryRun ? "would be restored  " : "restored  ") + displayText(path)
+        (dryRun ? "would be restored  " : "restored  ") + displayText(path)
           + (isPinned
             ? "  (kept until `reapd keep --undo`)"
             : "  (not pinned: this file system has no extended attributes, so it is judged anew)"))
@@ -95,9 +101,10 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
 
   private func showQuarantine() throws {
     let setup = try rules.configuration(roots: words)
+    let passes = try passes(setup, try rules.logger(setup.configuration))
     var table: [[String]] = []
     let now = readClocks().wall
-    for entry in try entries(setup, try rules.logger(setup.configuration)) {
+    for entry in try entries(passes, setup) {
       // A link or a file is nothing that was claimed.
       guard entry.state != .notADirectory else { continue }
       let path = entry.root.path(of: entry.original)
@@ -121,30 +128,37 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
         ])
       }
     }
-    guard !rules.json else { return }
-    guard !table.isEmpty else { return printLine("nothing is in quarantine") }
-    printTable(["ID", "STATE", "AGE", "LEFT", "SIZE", "PATH"], table)
+    if !table.isEmpty {
+      printTable(["ID", "STATE", "AGE", "LEFT", "SIZE", "PATH"], table)
+    } else if !rules.json, !passes.lackNamedRoot {
+      let quarantines = setup.configuration.rules.contains(where: \.kind.quarantines)
+      printLine(
+        "nothing is in quarantine"
+          + (quarantines ? "" : ": only rules of kind generations have one, and there is none"))
+    }
+    try passes.finish()
   }
 
   // MARK: - Where to look
 
   /// A claim outlives the rule that was switched off since.
-  private func entries(_ setup: Setup, _ logger: Logger) throws -> [QuarantineEntry] {
+  private func passes(_ setup: Setup, _ logger: Logger) throws -> Passes {
     var configuration = setup.configuration
     configuration.enabled = true
-    configuration.rules = configuration.rules.filter(\.kind.quarantines).map {
-      var rule = $0
-      rule.enabled = true
-      return rule
-    }
+    for index in configuration.rules.indices { configuration.rules[index].enabled = true }
     let whole = Setup(
-      configuration: configuration, fromFile: setup.fromFile, roots: setup.roots)
-    return try openPasses(whole, logger: logger, exclusive: false).flatMap { pass in
+      configuration: configuration, fromFile: setup.fromFile, roots: setup.roots,
+      namesRoots: setup.namesRoots)
+    return try openPasses(whole, logger: logger, exclusive: false)
+  }
+
+  private func entries(_ passes: Passes, _ setup: Setup) throws -> [QuarantineEntry] {
+    try passes.open.flatMap { pass in
       do throws(SystemError) {
         return try quarantine(
           of: pass.rule, in: pass.root,
           condemned: condemnedRecords(
-            below: pass.root, configured: ReapOptions.auditPlaces(setup.configuration)))
+            below: pass.root, configured: AuditOptions.places(setup.configuration)))
       } catch {
         throw fail(RootFailure.system(error), fromFile: setup.fromFile)
       }
@@ -153,27 +167,25 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
 
   private func setup(for request: RestoreRequest) throws -> Setup {
     let roots = Array(words.dropFirst())
-    guard roots.isEmpty, case .path(let path) = request,
-      let slash = path.lastIndex(of: UInt8(ascii: "/")), let name = EntryName(path[(slash + 1)...])
+    guard roots.isEmpty, case .path(let path) = request, let given = GivenPath(FilePath(path))
     else { return try rules.configuration(roots: roots) }
-    let parent = FilePath(path[..<slash])
-    let setup = try rules.configuration(containing: slash == 0 ? "/" : parent, name)
+    let setup = try rules.configuration(containing: given.parent, given.name)
     guard setup.configuration.rules.contains(where: \.kind.quarantines) else {
+      let rule = setup.fromFile ? setup.configuration.rules.first?.name : nil
       throw fail(
         .usage,
-        "\(displayText(path)) lies in no root of a rule with a quarantine (kind generations)")
+        "\(displayText(path)) lies in "
+          + (rule.map { "the root of rule \($0), which has no quarantine" }
+            ?? "no root of a rule with a quarantine")
+          + ": only kind generations has one, so there is nothing to restore; `reapd keep` pins "
+          + "what is still there")
     }
     return setup
   }
 
   /// Absolute, links of the directories above it resolved.
   private func resolved(_ argument: [UInt8]) -> [UInt8]? {
-    var bytes = argument
-    while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
-    let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
-    guard let name = EntryName(slash.map { bytes[($0 + 1)...] } ?? bytes[...]) else { return nil }
-    let parent = slash.map { $0 == 0 ? "/" : FilePath(bytes[..<$0]) } ?? "."
-    return resolveRoot(absolute(parent)).appending(name.bytes).bytes
+    GivenPath(FilePath(argument))?.resolved.bytes
   }
 }
 

@@ -9,7 +9,11 @@ struct SweepCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "sweep",
     abstract: "Make one pass over the roots, then exit.",
-    usage: "reapd sweep [ROOT ...] [OPTIONS]")
+    usage: "reapd sweep [ROOT ...] [OPTIONS]",
+    discussion: """
+      Prints one line for each candidate, and a summary. What would have to be condemned first \
+      stays: a pass waits for no quarantine.
+      """)
 
   @Argument(help: "Directories to sweep (default: those of the configuration).")
   var roots: [FilePath] = []
@@ -21,13 +25,12 @@ struct SweepCommand: ParsableCommand, NeedsProc {
     let setup = try rules.configuration(roots: roots)
     let logger = try rules.logger(setup.configuration)
     let reporter = Reporter(
-      audit: try reaping.audit(setup.configuration, logger, isRequired: !reaping.dryRun),
-      logger: logger)
+      audit: try reaping.audit.open(setup.configuration, logger, isRequired: !reaping.dryRun),
+      logger: logger, hearing: .listed)
     // Whoever reads the lines may take long: by then nothing is locked or half done.
     var findings: [(Sweep.Finding, Pass)] = []
-    for pass in try openPasses(
-      setup, logger: logger, exclusive: !reaping.dryRun)
-    {
+    let passes = try openPasses(setup, logger: logger, exclusive: !reaping.dryRun)
+    for pass in passes.open {
       let sweep = Sweep(
         rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,
         reporter: reporter, claiming: !reaping.dryRun)
@@ -54,6 +57,7 @@ struct SweepCommand: ParsableCommand, NeedsProc {
           + "\(summary.failed) failed")
     }
     if summary.failed > 0 { throw ExitCode(ExitStatus.someFailed.rawValue) }
+    try passes.finish()
   }
 
   private func say(_ finding: Sweep.Finding, _ pass: Pass, _ reporter: Reporter) {

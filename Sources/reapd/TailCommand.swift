@@ -11,7 +11,7 @@ struct TailCommand: ParsableCommand, NeedsProc {
     abstract: "Follow logs across rotation, truncation and trimming.",
     usage: "reapd tail [OPTIONS] FILE ...",
     discussion: """
-      Prints whole lines as they are written, until SIGTERM or SIGINT. A file that is rotated \
+      Prints whole lines as they are written, until SIGTERM or SIGINT. A file that rotation takes \
       away is read to its end before the next one begins.
       """)
 
@@ -23,9 +23,9 @@ struct TailCommand: ParsableCommand, NeedsProc {
   var files: [FilePath]
 
   @Option(
-    name: [.customShort("n"), .customLong("lines")],
+    name: [.customShort("n", allowingJoined: true), .customLong("lines")],
     help: ArgumentHelp("How many of the last lines to begin with (10).", valueName: "lines"))
-  var lines: Int?
+  var lastLines: String?
 
   @Option(help: ArgumentHelp("Begin with everything, or with what is new.", valueName: "start|end"))
   var from: Origin?
@@ -41,10 +41,27 @@ struct TailCommand: ParsableCommand, NeedsProc {
   @Flag(help: "One JSON object for each line.")
   var json = false
 
+  // What fingers have learned from tail(1) asks for nothing that is not done anyway.
+  @Flag(
+    name: [.customShort("f"), .customShort("F"), .customLong("follow")],
+    help: "Taken as in tail(1), and without effect: it always follows, by name.")
+  var follows = false
+
   func validate() throws {
     guard !files.isEmpty else { throw ValidationError("Name a file to follow.") }
-    if let lines, lines < 0 { throw ValidationError("-n \(lines): use 0 or more.") }
+    if let lastLines, lines == nil {
+      throw ValidationError(
+        "-n \(lastLines): use a number, 0 or more."
+          + (lastLines.hasPrefix("+") ? " --from start begins with the first line." : ""))
+    }
     if lines != nil, from != nil { throw ValidationError("Use -n or --from, not both.") }
+  }
+
+  /// Digits only: `+N` means another thing to tail(1).
+  private var lines: Int? {
+    lastLines.flatMap { text in
+      text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
+    }
   }
 
   func run() throws {

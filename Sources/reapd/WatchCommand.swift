@@ -38,8 +38,8 @@ struct WatchCommand: ParsableCommand, NeedsProc {
     let signals = [SIGTERM, SIGINT, SIGHUP]
     blockSignals(signals)
     let reporter = Reporter(
-      audit: try reaping.audit(configuration, logger, isRequired: !reaping.dryRun), logger: logger,
-      narrates: loudness.narrates)
+      audit: try reaping.audit.open(configuration, logger, isRequired: !reaping.dryRun),
+      logger: logger, hearing: loudness.narrates ? .told : .audited)
     let reaper: ReaperControl
     do {
       reaper = try ReaperControl.start(
@@ -79,11 +79,11 @@ struct WatchCommand: ParsableCommand, NeedsProc {
 
   /// A start would refuse an audit log that cannot be written. Where it lies is settled at the start.
   private func checkAudit(_ configuration: Configuration) throws {
-    guard !reaping.dryRun, reaping.auditLog != "none",
-      reaping.auditLog != nil || configuration.hasAudit
+    guard !reaping.dryRun, reaping.audit.auditLog != "none",
+      reaping.audit.auditLog != nil || configuration.hasAudit
     else { return }
     let places =
-      reaping.auditLog.map { [absolute($0)] } ?? ReapOptions.auditPlaces(configuration)
+      reaping.audit.auditLog.map { [absolute($0)] } ?? AuditOptions.places(configuration)
     var failure: SystemError?
     for place in places {
       do throws(SystemError) {

@@ -138,3 +138,34 @@ struct OverrideTests {
     #expect(configuration.logLevel == "error")
   }
 }
+
+@Suite("A check of the roots")
+struct RootCheckTests {
+  private func complaint(_ text: String, environment: Environment = [:]) -> String {
+    do {
+      _ = try Configuration.parse(
+        text: Array(text.utf8), file: "reapd.yaml", environment: environment, user: alice,
+        rootProblem: { $0.root == "/bad" ? ("root \($0.root) is refused", "name another") : nil })
+      return ""
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test("names file and line of the root, or the variable that overrides it")
+  func place() {
+    let rules = "rules:\n  - kind: spill\n    root: /good\n  - kind: spill\n    root: "
+    #expect(complaint(rules + "/bad\n") == "reapd.yaml:5: root /bad is refused; name another")
+    #expect(complaint(rules + "/fine\n") == "")
+    #expect(
+      complaint(rules + "/fine\n", environment: ["REAPD_FINE_ROOT": "/bad"])
+        == "REAPD_FINE_ROOT: root /bad is refused; name another")
+  }
+
+  @Test("passes over what is switched off")
+  func off() {
+    #expect(complaint("rules: [{kind: spill, root: /bad, enabled: false}]") == "")
+    #expect(complaint("enabled: false\nrules: [{kind: spill, root: /bad}]") == "")
+    #expect(complaint("enabled: true\nrules: [{kind: spill, root: /bad}]").contains("reapd.yaml:2"))
+  }
+}

@@ -67,17 +67,19 @@ private func inheritors(of file: FileIdentity) -> Set<Int32> {
   return found
 }
 
-/// What other processes have open below a directory, as far as /proc shows it to us.
+/// What processes other than reapds have open below a directory, as far as /proc shows it to us.
 package struct OpenFiles: Sendable {
   private let files: [(pid: Int32, path: [UInt8])]
 
   package init(below directory: [UInt8]) {
     var found: [(pid: Int32, path: [UInt8])] = []
-    let own = getpid()
     forEachOpenFile { pid, path in
-      if pid != own, isBelow(path, directory) { found.append((pid, path)) }
+      if isBelow(path, directory) { found.append((pid, path)) }
     }
-    files = found
+    // What a reapd looks at is not in use by that.
+    let own = ownProgram()
+    let reapds = Set(found.map(\.pid)).filter { isReapd($0, own) }
+    files = found.filter { !reapds.contains($0.pid) }
   }
 
   /// Those who have something open below one directory of these.

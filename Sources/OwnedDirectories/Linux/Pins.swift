@@ -18,6 +18,11 @@ package func isPinned(_ file: Descriptor) throws(SystemError) -> Bool {
   }
 }
 
+/// Whether the entry at a path is pinned, as far as that can be told; it is not opened.
+package func isPinned(_ path: [UInt8]) -> Bool {
+  unsafe withCPath(path) { unsafe lgetxattr($0, pinName, nil, 0) >= 0 }
+}
+
 /// Pins an open entry.
 package func setPin(_ file: Descriptor) throws(SystemError) {
   guard unsafe fsetxattr(file.number, pinName, "1", 1, 0) == 0 else {
@@ -51,14 +56,6 @@ package struct PinnedEntry {
   package var isInPlace: Bool {
     guard let there = try? OwnedDirectories.status(ofPath: FilePath(path)) else { return false }
     return there.identity == (try? status())?.identity
-  }
-
-  package var isPinned: Bool {
-    get throws(SystemError) {
-      if unsafe getxattr(file.procPath, pinName, nil, 0) >= 0 { return true }
-      if errno == ENODATA || errno == ENOTSUP { return false }
-      throw SystemError("getxattr", displayText(path))
-    }
   }
 
   package func pin() throws(SystemError) {

@@ -211,7 +211,7 @@ func descriptorTables(of pid: Int32) -> [String] {
 }
 
 /// The program that this process runs.
-private func ownProgram() -> ProcessView.Key? {
+func ownProgram() -> ProcessView.Key? {
   var facts = stat()
   guard unsafe stat("/proc/self/exe", &facts) == 0 else { return nil }
   return ProcessView.Key(
@@ -219,7 +219,7 @@ private func ownProgram() -> ProcessView.Key? {
 }
 
 /// Whether a process is a reapd: it runs our own program, or another build of it by its name.
-private func isReapd(_ pid: Int32, _ own: ProcessView.Key?) -> Bool {
+func isReapd(_ pid: Int32, _ own: ProcessView.Key?) -> Bool {
   if pid == processID { return true }
   var facts = stat()
   guard unsafe stat("/proc/\(pid)/exe", &facts) == 0 else { return false }

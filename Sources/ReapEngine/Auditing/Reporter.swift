@@ -7,8 +7,17 @@ import Synchronization
 package final class Reporter: Sendable {
   package let audit: AuditLog?
   package let logger: Logger
-  /// Whether each removal is told as it is done, and not only noted in the audit.
-  private let narrates: Bool
+  /// What a person hears of each decision, besides the audit.
+  package enum Hearing: Sendable {
+    /// Refusals and trouble.
+    case audited
+    /// Each removal as well, as it is done.
+    case told
+    /// Trouble: the command itself lists what came of each candidate.
+    case listed
+  }
+
+  private let hearing: Hearing
   private let counts = Mutex(Summary())
   /// What was said of each path, so that a refusal is in the audit once and not in a loop.
   private static let rememberedPaths = 100_000
@@ -24,11 +33,14 @@ package final class Reporter: Sendable {
     let root: FilePath
   }
 
-  package init(audit: AuditLog?, logger: Logger, narrates: Bool = false) {
+  package init(audit: AuditLog?, logger: Logger, hearing: Hearing = .audited) {
     self.audit = audit
     self.logger = logger
-    self.narrates = narrates
+    self.hearing = hearing
   }
+
+  private var levelOfRemovals: Logger.Level { hearing == .told ? .info : .debug }
+  private var levelOfRefusals: Logger.Level { hearing == .listed ? .debug : .info }
 
   package var summary: Summary { counts.withLock { $0 } }
 
@@ -104,7 +116,7 @@ package final class Reporter: Sendable {
   func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
     var record = record(.wouldReap, verdict.reason, evidence, place)
     record.dryRun = true
-    if once(record, record.narration ?? "", narrates ? .info : .debug) {
+    if once(record, record.narration ?? "", levelOfRemovals) {
       counts.withLock { $0.wouldReap += 1 }
     }
   }
@@ -170,7 +182,7 @@ package final class Reporter: Sendable {
       trigger: occasion.trigger, bytes: file.wouldOnly ? 0 : file.bytes,
       files: file.wouldOnly ? 0 : 1, dryRun: file.wouldOnly, evidence: file.evidence.json)
     guard !file.wouldOnly else {
-      if once(record, record.narration ?? "", narrates ? .info : .debug) {
+      if once(record, record.narration ?? "", levelOfRemovals) {
         counts.withLock { $0.wouldReap += 1 }
       }
       return
@@ -189,6 +201,12 @@ package final class Reporter: Sendable {
   func kept(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
     let partition = place.path.lastIndex(of: UInt8(ascii: "/")).map { Array(place.path[..<$0]) }
     guard verdict.isRefusal else {
+      // Told each time that it is looked at, for whoever wants to see the looks.
+      if logger.logLevel <= .debug {
+        logger.debug(
+          "kept (\(verdict.reason.rawValue)): \(verdict.reason.explanation)",
+          metadata: ["path": "\(displayText(place.path))"])
+      }
       said.withLock { said in
         guard !said.isEmpty else { return }
         said[place.path] = nil
@@ -204,7 +222,8 @@ package final class Reporter: Sendable {
     let concernsAll = verdict.reason.traits.hearing == .oncePerPartition
     if concernsAll, let partition { record.path = partition }
     if once(
-      record, verdict.reason.explanation, concernsAll ? .warning : .info, within: place.rule)
+      record, verdict.reason.explanation, concernsAll ? .warning : levelOfRefusals,
+      within: place.rule)
     {
       counts.withLock { $0.refused += 1 }
     }
@@ -234,7 +253,7 @@ package final class Reporter: Sendable {
   /// A line of the audit that in a terminal is told as well.
   private func note(_ record: AuditRecord) {
     audit?.append(record)
-    let level: Logger.Level = narrates ? .info : .debug
+    let level = levelOfRemovals
     guard logger.logLevel <= level, let words = record.narration else { return }
     logger.log(level: level, "\(words)", metadata: ["path": "\(displayText(record.path))"])
   }
@@ -300,8 +319,8 @@ extension Reporter {
           ])))
       logger.warning(
         """
-        \(count) more refusals in \(key.root) were counted and not told one by one: somebody makes \
-        names there that reapd may not remove
+        \(counted(count, "more refusal")) in \(key.root) \(count == 1 ? "was" : "were") counted, \
+        not told one by one: somebody makes names there that reapd may not remove
         """)
     }
   }

@@ -240,15 +240,3 @@ extension QuarantineEntry {
     }
   }
 }
-
-/// Absolute paths of the candidates of a rule that are pinned, in no order.
-package func pinnedEntries(of rule: Rule, in root: OpenRoot) throws(SystemError) -> [[UInt8]] {
-  var pinned: [[UInt8]] = []
-  try eachCandidate(of: rule, in: root) { candidate in
-    let path = root.path(of: candidate)
-    guard let entry = try? PinnedEntry(path) else { return }
-    defer { entry.close() }
-    if (try? entry.isPinned) == true { pinned.append(path) }
-  }
-  return pinned
-}

@@ -118,8 +118,10 @@ package struct Explanation: Sendable {
     line("rule", "\(rule.name) (kind \(rule.kind.name), grace \(formatDuration(rule.grace)))")
     for (clock, age) in ages {
       if let age {
+        // The column has room for one word.
         line(
-          "age by \(clock)", age < 0 ? "\(roughDuration(-age)) in the future" : roughDuration(age))
+          "age by \(clock == "newest change" ? "change" : clock)",
+          age < 0 ? "\(roughDuration(-age)) in the future" : roughDuration(age))
       }
     }
     line("owner", "uid \(evidence.entry.owner)")

@@ -132,7 +132,7 @@ final class Roster {
       root.access.examineAnew()
       if known.contains(ObjectIdentifier(root)) { root.access.checkAgain() } else { begin(root) }
     }
-    facilities.logger.notice("configuration reread: \(roots.count) roots")
+    facilities.logger.notice("configuration reread: \(counted(roots.count, "root"))")
   }
 
   private func endAll(_ leaving: [WatchedRoot], followedBy added: [FilePath: [WatchedRoot]]) {

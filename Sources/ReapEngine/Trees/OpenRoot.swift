@@ -105,17 +105,23 @@ package func resolveRoot(_ path: FilePath) -> FilePath {
   return resolveRoot(parent).appending(path.lastComponent)
 }
 
+/// Why a resolved root may not be one; nil where it may, whether it is there or not.
+package func rootRefusal(
+  _ path: FilePath, rule: Rule, mounts: MountView
+) throws(RootFailure) -> RootRefusal? {
+  guard let table = mounts.current() else { throw .mountsUnknown }
+  return refusal(
+    root: path, homes: resolvedHomes(), mounts: table, allowShallow: rule.allowShallow,
+    allowRemote: rule.allowRemote)
+}
+
 /// Opens a resolved root after checking it against the policy.
 ///
 /// - Parameter exclusive: take the lock that makes this process its only reaper.
 package func openRoot(
   _ path: FilePath, rule: Rule, mounts: MountView, exclusive: Bool, pinnedOwner: UInt32? = nil
 ) throws(RootFailure) -> OpenRoot {
-  guard let table = mounts.current() else { throw .mountsUnknown }
-  if let refusal = refusal(
-    root: path, homes: resolvedHomes(), mounts: table, allowShallow: rule.allowShallow,
-    allowRemote: rule.allowRemote)
-  {
+  if let refusal = try rootRefusal(path, rule: rule, mounts: mounts) {
     throw .refused(path: path, refusal)
   }
   let descriptor: Descriptor

@@ -7,8 +7,7 @@ extension AuditRecord {
     switch action {
     case .reaped:
       let speed = latencyMicroseconds.map { ", \(roughDuration($0 * 1000)) after the event" } ?? ""
-      let many = files == 1 ? "1 file" : "\(files) files"
-      return "removed \(roughSize(bytes)) in \(many)\(speed): \(why)"
+      return "removed \(roughSize(bytes)) in \(counted(files, "file"))\(speed): \(why)"
     case .condemned:
       let span = deadline.map { " for \(roughDuration(saturatingDifference($0, wall)))" } ?? ""
       return "condemned\(span), and then judged again: \(why)"

@@ -63,6 +63,8 @@ package protocol KindPart: Sendable {
   var hasPlaces: Bool { get }
   /// An owner that comes back may make a claimed name anew.
   var remakesNames: Bool { get }
+  /// Files in a candidate may go by themselves, unless a pin is on them or around them.
+  var pinsCountInside: Bool { get }
   /// The file that names the owners' process; nil where none does.
   var ownerPidfile: OwnerPidfile? { get }
   var trustPids: Bool { get }

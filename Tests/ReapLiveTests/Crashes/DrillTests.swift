@@ -23,7 +23,7 @@ import Testing
     #expect(
       result.status == 0, "\(found) \(result.error)", sourceLocation: location)
     #expect(found?.passed == true, sourceLocation: location)
-    #expect(found?.kills ?? 0 >= kills, "\(found)", sourceLocation: location)
+    #expect(found?.kills == kills, "\(found)", sourceLocation: location)
     #expect(found?.liveLost == 0, "\(found)", sourceLocation: location)
     #expect(found?.leftOver == 0, "\(found)", sourceLocation: location)
     #expect(found?.backstopNeeded == 0, "\(found)", sourceLocation: location)

@@ -150,6 +150,103 @@ struct CommandTests {
     }
   }
 
+  @Test("explain of a root says so, and which rule's; of what no rule knows it says as what")
+  func explainRoots() throws {
+    leaveOrphan(root + "/spill_1_1")
+    leaveOrphan(root + "/other")
+    let config = scratch.path + "/reapd.yaml"
+    let text = "rules: [{name: mine, kind: spill, root: \(root)}]\n"
+    try text.write(toFile: config, atomically: false, encoding: .utf8)
+    for path in [root, root + "/", root + "/other/.."] {
+      let known = run(reapdBinary, ["explain", "--config", config, path])
+      #expect(known.status == 0 && known.error.isEmpty, "\(known)")
+      #expect(known.output.contains("root of        rule mine (kind spill"), "\(known)")
+      #expect(!known.output.contains("verdict") && known.output.contains("candidates     1;"))
+    }
+    let json = run(reapdBinary, ["explain", "--json", "--config", config, root]).output
+    #expect(json.contains(#""rule":"mine","kind":"spill","is_root":true,"candidates":1}"#))
+    let unknown = run(reapdBinary, ["explain", root])
+    #expect(unknown.output.contains("root of "), "\(unknown)")
+    #expect(unknown.error.contains("as the root of `reapd watch \(root)`"), "\(unknown)")
+    let other = run(reapdBinary, ["explain", root + "/other"])
+    #expect(other.output.contains("keep (not-matched)"), "\(other)")
+    #expect(other.error.contains("`reapd watch \(root)` would judge it"), "\(other)")
+    #expect(run(reapdBinary, ["explain", "--config", config, root + "/other"]).error.isEmpty)
+  }
+
+  @Test("explain of the root of tables that is a partition itself tells its cursor")
+  func explainRootPartition() throws {
+    let partition = Partition(root)
+    partition.generation("table-2")
+    let rule = GenerationRule(root, in: scratch)
+    let result = run(reapdBinary, ["explain", "--config", rule.path, root])
+    #expect(result.output.contains("live generation") && result.error.isEmpty, "\(result)")
+    #expect(result.output.contains(root + "/table-2"), "\(result)")
+  }
+
+  @Test("What a reapd has open is in no list of who uses a directory")
+  func explainBesideWatch() throws {
+    leaveOrphan(root + "/spill_1_1")
+    let owner = try Background(
+      "/usr/bin/flock", ["--no-fork", root + "/spill_1_1/.lock", "/bin/sleep", "1000"], in: scratch)
+    let watcher = try Watcher([root], grace: "1ms", in: scratch)
+    #expect(wait { watcher.holds(root + "/spill_1_1") })
+    let text = run(reapdBinary, ["explain", "--grace", "1ms", root + "/spill_1_1"]).output
+    #expect(text.contains("open in        pid \(owner.pid) "), "\(text)")
+    #expect(!text.contains("pid \(watcher.background.pid)"), "\(text)")
+    #expect(!text.contains("age by newest"), "\(text)")
+  }
+
+  @Test("A root that does not exist: an error where it was typed, a remark where a file names it")
+  func missingRoots() throws {
+    leaveOrphan(root + "/spill_1_1")
+    let none = scratch.path + "/none"
+    for command in [["sweep", "-n"], ["list"], ["keep", "--list"], ["restore", "--list"]] {
+      let typed = run(reapdBinary, command + ["--grace", "1ms", none, root])
+      #expect(typed.status == 65, "\(command): \(typed)")
+      #expect(typed.error.contains("reapd: root \(none) does not exist\n"), "\(command): \(typed)")
+    }
+    #expect(run(reapdBinary, ["list", none]).output.isEmpty)
+    let swept = run(reapdBinary, ["sweep", "--grace", "1ms", "--audit-log", audit, none, root])
+    #expect(swept.status == 65 && names(in: root).isEmpty, "the other root is swept: \(swept)")
+    let config = scratch.path + "/reapd.yaml"
+    let text = "rules:\n  - {kind: spill, root: \(root)}\n  - {kind: spill, root: \(none)}\n"
+    try text.write(toFile: config, atomically: false, encoding: .utf8)
+    for command in [["sweep", "-n"], ["list"], ["keep", "--list"], ["restore", "--list"]] {
+      let named = run(reapdBinary, command + ["--config", config])
+      #expect(named.status == 0, "\(command): \(named)")
+      #expect(
+        named.error.components(separatedBy: "\(none) does not exist (rule none)").count == 2,
+        "\(command): \(named)")
+    }
+  }
+
+  @Test("A sweep tells of each candidate once, in its list; of trouble on standard error as well")
+  func refusedOnce() throws {
+    symlink("/usr", root + "/spill_1_link")
+    for words in [["-n"], []] {
+      let result = run(
+        reapdBinary, ["sweep", "--grace", "1ms", "--audit-log", audit, root] + words)
+      #expect(result.output.contains("spill_1_link  (not-a-directory)"), "\(result)")
+      #expect(result.error.isEmpty, "\(result)")
+    }
+    #expect(auditLines.map(\.action) == [.refused, .refused])
+  }
+
+  @Test("restore of what has no quarantine says so, and what to do instead")
+  func restoreSpill() throws {
+    leaveOrphan(root + "/spill_1_1")
+    let config = scratch.path + "/reapd.yaml"
+    let text = "rules: [{name: mine, kind: spill, root: \(root)}]\n"
+    try text.write(toFile: config, atomically: false, encoding: .utf8)
+    let result = run(reapdBinary, ["restore", "--config", config, root + "/spill_1_1"])
+    #expect(result.status == 64, "\(result)")
+    #expect(result.error.contains("rule mine, which has no quarantine"), "\(result)")
+    #expect(result.error.contains("reapd keep"), "\(result)")
+    let list = run(reapdBinary, ["restore", "--list", "--config", config])
+    #expect(list.output.contains("only rules of kind generations have one"), "\(list)")
+  }
+
   // MARK: - The audit's place
 
   @Test("An audit named by hand that cannot be written ends the run before anything is removed")

@@ -54,6 +54,16 @@ struct TerminalTests {
     try FileManager.default.removeItem(atPath: scratch.path + "/a")
     try FileManager.default.removeItem(atPath: scratch.path + "/audit.jsonl")
     #expect(try said(inTerminal: false, "-q") == "")
+    // Of what is kept, each look; and why.
+    try FileManager.default.removeItem(atPath: scratch.path + "/a")
+    let root = scratch.directory("b/root")
+    let live = makeOrphan(root + "/spill_1_live")
+    let owner = try Background(
+      "/usr/bin/flock", ["--no-fork", live + "/.lock", "/bin/sleep", "1000"], in: scratch)
+    let watcher = try Watcher([root], grace: "100ms", in: scratch, arguments: ["-vv"])
+    let kept = "debug: kept (lock-held): a process holds its lock: it is in use [path=\(live)]"
+    #expect(wait { watcher.background.error.contains(kept) }, "\(watcher.background.error)")
+    #expect(owner.isRunning && watcher.stop().status == 0)
     let both = run(reapdBinary, ["watch", "-q", "-v", scratch.path])
     #expect(both.status == 64 && both.error.contains("contradict"), "\(both)")
   }

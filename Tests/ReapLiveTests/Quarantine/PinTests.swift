@@ -72,4 +72,37 @@ struct PinTests {
     #expect(keep(["/proc/self/fd"], status: 1).contains("never"))
     #expect(keep([scratch.path + "/none", scratch.path], status: 65).contains("kept  "))
   }
+
+  @Test("A pin that keeps nothing is told once, and is in the list with the others")
+  func idle() throws {
+    let root = scratch.directory("root")
+    let orphan = makeOrphan(root + "/spill_1_1", files: 1)
+    let young = makeOrphan(root + "/spill_1_2", files: 1)
+    for name in ["other", "another"] { _ = scratch.directory("root/" + name) }
+    let config = scratch.path + "/reapd.yaml"
+    try "rules: [{name: r, kind: spill, root: \(root), grace: 100ms}]\n".write(
+      toFile: config, atomically: false, encoding: .utf8)
+    let ruled = ["--config", config]
+    #expect(keep(ruled + [orphan]) == "kept  \(orphan)\n")
+    let idle = keep(ruled + [root + "/other", root + "/another"])
+    #expect(idle.components(separatedBy: "keeps nothing").count == 2, "\(idle)")
+    #expect(idle.contains("reapd: \(root)/other and 1 other path: no rule"), "\(idle)")
+    let inside = keep(ruled + [orphan + "/file-0"])
+    #expect(inside.contains("pin \(orphan) itself"), "\(inside)")
+    keep([young + "/file-0"])
+    usleep(150_000)
+    let lines = run(reapdBinary, ["keep", "--list", "--json"] + ruled).output
+      .split(separator: "\n").map(String.init)
+    #expect(
+      lines == [
+        #"{"path":"\#(root)/another","rule":null}"#, #"{"path":"\#(root)/other","rule":null}"#,
+        #"{"path":"\#(orphan)","rule":"r"}"#, #"{"path":"\#(orphan)/file-0","rule":null}"#,
+        #"{"path":"\#(young)/file-0","rule":null}"#,
+      ])
+    // Nothing is opened in what may just be being made.
+    let early = keep(["--list", "--grace", "1h", root])
+    #expect(!early.contains("file-0") && early.contains(orphan + "\n"), "\(early)")
+    #expect(early.contains("\(root)/other  (keeps nothing"), "\(early)")
+    #expect(keep(["--list", scratch.path + "/none"], status: 65).contains("does not exist"))
+  }
 }

@@ -23,6 +23,27 @@ struct RootRefusalTests {
       let byFile = try reapd([command, "--config", config], home: home, in: scratch)
       #expect(byFile.status == 78, "\(command) --config, \(root): \(byFile.error)")
     }
+    let checked = try checkConfig(config, home: home, in: scratch)
+    #expect(checked.status == 78, "\(checked)")
+    #expect(checked.error.contains("\(config):2: "), "\(checked)")
+    #expect(checked.error.contains(given == "/" ? "'/'" : "\(root) is refused"), "\(checked)")
+  }
+
+  @Test("check-config takes what a start takes: a root that is to come, and what is switched off")
+  func checked() throws {
+    let scratch = Scratch()
+    for (good, line) in [
+      (true, "root: \(scratch.path)/later"), (true, "root: /usr, enabled: false"),
+      (false, "root: \(put("a file", in: scratch, named: "file"))"),
+    ] {
+      let config = put("rules:\n  - {name: r, kind: spill, \(line)}\n", in: scratch)
+      let result = try checkConfig(config, in: scratch)
+      #expect(result.status == (good ? 0 : 78), "\(line): \(result)")
+      #expect(good || result.error.contains("\(config):2: root "), "\(line): \(result)")
+    }
+    let off = put("enabled: false\nrules:\n  - {kind: spill, root: /usr}\n", in: scratch)
+    #expect(try checkConfig(off, in: scratch).status == 0)
+    #expect(try reapd(["watch", "--config", off], in: scratch).status == 0)
   }
 
   @Test("A link to a refused root is refused as what it leads to")
@@ -72,6 +93,9 @@ struct RootRefusalTests {
       #expect(result.status == 64, "\(result.error)")
       #expect(result.error.contains("overlay"), "\(result.error)")
     }
+    let config = put("rules:\n  - {name: r, kind: spill, root: \(root)}\n", in: scratch)
+    let checked = try checkConfig(config, in: scratch)
+    #expect(checked.status == 78 && checked.error.contains("overlay"), "\(checked)")
     #expect(names(in: merged + "/root/spill_1_live").count == 4)
     // Through the overlay it is watched as anything else.
     writer.killHard()
@@ -159,10 +183,22 @@ struct RootRefusalTests {
 
 // MARK: - Helpers
 
-private func put(_ text: String, in scratch: Scratch) -> String {
-  let path = scratch.path + "/reapd.yaml"
+private func put(
+  _ text: String, in scratch: Scratch, named name: String = "reapd.yaml"
+) -> String {
+  let path = scratch.path + "/" + name
   _ = FileManager.default.createFile(atPath: path, contents: Data(text.utf8))
   return path
+}
+
+private func checkConfig(
+  _ config: String, home: String? = nil, in scratch: Scratch
+) throws -> (status: Int32?, error: String) {
+  let background = try Background(
+    reapdBinary, ["check-config", "--config", config], in: scratch,
+    environment: home.map { ["HOME": $0] } ?? [:])
+  let status = background.exitStatus(within: 30)
+  return (status, background.error)
 }
 
 /// Runs reapd to its end; a watch that does not end by itself gives no status.

@@ -253,12 +253,28 @@ struct TailCommandTests {
     #expect(lines.last?.path == path)
   }
 
+  @Test("takes the options of tail(1) that ask for what it does anyway", arguments: ["-f", "-F"])
+  func habits(option: String) throws {
+    let scratch = Scratch()
+    let log = scratch.path + "/app.log"
+    append("one\ntwo\nthree\n", to: log)
+    let tail = try Background(reapdBinary, ["tail", option, "-n2", log], in: scratch)
+    #expect(wait { tail.output == "two\nthree\n" }, "\(tail.output) \(tail.error)")
+    append("four\n", to: log)
+    #expect(wait { tail.lines.last == "four" })
+    tail.signal(SIGTERM)
+    #expect(tail.exitStatus() == 0)
+  }
+
   @Test("refuses what cannot be followed, with the code that says why")
   func refusals() {
     let scratch = Scratch()
     #expect(run(reapdBinary, ["tail"]).status == 64)
     #expect(run(reapdBinary, ["tail", "-n", "1", "--from", "end", "x"]).status == 64)
     #expect(run(reapdBinary, ["tail", scratch.path]).status == 65)
+    // It means another thing to tail(1), and would quietly have meant one line here.
+    let plus = run(reapdBinary, ["tail", "-n", "+1", "x"])
+    #expect(plus.status == 64 && plus.error.contains("--from start"), "\(plus)")
     append("something else\n", to: scratch.path + "/checkpoint")
     let bad = run(reapdBinary, ["tail", "--checkpoint", scratch.path + "/checkpoint", "x"])
     #expect(bad.status == 65)

@@ -11,6 +11,7 @@ extension GenerationSettings: KindPart {
   package var quarantines: Bool { true }
   package var hasPlaces: Bool { true }
   package var remakesNames: Bool { true }
+  package var pinsCountInside: Bool { true }
   package var evidence: Evidence.OfKind { .generations(GenerationEvidence()) }
 
   package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {

@@ -9,6 +9,7 @@ extension SpillSettings: KindPart {
   package var quarantines: Bool { false }
   package var hasPlaces: Bool { false }
   package var remakesNames: Bool { false }
+  package var pinsCountInside: Bool { false }
   package var ownerPidfile: OwnerPidfile? { nil }
   package var trustPids: Bool { false }
   package var room: Retention.RoomBounds { Retention.RoomBounds(minFree: nil, minFreeInodes: nil) }

@@ -1,0 +1,171 @@
+// Which rule a path belongs to, for the commands that are told a path: explain, keep and restore.
+
+import OwnedDirectories
+import ReapConfiguration
+import ReapEngine
+import ReapRules
+
+extension RuleOptions {
+  /// The configuration for one path in a root.
+  ///
+  /// It holds the file's rule whose root the path lies in: a rule that takes the name goes before
+  /// others, then the innermost root does. Where no rule fits, the directory of the path is taken for a
+  /// root of the command line.
+  ///
+  /// - Parameters:
+  ///   - directory: the directory in which the path lies.
+  ///   - name: the last component of the path.
+  ///   - path: the whole path; where no rule fits, it tells which preset knows such a place.
+  func configuration(
+    containing directory: FilePath, _ name: EntryName, of path: [UInt8]? = nil
+  ) throws -> Setup {
+    if !shapesRules {
+      let file = try file()
+      let resolved = resolveRoot(directory)
+      let holding = (file?.rules ?? []).filter { resolved.isWithin(resolveRoot($0.root)) }
+      func rank(_ rule: Rule) -> (Int, Int) {
+        let root = resolveRoot(rule.root)
+        let below = Array(resolved.bytes.dropFirst(root.bytes.count + 1))
+        return (rule.takes(name, in: below) ? 1 : 0, root.bytes.count)
+      }
+      if let file, let rule = holding.max(by: { rank($0) < rank($1) }) {
+        var result = file
+        result.rules = [rule]
+        return Setup(configuration: result, fromFile: true, roots: file.rules.map(\.root))
+      }
+    }
+    if let path, !shapesRules, let rule = presetRule(holding: directory, path) {
+      complain("no configuration names a root that holds it: explained as preset \(rule.name) does")
+      return Setup(
+        configuration: Configuration(rules: [rule]), fromFile: false, roots: [rule.root])
+    }
+    return try configuration(roots: [directory])
+  }
+
+  /// By a preset's own root or, where that lies elsewhere, by a cursor in the path or beside it.
+  private func presetRule(holding directory: FilePath, _ path: [UInt8]) -> Rule? {
+    let resolved = resolveRoot(absolute(directory))
+    func rules(root: FilePath?) -> [Rule] {
+      Rule.ofPresets(root: root, user: .current, environment: .current)
+    }
+    let holding = rules(root: nil).filter { resolved.isWithin(resolveRoot($0.root)) }
+    if let rule = holding.max(by: { $0.root.bytes.count < $1.root.bytes.count }) { return rule }
+    return rules(root: resolved).first { rule in
+      guard let settings = rule.kind.generations else { return false }
+      return [FilePath(path), resolved].contains {
+        (try? status(ofPath: $0.appending(settings.cursor.bytes))) != nil
+      }
+    }
+  }
+
+  /// The rules of which a path is the root: those of the configuration or else of the presets.
+  ///
+  /// - Parameter path: absolute, links resolved.
+  func rules(rootedAt path: FilePath) throws -> [Rule] {
+    let known = try knownRules()
+    // A root may be another rule's candidate.
+    guard !known.contains(where: { $0.rule.isCandidate(path, below: $0.root) }) else { return [] }
+    return known.filter { $0.root == path }.map(\.rule)
+  }
+
+  /// Those of the configuration and of the presets, unless options ask for another one.
+  private func knownRules() throws -> [(root: FilePath, rule: Rule)] {
+    guard !shapesRules else { return [] }
+    let presets = Rule.ofPresets(root: nil, user: .current, environment: .current)
+    return ((try file()?.rules ?? []) + presets).map { (resolveRoot($0.root), $0) }
+  }
+
+  /// What a pin of an entry does, as far as the rules that are known tell.
+  enum PinEffect {
+    case keeps
+    /// It lies in a candidate, which is what has to be pinned.
+    case nothing(inside: FilePath)
+    /// No rule takes it or what holds it.
+    case none
+  }
+
+  /// - Parameter path: absolute, the directories above it resolved.
+  func pinEffect(_ path: FilePath) throws -> PinEffect {
+    var effect = PinEffect.none
+    for (root, rule) in try rules(holding: path) {
+      let below = path.below(root)
+      if rule.findsPin(of: below) { return .keeps }
+      if let candidate = rule.candidate(holding: below) {
+        effect = .nothing(inside: root.appending(candidate.bytes))
+      }
+    }
+    return effect
+  }
+
+  /// Of the configuration and the presets. Where none of those holds it, what `watch` would do on the
+  /// command line for each directory above it, and the preset whose cursor lies there.
+  private func rules(holding path: FilePath) throws -> [(root: FilePath, rule: Rule)] {
+    guard let parent = path.parent else { return [] }
+    let holding = try knownRules().filter { parent.isWithin($0.root) }
+    guard holding.isEmpty else { return holding }
+    let rule: Rule
+    do {
+      // Its match is the same wherever the root is.
+      rule = try Rule.fromCommandLine(
+        root: "/any/root", kind: kind, preset: preset, match: match, lock: lock, grace: grace,
+        user: .current, environment: .current)
+    } catch {
+      throw fail(error)
+    }
+    var roots = [parent]
+    while let above = roots.last?.parent { roots.append(above) }
+    let ofCursors = roots.compactMap { root in
+      presetRule(holding: root, root.bytes).map { (root, $0) }
+    }
+    return roots.map { ($0, rule) } + (shapesRules ? [] : ofCursors)
+  }
+
+  private func file() throws -> Configuration? {
+    do {
+      return try Configuration.load(
+        path: config, environment: Environment.current, user: UserContext.current)
+    } catch {
+      throw fail(error)
+    }
+  }
+}
+
+extension Rule {
+  fileprivate func isCandidate(_ path: FilePath, below root: FilePath) -> Bool {
+    guard path != root, path.isWithin(root), let place = CandidatePath(bytes: path.below(root))
+    else { return false }
+    return takes(place.name, in: place.directory)
+  }
+}
+
+extension FilePath {
+  /// What follows a directory that holds it.
+  fileprivate func below(_ directory: FilePath) -> [UInt8] {
+    Array(bytes.dropFirst(directory.bytes.count + (directory == "/" ? 0 : 1)))
+  }
+}
+
+/// A path as a person wrote it, taken apart: the directory that holds it, and its name.
+struct GivenPath {
+  /// Without slashes at its end; absolute where it ended in `.` or `..`.
+  let bytes: [UInt8]
+  let parent: FilePath
+  let name: EntryName
+
+  /// Nil for `/`, and for what cannot be a name.
+  init?(_ path: FilePath) {
+    var bytes = path.bytes
+    while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
+    if [Array(".".utf8), Array("..".utf8)].contains(FilePath(bytes).lastComponent) {
+      bytes = resolveRoot(absolute(FilePath(bytes))).bytes
+    }
+    let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
+    guard let name = EntryName(slash.map { bytes[($0 + 1)...] } ?? bytes[...]) else { return nil }
+    self.bytes = bytes
+    self.name = name
+    parent = slash.map { $0 == 0 ? "/" : FilePath(bytes[..<$0]) } ?? "."
+  }
+
+  /// Absolute; links of the directories above it are resolved, it is none itself.
+  var resolved: FilePath { resolveRoot(absolute(parent)).appending(name.bytes) }
+}
