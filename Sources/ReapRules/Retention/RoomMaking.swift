@@ -17,7 +17,7 @@ package struct RoomMaking<ID: Hashable & Sendable>: Sendable {
     case resting(check: Nanoseconds?)
     /// What becomes of one is awaited, since what its end frees is not known.
     case asking(ID, tried: Set<ID>, check: Nanoseconds)
-    /// That one is being removed.
+    /// The one that was asked is being removed.
     case removing(ID, tried: Set<ID>, check: Nanoseconds)
   }
 
