@@ -22,7 +22,7 @@ package final class Sweep: Sendable {
     package var bytes: Int64?
   }
 
-  private let rule: Rule
+  private let rule: SharedRule
   private let root: OpenRoot
   private let reporter: Reporter
   private let examination: Examination
@@ -39,7 +39,8 @@ package final class Sweep: Sendable {
     rule: Rule, root: OpenRoot, roots: [FilePath], mounts: MountView, reporter: Reporter,
     claiming: Bool, measuring: Bool = false, condemned: [CondemnedRecord] = []
   ) {
-    self.rule = rule
+    let shared = SharedRule(rule)
+    self.rule = shared
     self.root = root
     self.reporter = reporter
     self.measuring = measuring
@@ -47,7 +48,7 @@ package final class Sweep: Sendable {
     rights.claiming = claiming
     if let audit = reporter.audit { rights.mayRemove = { audit.mayRemove } }
     examination = Examination(
-      rule: rule, kind: kindEdge(of: rule), root: root,
+      rule: shared, kind: kindEdge(of: rule), root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots),
       claims: OwnClaims(condemned, below: root), rights: rights)
     pool = WorkerPool()
@@ -55,7 +56,7 @@ package final class Sweep: Sendable {
 
   /// Returns when everything that was claimed is removed. Findings are in order of name.
   package func run(reporting: Bool = true) throws(SystemError) -> [Finding] {
-    try eachCandidate(of: rule, in: root) { path in
+    try eachCandidate(of: rule.rule, in: root) { path in
       pool.submit { self.examine(path, reporting) }
     }
     pool.drain()
@@ -71,7 +72,7 @@ package final class Sweep: Sendable {
     examined.held?.descriptor.close()
     let occasion = Occasion(trigger: .manual)
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
-    let place = Place(rule: rule, root: root, path: original, occasion: occasion)
+    let place = Place(rule, root: root, path: original, occasion: occasion)
     if examined.outcome == .rootMoved { return tellMoved() }
     // A pass stays for no quarantine; `list` says what a reapd that stays would do.
     let told = measuring ? examined : examined.needingQuarantine

@@ -104,7 +104,7 @@ package final class Reporter: Sendable {
     var evidence = claimed.evidence
     evidence.inside?.foreignDirectory = result.foreignDirectory
     let place = Place(
-      rule: claimed.rule, root: claimed.spot.directory,
+      claimed.spot.shared, root: claimed.spot.directory,
       path: CandidatePath(directory: [], claimed.original), occasion: occasion)
     let verdict = Verdict.keep(.foreignInside, recheckAfter: nil)
     if claimed.name != claimed.original {
@@ -340,17 +340,19 @@ package struct Occasion: Sendable {
 
 /// Which candidate of which rule, and why it was looked at.
 struct Place: Sendable {
-  let rule: Rule
+  let shared: SharedRule
   let root: OpenRoot
   let below: CandidatePath
   let occasion: Occasion
 
-  init(rule: Rule, root: OpenRoot, path: CandidatePath, occasion: Occasion) {
-    self.rule = rule
+  init(_ rule: SharedRule, root: OpenRoot, path: CandidatePath, occasion: Occasion) {
+    shared = rule
     self.root = root
     below = path
     self.occasion = occasion
   }
+
+  var rule: Rule { shared.rule }
 
   /// Put together only when something is to be said.
   var path: [UInt8] { root.path(of: below) }

@@ -28,7 +28,7 @@ struct Claimed: Sendable {
   /// Where it was, below the rule's root.
   var originalPath: CandidatePath { spot.path(original) }
   /// The lock file goes last, so that whoever has to finish can take it first.
-  var lastFile: EntryName { rule.kind.part.lastFile }
+  var lastFile: EntryName { spot.shared.part.lastFile }
 }
 
 extension Look {

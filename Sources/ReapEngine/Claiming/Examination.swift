@@ -26,20 +26,16 @@ final class Examination: Sendable {
   private let kind: any KindEdge
 
   init(
-    rule: Rule, kind: any KindEdge, root: OpenRoot, surroundings: SurroundingsView,
+    rule: SharedRule, kind: any KindEdge, root: OpenRoot, surroundings: SurroundingsView,
     claims: OwnClaims, inherited: InheritedLocks = InheritedLocks(), rights: Rights = Rights()
   ) {
     self.root = root
     self.claims = claims
     self.rights = rights
     self.kind = kind
-    let part = rule.kind.part
-    terms = LookTerms(
-      rule: rule, part: part, contents: part.contents.flatMap(ContentsPattern.init),
-      surroundings: surroundings, kind: kind, inherited: inherited, claiming: rights.claiming)
+    terms = LookTerms(rule, kind, surroundings, inherited, claiming: rights.claiming)
   }
 
-  var rule: Rule { terms.rule }
   var inherited: InheritedLocks { terms.inherited }
 
   /// Whether something that may go may go now.
@@ -49,9 +45,10 @@ final class Examination: Sendable {
   func run(_ request: LookRequest, _ known: KnownBefore = KnownBefore()) -> Examined {
     let path = request.path
     guard !path.directory.isEmpty else {
-      return run(request, known, at: Spot(rule: rule, directory: root, place: [], claims: claims))
+      return run(
+        request, known, at: Spot(shared: terms.shared, directory: root, place: [], claims: claims))
     }
-    guard rule.reaches(path.directory) else {
+    guard terms.shared.rule.reaches(path.directory) else {
       known.held?.descriptor.close()
       return .kept(.keep(.notMatched, recheckAfter: nil), unread(request))
     }
@@ -66,7 +63,7 @@ final class Examination: Sendable {
     defer { place.release() }
     return run(
       request, known,
-      at: Spot(rule: rule, directory: place, place: path.directory, claims: claims))
+      at: Spot(shared: terms.shared, directory: place, place: path.directory, claims: claims))
   }
 
   private func run(_ request: LookRequest, _ known: KnownBefore, at spot: Spot) -> Examined {

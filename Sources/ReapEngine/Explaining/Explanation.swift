@@ -38,7 +38,7 @@ package struct Explanation: Sendable {
   ) -> Explanation? {
     let clocks = readClocks()
     let examination = Examination(
-      rule: rule, kind: kind, root: root,
+      rule: SharedRule(rule), kind: kind, root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots),
       claims: OwnClaims(condemned, below: root))
     let examined = examination.run(

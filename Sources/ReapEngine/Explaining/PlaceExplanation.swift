@@ -17,7 +17,8 @@ package struct PlaceExplanation: Sendable {
     guard rule.reaches(directory), let place = try? root.place(directory) else { return nil }
     defer { place.release() }
     let kind = kindEdge(of: rule)
-    let spot = Spot(rule: rule, directory: place, place: directory, claims: OwnClaims())
+    let spot = Spot(
+      shared: SharedRule(rule), directory: place, place: directory, claims: OwnClaims())
     guard let facts = kind.facts(of: spot) else { return nil }
     let open = OpenFiles(below: place.pathBytes)
     return PlaceExplanation(

@@ -42,15 +42,15 @@ struct CandidateGathering {
   var places = TreePlaces()
 
   init(
-    rule: Rule, part: any KindPart, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
+    shared: SharedRule, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
     identity: FileIdentity, known: KnownBefore, inherited: InheritedLocks
   ) {
     isLockLost = known.isLockLost
     self.inherited = inherited
-    lock = part.ownersLock
-    lockType = part.lockType
-    searchesAlways = part.searchesAlways
-    isRemote = rule.allowRemote
+    lock = shared.part.ownersLock
+    lockType = shared.part.lockType
+    searchesAlways = shared.part.searchesAlways
+    isRemote = shared.rule.allowRemote
     self.contents = contents
     self.root = root
     self.name = name

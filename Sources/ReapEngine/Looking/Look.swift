@@ -6,15 +6,28 @@ import OwnedDirectories
 import ReapRules
 
 /// What looks at one rule's candidates share.
-struct LookTerms: Sendable {
-  let rule: Rule
-  let part: any KindPart
+final class LookTerms: Sendable {
+  let shared: SharedRule
   let contents: ContentsPattern?
   let surroundings: SurroundingsView
   let kind: any KindLook
   let inherited: InheritedLocks
   /// False for everything that only looks: then the one difference is that no claim is made.
   let claiming: Bool
+
+  init(
+    _ shared: SharedRule, _ kind: any KindLook, _ surroundings: SurroundingsView,
+    _ inherited: InheritedLocks, claiming: Bool
+  ) {
+    self.shared = shared
+    self.surroundings = surroundings
+    self.kind = kind
+    self.inherited = inherited
+    self.claiming = claiming
+    contents = shared.part.contents.flatMap(ContentsPattern.init)
+  }
+
+  var part: any KindPart { shared.part }
 }
 
 struct Look {
@@ -57,7 +70,7 @@ struct Look {
       && (facts.permissions == removalMark || spot.claims.isUnfinished(spot.path(name)))
     terms.kind.begin(&evidence, of: name, isHalfRemoved: isHalfRemoved, at: spot)
     gathering = CandidateGathering(
-      rule: terms.rule, part: terms.part, contents: terms.contents, root: spot.directory,
+      shared: terms.shared, contents: terms.contents, root: spot.directory,
       name: name, identity: facts.identity, known: known, inherited: terms.inherited)
     gathering.isSettled = request.wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     identity = facts.identity
@@ -73,7 +86,7 @@ struct Look {
     while true {
       let clocks = readClocks()
       let now = Now(wall: clocks.wall, monotonic: clocks.monotonic)
-      switch judge(evidence, rule: terms.rule, now: now) {
+      switch judge(evidence, rule: terms.shared.rule, now: now) {
       case .verdict(let verdict): return verdict
       case .gather(.lock): evidence.lock = gathering.gatherLock()
       case .gather(.surroundings):

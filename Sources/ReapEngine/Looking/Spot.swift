@@ -1,15 +1,29 @@
 import OwnedDirectories
-import ReapRules
+package import ReapRules
+
+/// A rule, by reference: each of a hundred thousand candidates is looked at by it, and a copy costs
+/// more than what is asked of it.
+package final class SharedRule: Sendable {
+  package let rule: Rule
+  package let part: any KindPart
+
+  package init(_ rule: Rule) {
+    self.rule = rule
+    part = rule.kind.part
+  }
+}
 
 /// Where a candidate lies: the directory that holds it, open.
 struct Spot: Sendable {
-  let rule: Rule
+  let shared: SharedRule
   /// The rule's root, or a place below it.
   let directory: OpenRoot
   /// Where that is, below the rule's root.
   let place: [UInt8]
   /// What this process has decided about candidates of the rule.
   let claims: OwnClaims
+
+  var rule: Rule { shared.rule }
 
   func path(_ name: EntryName) -> CandidatePath { CandidatePath(directory: place, name) }
 

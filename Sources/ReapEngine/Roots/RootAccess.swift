@@ -105,7 +105,7 @@ final class RootAccess {
     rights.quarantining = true
     if let audit = facilities.reporter.audit { rights.mayRemove = { audit.mayRemove } }
     return Examination(
-      rule: owner.rule, kind: owner.kind, root: root, surroundings: facilities.surroundings,
+      rule: owner.shared, kind: owner.kind, root: root, surroundings: facilities.surroundings,
       claims: owner.claims, inherited: facilities.inherited, rights: rights)
   }
 

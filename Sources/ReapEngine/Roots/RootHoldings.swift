@@ -112,7 +112,6 @@ final class RootHoldings {
     }
     holdings[id] = holding
     root.post(.armed(id, success), at: arrival)
-    closeSparse(id)
   }
 
   /// A watch that was asked for before the rule ended: what was kept open for it is closed.
@@ -205,8 +204,9 @@ final class RootHoldings {
     }
   }
 
-  /// Of a candidate that is watched without a descriptor, the one it was watched through.
-  private func closeSparse(_ id: CandidateID) {
+  /// Of a candidate that is watched without a descriptor, the one it was watched through: once the look
+  /// that its answer brings has used it.
+  func closeSparse(_ id: CandidateID) {
     guard let holding = holdings[id], holding.isSparse, let file = holding.file else { return }
     file.descriptor.close()
     holdings[id]?.file = nil

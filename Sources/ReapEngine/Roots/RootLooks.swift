@@ -101,7 +101,7 @@ final class RootLooks {
     let occasion = Occasion(trigger: examine.trigger, wokenAt: examine.wokenAt)
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
     facilities.reporter.note(
-      examined, Place(rule: root.rule, root: open, path: original, occasion: occasion),
+      examined, Place(root.shared, root: open, path: original, occasion: occasion),
       claimID: ClaimName(path.name)?.id)
     let consequences = examined.outcome.consequences
     if consequences.isOrphan { root.noteOrphan() }

@@ -226,7 +226,10 @@ final class Roster {
     }
     guard let root = roots[of.root] else { return armedTooLate(of, token, result) }
     switch of {
-    case .candidate(_, let id): root.holdings.armed(id, result, arrival)
+    case .candidate(_, let id):
+      root.holdings.armed(id, result, arrival)
+      drain()
+      root.holdings.closeSparse(id)
     case .place(_, let number): root.places.armed(number, result)
     case .owner: root.follower?.armed(result)
     case .directory, .way: root.access.armed(token, result)

@@ -25,7 +25,7 @@ final class WatchedRoot {
 
   let index: Int
   let rule: Rule
-  let part: any KindPart
+  let shared: SharedRule
   let facilities: Facilities
   let kind: any RootKind
   let claims = OwnClaims()
@@ -45,7 +45,7 @@ final class WatchedRoot {
     self.index = index
     self.rule = rule
     self.facilities = facilities
-    part = rule.kind.part
+    shared = SharedRule(rule)
     kind = facilities.kindEdge(rule) { [mailbox = facilities.mailbox] in
       mailbox.post(.ownerExited(root: index))
     }
@@ -59,6 +59,8 @@ final class WatchedRoot {
   }
 
   var reference: Reference { Reference(index: index, object: ObjectIdentifier(self)) }
+
+  var part: any KindPart { shared.part }
 
   /// Open; nil while it is waited for.
   var root: OpenRoot? { access.root }
@@ -198,7 +200,7 @@ final class WatchedRoot {
   ) {
     guard let condemnation = claims.reprieve(path), let root else { return }
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
-    let place = Place(rule: rule, root: root, path: original, occasion: occasion)
+    let place = Place(shared, root: root, path: original, occasion: occasion)
     facilities.reporter.reprieved(condemnation, reason, evidence, place)
   }
 

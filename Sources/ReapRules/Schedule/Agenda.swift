@@ -4,16 +4,17 @@
 /// next event's turn. Carrying one out may post events, for this root or another; it never handles
 /// them. So no schedule is asked anything while it, or another, is being answered.
 package final class Agenda<Root> {
-  private var waiting: [(root: Root, event: Schedule.Event, instant: Nanoseconds)] = []
-  private var next = 0
-  private var isDraining = false
+  @usableFromInline package var waiting:
+    [(root: Root, event: Schedule.Event, instant: Nanoseconds)] = []
+  @usableFromInline package var next = 0
+  @usableFromInline package var isDraining = false
 
-  package init() {}
+  @inlinable package init() {}
 
-  package var isEmpty: Bool { next == waiting.count }
+  @inlinable package var isEmpty: Bool { next == waiting.count }
 
   /// - Parameter instant: monotonic; when what the event tells of happened, or was read.
-  package func post(_ event: Schedule.Event, to root: Root, at instant: Nanoseconds) {
+  @inlinable package func post(_ event: Schedule.Event, to root: Root, at instant: Nanoseconds) {
     waiting.append((root, event, instant))
   }
 
@@ -22,7 +23,7 @@ package final class Agenda<Root> {
   /// - Parameters:
   ///   - handle: asks the root's schedule.
   ///   - perform: carries out one action of its answer.
-  package func drain(
+  @inlinable package func drain(
     _ handle: (Root, Schedule.Event, Nanoseconds) -> [Schedule.Action],
     perform: (Root, Schedule.Action) -> Void
   ) {

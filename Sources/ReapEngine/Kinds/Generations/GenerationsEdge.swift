@@ -112,7 +112,7 @@ final class GenerationsEdge: RootKind {
   ) -> EntryName? {
     guard let directory = try? open.place(place) else { return nil }
     defer { directory.release() }
-    let spot = Spot(rule: root.rule, directory: directory, place: place, claims: root.claims)
+    let spot = Spot(shared: root.shared, directory: directory, place: place, claims: root.claims)
     guard case .known(let live) = partition(at: spot).readCursorFile().0 else { return nil }
     return live
   }
