@@ -29,8 +29,6 @@ package struct Rule: Sendable, Equatable {
     self.kind = kind
   }
 
-  package static let defaultSpillMatch = "spill_+([0-9])_*"
-
   package func neverTakes(_ name: EntryName) -> Bool {
     !never.isEmpty && never.contains { $0.matches(name) }
   }

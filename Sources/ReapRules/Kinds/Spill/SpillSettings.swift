@@ -21,4 +21,11 @@ package struct SpillSettings: Sendable, Equatable {
     self.missingLock = missingLock
     self.contents = contents
   }
+
+  package static let defaultMatch = "spill_+([0-9])_*"
+  package static let defaultGlob: Glob = {
+    do { return try Glob(defaultMatch) } catch {
+      preconditionFailure("the default pattern is right")
+    }
+  }()
 }
