@@ -72,18 +72,6 @@ enum CommonKeys {
 }
 
 extension RuleKey: CaseIterable {
-  static let name = RuleKey("name")
-  static let kind = RuleKey("kind")
-  static let preset = RuleKey("preset")
-  static let root = RuleKey("root")
-  static let enabled = RuleKey("enabled")
-  static let match = RuleKey("match")
-  static let never = RuleKey("never")
-  static let grace = RuleKey("grace")
-  static let owner = RuleKey("owner")
-  static let allowShallow = RuleKey("allow_shallow")
-  static let allowRemote = RuleKey("allow_remote")
-
   /// Every key of every kind, once; the common ones first.
   static let allCases: [RuleKey] = {
     var keys = CommonKeys.all.map(\.name)

@@ -61,12 +61,6 @@ extension KindKeys {
   }
 }
 
-/// Keys that more than one kind has.
-extension RuleKey {
-  static let lock = RuleKey("lock")
-  static let lockType = RuleKey("lock_type")
-}
-
 extension LockType {
   init(_ setting: Setting) throws(ConfigurationError) {
     let word = try setting.word(of: LockType.allCases.map(\.rawValue))

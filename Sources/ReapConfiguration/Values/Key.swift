@@ -5,6 +5,23 @@ struct RuleKey: Hashable, Sendable {
   let rawValue: String
 
   init(_ rawValue: String) { self.rawValue = rawValue }
+
+  // Of every kind:
+  static let name = RuleKey("name")
+  static let kind = RuleKey("kind")
+  static let preset = RuleKey("preset")
+  static let root = RuleKey("root")
+  static let enabled = RuleKey("enabled")
+  static let match = RuleKey("match")
+  static let never = RuleKey("never")
+  static let grace = RuleKey("grace")
+  static let owner = RuleKey("owner")
+  static let allowShallow = RuleKey("allow_shallow")
+  static let allowRemote = RuleKey("allow_remote")
+
+  // Of more than one:
+  static let lock = RuleKey("lock")
+  static let lockType = RuleKey("lock_type")
 }
 
 /// All that there is to know of one key: its name, how its value is read into the settings, and how
