@@ -83,7 +83,14 @@ extension RuleKey: CaseIterable {
 
   private static let byName = Dictionary(
     uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
-  private static let common = Set(CommonKeys.all.map(\.name))
+  private static let byKind: [KindName: [RuleKey]] = {
+    let common = CommonKeys.all.map(\.name)
+    return Dictionary(
+      uniqueKeysWithValues: KindName.allCases.map { kind in
+        let own = kind.keys.names
+        return (kind, allCases.filter { common.contains($0) || own.contains($0) })
+      })
+  }()
 
   /// Nil for a word that is no key.
   init?(known word: String) {
@@ -92,10 +99,7 @@ extension RuleKey: CaseIterable {
   }
 
   /// The keys that a rule of that kind may have, in one order for all kinds.
-  static func keys(of kind: KindName) -> [RuleKey] {
-    let own = kind.keys.names
-    return allCases.filter { common.contains($0) || own.contains($0) }
-  }
+  static func keys(of kind: KindName) -> [RuleKey] { byKind[kind] ?? [] }
 
   /// Whether an environment variable may override the key. Those that tell which rule it is may not
   /// be.

@@ -48,7 +48,7 @@ struct RuleSettings {
       kind: keys.unwrittenKind(preset: preset, root: root))
     try read(
       CommonKeys.all, last: false, from: written, match: match, into: &rule, context)
-    rule.kind = try keys.kind(from: written, preset: preset, root: root, match: match, context)
+    try keys.read(from: written, into: &rule.kind, match: match, context)
     try read(CommonKeys.all, last: true, from: written, match: match, into: &rule, context)
     return rule
   }

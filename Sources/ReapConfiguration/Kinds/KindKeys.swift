@@ -43,16 +43,16 @@ extension KindKeys {
     kind(settings(preset: preset, root: root))
   }
 
-  /// The kind with all of its settings as they are written.
-  func kind(
-    from written: [RuleKey: Setting], preset: Preset?, root: FilePath, match: Glob,
-    _ context: Context
-  ) throws(ConfigurationError) -> Rule.Kind {
-    var settings = settings(preset: preset, root: root)
+  /// Reads all that is written of its keys.
+  func read(
+    from written: [RuleKey: Setting], into kind: inout Rule.Kind, match: Glob, _ context: Context
+  ) throws(ConfigurationError) {
+    guard var settings = kind.part as? Settings else { return }
     for last in [false, true] {
-      try read(keys, last: last, from: written, match: match, into: &settings, context)
+      try ReapConfiguration.read(
+        keys, last: last, from: written, match: match, into: &settings, context)
     }
-    return kind(settings)
+    kind = self.kind(settings)
   }
 
   func printed(_ kind: Rule.Kind) -> [PrintedKey] {
