@@ -92,7 +92,7 @@ struct ReasonTraitTests {
           case .recentlyChanged: claim == .none || claim == .split
           default: claim == .split
           }
-        #expect(reason.staysClaimed(claim) == stays, "\(reason), \(claim)")
+        #expect(claim.stays(for: reason) == stays, "\(reason), \(claim)")
       }
     }
   }

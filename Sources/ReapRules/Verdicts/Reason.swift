@@ -69,16 +69,13 @@ package enum Reason: String, Sendable, CaseIterable {
       "something in it changed a short time ago, and no free lock proves it dead"
     case .fileOpen: "a process has a file in it open"
     case .foreignContents: "it holds an entry that the rule's contents does not allow"
-    case .foreignInside:
-      "it holds a directory of another user's that its own user could not have emptied"
-    case .cannotClaim:
-      "it cannot be renamed (a name over 228 bytes, or an overlay's lower layer), and no lock proves it dead"
+    case .foreignInside: Self.foreignDirectory
+    case .cannotClaim: Self.unclaimable
     case .needsQuarantine:
       "it is dead, but goes by way of a quarantine, for which a reapd must stay: use watch"
     case .claimFound: "it was claimed by a reapd that has ended; its own name is given back"
     case .live: "the cursor names it: it is the live generation"
-    case .keptByHand:
-      "it was pinned by hand, which `reapd keep --undo` ends, or the rule's never names it"
+    case .keptByHand: Self.pinned
     case .directoryLocked: "a process holds a lock on the directory itself"
     case .workingDirectory: "a process has its working or root directory in it"
     case .directoryOpen: "a process has a directory in it open"
@@ -89,8 +86,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .processesUnknown: "there are processes that cannot be looked at, and may be in it"
     case .ownerAlive: "a process that may be at work in it is alive"
     case .recentlySuperseded: "the cursor moved on a short time ago: readers may still be in it"
-    case .quarantined:
-      "it is condemned, and its quarantine is not over: a change in it, something open, or a cursor that names it ends that"
+    case .quarantined: Self.inQuarantine
     case .notAFile: "it is not a regular file; links are never followed or removed"
     case .ownerDead: "its owner is gone: the process that the owner's file names has ended"
     case .quiet: "the cursor names another one, nothing in it changed for long, and nothing is open"
@@ -115,4 +111,15 @@ package enum Reason: String, Sendable, CaseIterable {
     case .auditUnwritable: "it may go, but the audit cannot be written, and nothing goes without"
     }
   }
+
+  // Those that take more than a line.
+
+  private static let unclaimable =
+    "it cannot be renamed (a name over 228 bytes, or an overlay's lower layer), and no lock proves it dead"
+  private static let inQuarantine =
+    "it is condemned, and its quarantine is not over: a change in it, something open, or a cursor that names it ends that"
+  private static let pinned =
+    "it was pinned by hand, which `reapd keep --undo` ends, or the rule's never names it"
+  private static let foreignDirectory =
+    "it holds a directory of another user's that its own user could not have emptied"
 }
