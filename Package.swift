@@ -60,6 +60,12 @@ let package = Package(
     .testTarget(
       name: "WatchingTests", dependencies: ["Watching", "OwnedDirectories", "ReapRules"]),
     .testTarget(
+      name: "ReapEngineTests",
+      dependencies: [
+        "ReapEngine", "OwnedDirectories", "ReapRules", "Watching",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .testTarget(
       name: "ReapLiveTests",
       dependencies: [
         "DoomedWriter", "DoomedCompactor", "LogFollower", "CrashDrill", "OwnedDirectories",

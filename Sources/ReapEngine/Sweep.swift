@@ -13,7 +13,7 @@ package final class Sweep: Sendable {
     /// What was decided.
     package let verdict: Verdict
     package let evidence: Evidence
-    /// What came of it; nil where it was kept.
+    /// What came of the candidate; nil where it was kept.
     package var action: AuditRecord.Action?
     /// As the audit has it.
     package var reason: Reason

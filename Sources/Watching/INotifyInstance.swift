@@ -116,7 +116,7 @@ extension WatchPurpose {
   private static let directoryFlags =
     Int32(bitPattern: UInt32(IN_ONLYDIR)) | Int32(bitPattern: UInt32(IN_MASK_ADD))
 
-  /// The same inode may be followed and have its closes watched.
+  /// One inode may be followed for one user and have its closes watched for another.
   private static let addingFlag = Int32(bitPattern: UInt32(IN_MASK_ADD))
 
   fileprivate var mask: UInt32 {

@@ -7,7 +7,7 @@ import Synchronization
 package final class LineWriter: Sendable {
   package enum Outcome: Sendable {
     case written
-    /// It cannot be written, now or later.
+    /// The line cannot be written, now or later.
     case lost
     /// Not now: asked again at that instant (monotonic), or after `retry()`.
     case later(Nanoseconds)

@@ -99,7 +99,7 @@ package final class Reporter: Sendable {
     if once(record, "cannot remove: \(failure)", .warning) { counts.withLock { $0.failed += 1 } }
   }
 
-  /// It holds what its owner could not have removed, and has its own name again.
+  /// The directory holds what its owner could not have removed, and has its own name again.
   private func leftAlone(_ claimed: Claimed, _ result: RemovalResult, _ occasion: Occasion) {
     var evidence = claimed.evidence
     evidence.inside?.foreignDirectory = result.foreignDirectory
@@ -163,7 +163,7 @@ package final class Reporter: Sendable {
         id: "\(condemnation.id)"))
   }
 
-  /// One that an operator gave its own name again.
+  /// A candidate that an operator gave its own name again.
   package func restored(
     _ path: [UInt8], rule: Rule, reason: String, trigger: Trigger, id: String
   ) {

@@ -60,7 +60,7 @@ extension Look {
       switch error.code {
       // The longer name needed a block for the root.
       case ENOSPC where mayGoInPlace, EDQUOT where mayGoInPlace: break
-      // It lies in an overlay's lower layer.
+      // The directory lies in an overlay's lower layer.
       case EXDEV where evidence.isProvedByLock: break
       default: return unclaimed(error)
       }

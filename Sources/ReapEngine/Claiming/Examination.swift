@@ -178,7 +178,8 @@ final class Examination: Sendable {
     return tryLock(file.descriptor, terms.part.lockType)
   }
 
-  /// The same for a candidate without a descriptor of its own; what is taken is given back.
+  /// Tries the lock of a candidate whose lock file is not open here; a lock that is taken is given
+  /// back.
   func isLockHeld(_ path: CandidatePath) -> Bool {
     guard terms.part.locksInside, let lock = terms.part.ownersLock,
       let file = try? openFile(

@@ -7,7 +7,7 @@ final class Examined: Sendable {
   /// What was judged; nil where it did not come to that.
   let verdict: Verdict?
   let evidence: Evidence?
-  /// What stays open to see it being closed: the receiver's.
+  /// A file that stays open to see it being closed; the receiver closes it.
   let held: HeldFile?
   let claimed: Claimed?
   let failure: SystemError?
@@ -64,7 +64,7 @@ final class Examined: Sendable {
     Examined(.putBack, verdict, evidence)
   }
 
-  /// The same for a pass, which stays for no quarantine.
+  /// What this comes to in a pass, which does not stay until a quarantine ends.
   var needingQuarantine: Examined {
     guard outcome == .kept, case .condemn? = verdict, let evidence else { return self }
     return .kept(.keep(.needsQuarantine, recheckAfter: nil), evidence)

@@ -56,7 +56,7 @@ package struct QuarantineEntry: Sendable {
     case condemned
     /// Renamed by a reapd that has ended, and whole.
     case claimed
-    /// Its removal has begun, perhaps by a reapd that was killed: there is no way back.
+    /// The removal has begun, perhaps by a reapd that was killed: there is no way back.
     case removing
     /// A link or a file: somebody else made the name.
     case notADirectory = "not-a-directory"

@@ -17,7 +17,7 @@ package struct Obstacle: Sendable {
 
   /// Opened with O_PATH: to close it raises no event.
   package let directory: Descriptor
-  /// Nil where the directory itself could not be moved.
+  /// The entry; nil where the directory itself could not be moved.
   private let name: EntryName?
   private let directoryStamp: Stamp?
   private let entryStamp: Stamp?
@@ -44,7 +44,7 @@ package struct Obstacle: Sendable {
     facts.map { Stamp(identity: $0.identity, change: $0.change) }
   }
 
-  /// The same with the stamps of now; it takes over the descriptor.
+  /// This obstacle with the stamps of now; the result takes over the descriptor.
   package func renewed() -> Obstacle { Obstacle(name, directory) }
 
   /// Whether another attempt may come to something else.

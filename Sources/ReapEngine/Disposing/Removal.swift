@@ -46,7 +46,8 @@ final class Removal: Sendable {
     let identity: FileIdentity
     let parent: Node?
     let depth: Int
-    /// Its own listing, and each batch of it and each child that is work of its own.
+    /// What is left to do in this directory: to list it, and each batch of entries and each child that
+    /// is a work of its own.
     let pending = Atomic<Int>(1)
 
     init(

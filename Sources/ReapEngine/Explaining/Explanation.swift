@@ -31,7 +31,7 @@ package struct Explanation: Sendable {
       open: OpenFiles(below: root.path(of: candidate)), condemned: condemned)
   }
 
-  /// The same where several are explained, with what is open in all of them.
+  /// Explains one of several candidates, whose open files were looked up together.
   static func of(
     _ candidate: CandidatePath, rule: Rule, kind: any KindEdge, root: OpenRoot, roots: [FilePath],
     mounts: MountView, open: OpenFiles, condemned: [CondemnedRecord]

@@ -14,9 +14,9 @@ struct CandidateGathering {
   /// Change times and open files tell of its use, whatever its lock does; and the lock file may
   /// stand beside it (kind `generations`).
   let searchesAlways: Bool
-  /// Its file system may be FUSE.
+  /// The candidate's file system may be FUSE.
   private let isRemote: Bool
-  /// It has a claimed name, and with it a change time that is ours.
+  /// The candidate has a claimed name, so that its change time is that of our rename.
   let isClaimed: Bool
   /// The directory that holds it.
   let root: OpenRoot

@@ -23,7 +23,7 @@ package final class HeldFile: Sendable {
     self.isLock = isLock
   }
 
-  /// The same open file under another number, with the same locks; nil where there is none to be had.
+  /// A second descriptor of the same open file, which shares its locks; nil where none is to be had.
   func duplicate() -> HeldFile? {
     guard let another = duplicated(descriptor) else { return nil }
     return HeldFile(

@@ -182,7 +182,8 @@ extension InheritedLocks {
     gathering.drop()
   }
 
-  /// That an owner's lock was lost outlasts what is held for a name; a lock that is seen ends it.
+  /// Remembers that an owner's lock was lost, for longer than anything is held for a name; a lock that
+  /// is seen ends that.
   func noteLoss(_ known: KnownBefore, _ lock: Evidence.Lock?, _ directory: FileIdentity) {
     guard known.isLockLost else { return }
     switch lock {

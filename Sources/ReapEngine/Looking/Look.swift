@@ -40,7 +40,7 @@ struct Look {
   let name: EntryName
   let claimName: ClaimName?
   let identity: FileIdentity
-  /// It has a claimed name, and some of it may be gone.
+  /// The candidate has a claimed name, and some of it may be gone.
   let isHalfRemoved: Bool
   let known: KnownBefore
   var evidence: Evidence

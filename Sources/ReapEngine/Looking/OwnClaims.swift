@@ -67,7 +67,7 @@ package final class OwnClaims: Sendable {
     state.withLock { !$0.forgotten.isEmpty && $0.forgotten.contains(path) }
   }
 
-  /// That look has been answered.
+  /// The look during which the name was forgotten has been answered.
   func endForgotten(_ path: CandidatePath) {
     state.withLock { if !$0.forgotten.isEmpty { $0.forgotten.remove(path) } }
   }
@@ -104,7 +104,7 @@ package final class OwnClaims: Sendable {
     state.withLock { $0.condemned.isEmpty ? nil : $0.condemned[path] }
   }
 
-  /// Nil where it was not condemned.
+  /// Ends a condemnation; nil where the path was not condemned.
   @discardableResult
   func reprieve(_ path: CandidatePath) -> Evidence.Condemnation? {
     state.withLock { $0.condemned.isEmpty ? nil : $0.condemned.removeValue(forKey: path) }

@@ -50,7 +50,7 @@ final class Facilities {
   let shortage: Shortage
   /// Makes the edge of a rule's kind.
   let kindEdge: (Rule, @escaping @Sendable () -> Void) -> any RootKind
-  /// Where no candidate may lie around: shared by every rule.
+  /// The mounts and roots that no candidate may have in it: shared by every rule.
   private(set) var surroundings: SurroundingsView
   var options: ReaperOptions {
     didSet { lookForRoots() }

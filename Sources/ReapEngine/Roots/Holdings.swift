@@ -5,11 +5,12 @@ import Watching
 /// What is held for one candidate. The descriptor is closed only when no command to watch it is
 /// under way, since its number would then name another file.
 struct Holding {
-  /// Nil while an examination has it, and where the candidate is watched without one.
+  /// The file that is open; nil while an examination has it, and where the candidate is watched without
+  /// a descriptor.
   var file: HeldFile?
   var watch: WatchHandle?
-  /// Inode and birth time (0: unknown) of the file that the watch is for; inode 0: none. Of the
-  /// candidate itself where that is watched without a descriptor: all that is known of it then.
+  /// Inode and birth time (0: unknown) of the file that the watch is for; inode 0: there is no such
+  /// file. Where the candidate is watched without a descriptor, they are its directory's.
   private var inode: UInt64 = 0
   private var birth: Int64 = 0
   var isArming = false
@@ -48,7 +49,7 @@ struct Holdings {
   }
 
   private var entries: [Entry?] = []
-  /// Of candidates that are forgotten, until the answer to the command under way comes.
+  /// Holdings of forgotten candidates, until the answer to the command under way comes.
   private(set) var orphans: [CandidateID: Holding] = [:]
 
   subscript(id: CandidateID) -> Holding? {

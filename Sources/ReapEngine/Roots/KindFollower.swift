@@ -18,23 +18,23 @@ protocol KindFollower: AnyObject {
   /// What was claimed is gone, or could not be removed.
   func removed(_ path: CandidatePath, _ now: Nanoseconds)
 
-  /// Directories of candidates were forgotten.
+  /// A directory of candidates was forgotten.
   func forgot(place: [UInt8])
 
-  /// Its own watches.
+  /// Watches that the kind needs besides those of the root, such as one for a pid file.
   func watch()
   func endWatches()
   func armed(_ result: Result<WatchHandle, WatchFailure>)
   func watchLost()
   func entryChanged(_ name: [UInt8])
 
-  /// Monotonic; when it has something to do.
+  /// Monotonic; when the follower has something to do.
   func nextDeadline(now: Nanoseconds) -> Nanoseconds?
   func deadlinePassed(_ now: Nanoseconds)
 }
 
 /// A kind's edge, with what it does at a root that is watched.
 protocol RootKind: KindEdge {
-  /// Nil where events mean nothing else.
+  /// Nil where events mean nothing but a look at the candidate that they name.
   func follower(of root: WatchedRoot) -> (any KindFollower)?
 }

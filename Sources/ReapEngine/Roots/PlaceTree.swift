@@ -16,7 +16,7 @@ struct PlaceTree {
     var candidates: Set<EntryName> = []
     /// An examination found a name in it that is there claimed and unclaimed.
     var hasConflict = false
-    /// It was told that directories in it have too long a path.
+    /// An operator was told that directories in this place have too long a path.
     var isTooDeep = false
     /// The scan that last saw it.
     var epoch: UInt32
@@ -50,7 +50,7 @@ struct PlaceTree {
     places[Self.root]!.epoch = epoch
   }
 
-  /// Those that the scan did not come to.
+  /// Places that the present scan has not come to.
   var unseen: [UInt32] { places.filter { $0.value.epoch != epoch }.map(\.key).sorted() }
 
   mutating func noteSeen(_ number: UInt32) { places[number]?.epoch = epoch }
@@ -88,14 +88,14 @@ struct PlaceTree {
     places[number]?.candidates.remove(name)
   }
 
-  /// False where that is known already.
+  /// False where the conflict is known already.
   mutating func noteConflict(in number: UInt32) -> Bool {
     guard places[number]?.hasConflict == false else { return false }
     places[number]!.hasConflict = true
     return true
   }
 
-  /// False where that is known already.
+  /// False where the operator was told already.
   mutating func noteTooDeep(below number: UInt32) -> Bool {
     guard places[number]?.isTooDeep == false else { return false }
     places[number]!.isTooDeep = true

@@ -31,7 +31,7 @@ final class RootAccess {
   private unowned let owner: WatchedRoot
   /// As the rule has it; where that was a link, what it led to at the start.
   let written: FilePath
-  /// Where that leads now: absolute, links resolved.
+  /// Where the rule's root leads now: absolute, links resolved.
   private(set) var path: FilePath
   private var state = State.waiting(nextTry: nil)
   private var news = News.byEvents
@@ -40,13 +40,13 @@ final class RootAccess {
   /// The directories on the way to it that are watched, and the watches on them.
   private var way: RootWay?
   private var wayWatches: [WatchHandle] = []
-  /// Those of them that are not answered yet.
+  /// Commands to watch a directory on the way that are not answered yet.
   private var wayArming = 0
   /// Tells answers and events of the present directory watch from those of an earlier one.
   private var incarnation: UInt32 = 0
-  /// The same for the watches on the way.
+  /// Tells answers and events of the present watches on the way from those of earlier ones.
   private var wayIncarnation: UInt32 = 0
-  /// Whose it was when it was first opened.
+  /// Whose the root was when it was first opened.
   private var pinnedOwner: UInt32?
   /// What was last said about why it cannot be opened.
   private var complaint: String?

@@ -157,7 +157,8 @@ final class RootHoldings {
     inherited.leave(file)
   }
 
-  /// The same for a whole root, or for those of it of whom nothing else would show that they live.
+  /// Leaves what is held for all candidates of the root, or only for those whose owners nothing else
+  /// would show.
   func handOnAll(onlyUnlinked: Bool) {
     for id in root.schedule.ids
     where !onlyUnlinked || holdings[id]?.file?.isUnlinkedLock == true

@@ -9,7 +9,7 @@ final class RootLooks {
   private static let scanAhead = 256
 
   private unowned let root: WatchedRoot
-  /// Those under way on workers.
+  /// Looks that workers have in hand.
   private var isUnderWay: [CandidateID: CandidatePath] = [:]
 
   init(_ root: WatchedRoot) { self.root = root }
@@ -141,12 +141,12 @@ final class RootLooks {
     root.reprieve(path, reason?.rawValue ?? "gone", examined.evidence, occasion)
   }
 
-  /// It stays, until something ends the reason for that.
+  /// The candidate stays, until something ends the reason for that.
   private func wait(
     _ id: CandidateID, _ path: CandidatePath, _ verdict: Verdict, _ examined: Examined,
     _ now: Nanoseconds
   ) {
-    // Its watch is all that is left to tell of the owner's end.
+    // The candidate's watch is all that is left to tell of the owner's end.
     let staysSparse =
       verdict.reason == .lockUnknown && root.holdings.isSparse(id) && examined.held == nil
     let hold = staysSparse ? .watched : root.holdings.keep(id, examined.held)
@@ -185,7 +185,8 @@ final class RootLooks {
     }
     defer { root.follower?.removed(claimed.originalPath, readMonotonic()) }
     guard result.foreignDirectory == nil || result.failure != nil else {
-      // It is in place again, and an event tells. When what is not its own goes, it is looked at.
+      // The directory is in place again, and an event tells. It is looked at when what is foreign in
+      // it goes.
       return wait(at: result.obstacle, claimed.originalPath)
     }
     guard result.failure != nil else {

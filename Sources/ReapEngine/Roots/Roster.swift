@@ -265,7 +265,7 @@ final class Roster {
     }
   }
 
-  /// Those whose listings could go on now.
+  /// Roots whose listings could go on now.
   var listing: [WatchedRoot] { roots.values.filter(\.scan.canGoOn) }
 
   var isListing: Bool { roots.values.contains(where: \.scan.canGoOn) }

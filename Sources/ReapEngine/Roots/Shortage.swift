@@ -105,7 +105,7 @@ final class Shortage {
 
   /// Lets the one that has waited longest try whether there is a watch; false where nobody may try.
   func letNextTry() -> Bool {
-    // Its look may have ended with it, or failed before it came to the watch.
+    // The look of the one that tries may have ended with it, or failed before it came to the watch.
     if let tried = trying, !unwatched.contains(tried) { trying = nil }
     guard mayTry, trying == nil, let token = unwatched.first else { return false }
     trying = token

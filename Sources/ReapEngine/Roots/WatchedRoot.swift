@@ -37,7 +37,7 @@ final class WatchedRoot {
   private(set) var looks: RootLooks!
   private(set) var follower: (any KindFollower)?
   private(set) var beginning = Beginning.scanning(orphans: 0)
-  /// It came while reapd ran, or follows a rule that was changed: what stands in it may have come a
+  /// The rule came while reapd ran, or follows a rule that was changed: what stands in it may have come a
   /// moment ago, and no event told.
   var isBelated = false
 
@@ -173,7 +173,7 @@ final class WatchedRoot {
       appeared(number, path, created: !isBack, .created, arrival)
     } catch  where error.code == ENOENT && !schedule.isExamining(path) {
       facilities.obstacles.end(of: self) { $0 == path }
-      // It has its owner still, wherever it is.
+      // The directory has its owner still, wherever it is now.
       holdings.handOn(path)
       vanished(number, path, arrival)
     } catch {

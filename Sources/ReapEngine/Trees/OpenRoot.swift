@@ -10,7 +10,7 @@ package struct OpenRoot: Sendable {
   package let descriptor: Descriptor
   package let identity: FileIdentity
   package let owner: UInt32
-  /// Of the one who opened it to work on it.
+  /// The lock of whoever opened the root to work on it.
   package fileprivate(set) var lock: RootLock?
   private let use = RootUse()
 
@@ -76,7 +76,7 @@ private final class RootUse: Sendable {
 /// Why a root cannot be used now.
 package enum RootFailure: Error, Sendable, CustomStringConvertible {
   case refused(path: FilePath, RootRefusal)
-  /// It is not there (yet).
+  /// Nothing is at the path, or not yet.
   case absent(path: FilePath)
   case notADirectory(path: FilePath)
   case ownerChanged(path: FilePath, from: UInt32, to: UInt32)

@@ -18,7 +18,7 @@ package final class RootLock: Sendable {
   }
 
   private struct Use {
-    /// Its descriptor has the lock; kept open for the last use.
+    /// The descriptor that has the lock, kept open for the last use.
     let root: OpenRoot
     var hold: Hold
     var trouble: String?

@@ -104,7 +104,7 @@ package struct TreeDescent {
     enter(name, child, facts.identity, attempt: attempt)
   }
 
-  /// The same for one that was opened, and is closed when it is left.
+  /// Enters a subdirectory that the caller has opened; the descriptor is closed when it is left.
   package mutating func enter(
     _ name: EntryName, _ child: Descriptor, _ identity: FileIdentity, attempt: Int = 1
   ) {

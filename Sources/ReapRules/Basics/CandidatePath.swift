@@ -21,7 +21,7 @@ package struct CandidatePath: Hashable, Comparable, Sendable {
     directory.isEmpty ? name.bytes : directory + [UInt8(ascii: "/")] + name.bytes
   }
 
-  /// The same place under another name.
+  /// Another name in the same directory.
   package func renamed(_ name: EntryName) -> CandidatePath {
     CandidatePath(directory: directory, name)
   }

@@ -55,10 +55,10 @@ package func displayText(_ bytes: [UInt8]) -> String {
   return result
 }
 
-/// The same for a text that was put together from several; a newline in it is one of its parts'.
+/// `displayText` of a text that was put together from several: a newline in it came with one of them.
 package func displayText(_ text: String) -> String { displayText(Array(text.utf8)) }
 
-/// The same for a text of several lines.
+/// `displayText` of each line of a text.
 package func displayLines(_ text: String) -> String {
   if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) || $0 == 0x0A }) { return text }
   return text.split(separator: "\n", omittingEmptySubsequences: false).map {

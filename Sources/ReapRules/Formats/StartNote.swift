@@ -86,7 +86,7 @@ package struct StartedProcess: Sendable {
     return readings.contains { fits($0, isTrusted: false) == true } ? true : nil
   }
 
-  /// The same where nothing but the time of the file's writing tells.
+  /// Whether the process began before the file was written, which is all that is known of it.
   package func began(before written: Nanoseconds) -> Bool? {
     fits(.instant(written, unit: 0), isTrusted: true)
   }

@@ -137,8 +137,8 @@ package struct Evidence: Sendable, Equatable {
     case none
     /// It was claimed, and not a byte of it is gone.
     case found
-    /// The same, and its own name is there too: two halves of one generation, if a writer made its
-    /// directories anew.
+    /// It was claimed and is whole, and its own name is there too: two halves of one generation, if a
+    /// writer made its directories anew.
     case split
     /// Its removal has begun: it can only be finished.
     case unfinished

@@ -157,7 +157,7 @@ package struct Retention: Sendable, Equatable {
 
   /// A choice that is being made.
   private struct Choosing<ID: Comparable & Sendable> {
-    /// Those that nothing has demanded yet, in order.
+    /// The members that nothing has demanded yet, in order.
     var expendable: [Member<ID>]
     var choice: Choice<ID>
 

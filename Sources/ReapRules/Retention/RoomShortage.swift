@@ -46,7 +46,7 @@ package struct RoomShortage: Sendable, Equatable {
     return chosen
   }
 
-  /// The same, unless all of them together would not give what is lacking: then nothing.
+  /// What `relief` chooses; nothing where all the members together would not give what is lacking.
   package func wholeRelief<ID>(
     from ordered: some Sequence<Retention.Member<ID>>
   ) -> [Retention.Member<ID>] {

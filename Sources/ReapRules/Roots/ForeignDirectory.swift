@@ -1,11 +1,11 @@
 /// What of another user's directory a user could have emptied: by its mode alone, the part of it
 /// that holds for everybody. Which groups somebody is in, and what access lists add, is not known.
 package enum ForeignDirectory: Sendable, Equatable {
-  /// Every entry of it.
+  /// Anybody may remove every entry of the directory.
   case emptiedByAnyone
-  /// Those that are the user's own: it is sticky, as /tmp is.
+  /// The user may remove entries of its own: the directory is sticky, as /tmp is.
   case ownEntriesOnly
-  /// None: where it is empty it can still be removed.
+  /// The user may remove no entry. An empty directory can still be removed.
   case closed
 
   package init(permissions: UInt32) {

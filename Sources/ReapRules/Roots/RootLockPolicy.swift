@@ -26,11 +26,12 @@ package struct RootLockHolder: Sendable, Hashable {
 
 /// What a root's lock, held by others, means.
 package enum RootLockVerdict: Sendable, Equatable {
-  /// It is their root now.
+  /// The root is the holders' now.
   case respected([RootLockHolder])
-  /// It may be: who holds it cannot be seen.
+  /// The root may be somebody's: who holds the lock cannot be seen.
   case hidden
-  /// They have no right over the root. Empty: no process has the lock, it lies in a socket's queue.
+  /// The holders have no right over the root. Empty: no process has the lock, it lies in a socket's
+  /// queue.
   case foreign([RootLockHolder])
 }
 

@@ -23,7 +23,7 @@ struct Candidate: Sendable {
     case waiting
     /// The edge is gathering and judging.
     case examining
-    /// The same, and something happened meanwhile that asks for another look.
+    /// The edge is gathering and judging, and something happened meanwhile that asks for another look.
     case examiningAgain
     /// The edge is putting a watch on the descriptor it holds.
     case arming

@@ -139,7 +139,7 @@ struct LogNeighbourhood {
           packed.append(LogPart(id, sibling, isPacked: true))
         }
       }
-      // Those that were opened in an earlier round are younger than what was compressed meanwhile.
+      // Files that were opened in an earlier round are younger than those compressed meanwhile.
       parts = parts.filter(\.isPacked) + packed + parts.filter { !$0.isPacked } + opened
       if isWhole || round == Self.tries { break }
     }

@@ -15,7 +15,7 @@ struct PathWalk {
     let device: UInt64
     let inode: UInt64
 
-    /// The same place with what stands there by now.
+    /// This place, with the file that stands there by now.
     func at(_ identity: FileIdentity?) -> Place {
       Place(
         directory: directory, names: names, device: identity?.device ?? 0,

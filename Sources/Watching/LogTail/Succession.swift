@@ -50,7 +50,7 @@ package struct PartNames {
       || EntryName(name).map { pattern?.matches($0) ?? false } ?? false
   }
 
-  /// The same, plain or compressed.
+  /// Whether a name fits, plain or compressed.
   package func matchesEither(_ name: [UInt8]) -> Bool { matches(Self.unpacked(name) ?? name) }
 
   /// Without `.gz`; nil for other names.
@@ -62,8 +62,8 @@ package struct PartNames {
     return Array(name.dropLast(suffix.count))
   }
 
-  /// Those of the parts that are compressed, the oldest first: by the time of their last line, which
-  /// gzip and logrotate keep. Of one that is being compressed at this moment the plain file is there.
+  /// The compressed parts, the oldest first: by the time of their last line, which gzip and logrotate
+  /// keep. While a part is being compressed its plain file is still there.
   package func packed(among siblings: [LogSibling]) -> [LogSibling] {
     let present = Set(siblings.map { $0.directory + $0.name })
     let found = siblings.filter { sibling in

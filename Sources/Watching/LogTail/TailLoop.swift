@@ -53,7 +53,8 @@ package final class TailLoop {
   /// The longest time between giving a line out and keeping that in the checkpoint, ns: what a
   /// SIGKILL can make the next start repeat. Each one costs two fsync(2).
   private static let checkpointInterval: Int64 = 1_000_000_000
-  /// The same once a file is done with, ns: a start that is far behind gives out many in a second.
+  /// The longest such time once a file is done with, ns: a start that is far behind gives out many
+  /// files in a second.
   private static let shortInterval: Int64 = 100_000_000
 
   private let settings: TailSettings

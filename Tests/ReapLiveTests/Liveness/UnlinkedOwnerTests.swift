@@ -116,25 +116,37 @@ struct UnlinkedOwnerTests {
     expectKept(owner, watcher)
   }
 
-  @Test("A superseded generation's lock that was seen held for a moment is known")
-  func generation() throws {
+  @Test(
+    "A superseded generation's lock that was seen held is known, also after it was live for a while",
+    arguments: [false, true])
+  func generation(wasLiveAgain: Bool) throws {
     _ = scratch.directory("a/root")
     let partition = Partition(root + "/p")
     let old = partition.generation("table", lockFile: true)
-    partition.generation("table-2", lockFile: true)
+    let new = partition.generation("table-2", lockFile: true)
+    // Whichever of the two the cursor does not name would be dead with a free lock.
+    let writer = try hold(new + "/.lock")
     partition.put("cursor.json", CursorText.naming("table"))
     let watcher = try GenerationRule(root, ["lock": ".lock"], in: scratch).watch()
     let owner = try hold(old + "/.lock")
     partition.flip(to: "table-2")
-    usleep(150_000)
+    #expect(wait { watcher.holds(old) })
     #expect(unlink(old + "/.lock") == 0)
-    usleep(2_500_000)  // its `quiet` of a second, and some
+    if wasLiveAgain {
+      partition.flip(to: "table")
+      // The other one is superseded then: it was looked at after the one that is live.
+      #expect(wait { watcher.holds(new) })
+      letPass(1, "further looks at a live generation come by the clock")
+      partition.flip(to: "table-2")
+    }
+    letPass(2.5, "its `quiet` of a second would be over")
     watcher.catchUp(below: root, lockFile: true)
     #expect(partition.isWhole("table"), "\(watcher.audit)")
     owner.killHard()
     #expect(wait(seconds: 60) { !exists(old) }, "\(watcher.background.error)")
     #expect(wait { !watcher.audit(of: old, action: .reaped).isEmpty })
     #expect(watcher.audit(of: old, action: .reaped).map(\.reason) == ["lock-released"])
+    #expect(writer.isRunning && partition.isWhole("table-2"))
   }
 
   // MARK: - Where no descriptor was kept

@@ -142,7 +142,7 @@ struct TemporaryFiles {
     return inside
   }
 
-  /// Nil where another file has that name by now.
+  /// Removes a file that was judged; nil where another file has its name by now.
   private func remove(
     _ judged: Judged, _ name: EntryName, in directory: Descriptor, _ path: [UInt8]
   ) -> RemovedFile? {

@@ -137,7 +137,7 @@ extension CursorLayout {
   }
 
   private func hypawareDirectory(in cursor: JSONValue) -> CursorReading {
-    // Its own reader refuses such a cursor whole, whatever else it says.
+    // Hypaware refuses such a cursor as a whole, whatever else it says.
     guard let epoch = cursor["epoch"]?.integer else { return .unknown("it has no numeric epoch") }
     if let tableDir = cursor["tableDir"] {
       guard let text = tableDir.string else { return .unknown("its tableDir is not a text") }

@@ -17,7 +17,7 @@ package struct GenerationSettings: Sendable, Equatable {
   package var trustPids = false
   /// Without change in the whole subtree for so long, nobody is taken to be at work in it.
   package var quiet = defaultQuarantine
-  /// Nil: none where a free lock is the proof, otherwise `defaultQuarantine`.
+  /// Where it is nil, a free lock as the proof brings no quarantine, and any other `defaultQuarantine`.
   package var quarantine: Nanoseconds?
   /// Short of room, every entry leaves quarantine early, not only those of owners proved dead.
   package var quarantineYields = false
