@@ -175,12 +175,12 @@ final class TailSource {
     return buffer.count - before
   }
 
-  private func beginSearch() throws(SystemError) {
+  func beginSearch() throws(SystemError) {
     search = try PositionSearch(position, in: file)
   }
 
   /// Goes on looking for the position; false where that is not at its end, or the place is gone.
-  private func continueSearch(_ buffer: ReadBuffer) throws(SystemError) -> Bool {
+  func continueSearch(_ buffer: ReadBuffer) throws(SystemError) -> Bool {
     switch try search?.step(buffer, pieceSize: Self.pieceSize) {
     case nil: return true
     case .unfinished: return false
