@@ -29,7 +29,7 @@ import Testing
       name: "r", root: FilePath(Array(folder.path.utf8)), match: try Glob("*"), grace: 0,
       owners: .anyone, kind: .spill(SpillSettings()))
     examination = Examination(
-      rule: rule, kind: SpillEdge(), root: root,
+      rule: SharedRule(rule), kind: SpillEdge(), root: root,
       surroundings: SurroundingsView(mounts: MountView(), roots: []), claims: OwnClaims())
     owner = WatchedRoot.Reference(index: 0, object: ObjectIdentifier(mailbox))
   }
