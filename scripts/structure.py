@@ -1,11 +1,7 @@
 #!/usr/bin/env python3
 """Checks what belongs where: rooms without cycles, kinds in their rooms, lengths, types in few files.
 
-What is allowed to differ for now is listed in .structure, a line each:
-
-    CHECK KEY [AMOUNT]   # why
-
-A finding up to AMOUNT is let through; an entry that lets nothing through any more is itself a failure.
+Nothing is let through: what belongs elsewhere is moved.
 """
 import collections, os, re, sys
 
@@ -31,7 +27,7 @@ HIDDEN = {"private", "fileprivate"}
 MEMBERS = BODY_WORDS | {"let", "case"}
 
 Token = collections.namedtuple("Token", "text line start")
-Finding = collections.namedtuple("Finding", "check key amount place text")
+Finding = collections.namedtuple("Finding", "check place text")
 
 
 def code_only(text):
@@ -231,7 +227,6 @@ def cycles(files):
                 if there != here:
                     edges[here].setdefault(there, {}).setdefault(name, f"{file.path}:{line}")
         for component in components(edges):
-            key = f"{target}:{','.join(sorted(component))}"
             lines = []
             for here in sorted(component):
                 for there in sorted(set(edges[here]) & component):
@@ -239,7 +234,7 @@ def cycles(files):
                     shown = ", ".join(f"{name} ({place})" for name, place in sorted(names.items())[:6])
                     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
                     lines.append(f"\n    {here} uses of {there}: {shown}{more}")
-            yield Finding("cycle", key, 1, f"Sources/{target}",
+            yield Finding("cycle", f"Sources/{target}",
                           f"folders that use each other: {', '.join(sorted(component))}; one of each two must not know "
                           f"the other" + "".join(lines))
 
@@ -273,7 +268,7 @@ def kinds(files):
         found = list(named.finditer(file.code))
         if found:
             lines = [f"{file.code.count(chr(10), 0, match.start()) + 1}: {match.group()}" for match in found]
-            yield Finding("kind", file.path, len(found), f"{file.path}:{lines[0].split(':')[0]}",
+            yield Finding("kind", f"{file.path}:{lines[0].split(':')[0]}",
                           f"tells kinds apart outside their rooms ({'; '.join(lines)}); "
                           "put it into the kind's folder and ask the kind for it")
 
@@ -282,15 +277,15 @@ def lengths(files):
     for file in files:
         limit = LINES_OF.get(file.path, FILE_LINES)
         if file.length > limit:
-            yield Finding("file", file.path, file.length, f"{file.path}:1", f"{file.length} lines, at most {limit}")
+            yield Finding("file", f"{file.path}:1", f"{file.length} lines, at most {limit}")
         for name, line, length in file.bodies:
             if length > FUNCTION_LINES:
-                yield Finding("function", f"{file.path}:{name}", length, f"{file.path}:{line}",
+                yield Finding("function", f"{file.path}:{line}",
                               f"{name} has {length} lines, at most {FUNCTION_LINES}")
     for folder, limit in FILES_AT_TOP.items():
         count = sum(os.path.dirname(file.path) == folder for file in files)
         if count > limit:
-            yield Finding("top", folder, count, folder, f"{count} files at the top, at most {limit}; the others belong in a room")
+            yield Finding("top", folder, f"{count} files at the top, at most {limit}; the others belong in a room")
 
 
 def spread(files):
@@ -303,21 +298,8 @@ def spread(files):
     for (target, name), declared in sorted(homes.items()):
         paths = declared | {f.path for f in files if f.path.split("/")[1] == target and name in f.extended}
         if len(declared) == 1 and len(paths) > FILES_OF_A_TYPE:
-            yield Finding("spread", f"{target}.{name}", len(paths), min(declared),
+            yield Finding("spread", min(declared),
                           f"{name} lies in {len(paths)} files, at most {FILES_OF_A_TYPE}: {', '.join(sorted(paths))}")
-
-
-def exceptions(path):
-    result = {}
-    if os.path.exists(path):
-        with open(path) as file:
-            for number, line in enumerate(file, 1):
-                words = line.split("#")[0].split()
-                if words:
-                    if len(words) not in (2, 3):
-                        sys.exit(f"{path}:{number}: not CHECK KEY [AMOUNT]")
-                    result[words[0], words[1]] = (int(words[2]) if len(words) == 3 else 1, number)
-    return result
 
 
 def main():
@@ -327,16 +309,8 @@ def main():
     files.sort(key=lambda file: file.path)
     sources = [file for file in files if file.path.startswith("Sources/")]
     findings = [*cycles(sources), *kinds(sources), *lengths(files), *spread(sources)]
-    known, wrong, met = exceptions(".structure"), [], set()
-    for finding in findings:
-        allowed, _ = known.get((finding.check, finding.key), (0, 0))
-        met.add((finding.check, finding.key))
-        if finding.amount > allowed:
-            wrong.append(f"{finding.place}: {finding.text}  [{finding.check} {finding.key} {finding.amount}]")
-    for (check, key), (_, number) in known.items():
-        if (check, key) not in met:
-            wrong.append(f".structure:{number}: {check} {key} is no longer needed; take the line out")
-    print("\n".join([*wrong, f"{len(files)} files, {len(known)} exceptions"]))
+    wrong = [f"{finding.place}: {finding.text}  [{finding.check}]" for finding in findings]
+    print("\n".join([*wrong, f"{len(files)} files"]))
     sys.exit(1 if wrong else 0)
 
 

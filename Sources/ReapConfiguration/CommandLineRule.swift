@@ -41,34 +41,3 @@ extension Rule {
     }
   }
 }
-
-extension Configuration {
-  /// One rule for each root, with names made unique by a number, and the top level from the
-  /// environment. Where no root is named, the preset's own root is taken.
-  package static func fromCommandLine(
-    roots: [FilePath], kind: String? = nil, preset: String? = nil, match: String? = nil,
-    lock: String? = nil, grace: String? = nil, user: UserContext, environment: Environment
-  ) throws(ConfigurationError) -> Configuration {
-    var configuration = Configuration(rules: [])
-    for root in roots.isEmpty ? [nil] : roots.map(Optional.some) {
-      var rule = try Rule.fromCommandLine(
-        root: root, kind: kind, preset: preset, match: match, lock: lock, grace: grace, user: user,
-        environment: environment)
-      if configuration.rules.contains(where: { $0.root == rule.root }) {
-        throw ConfigurationError(
-          file: "command line", what: "the root \(quoted(rule.root)) is named twice",
-          wanted: "name it once")
-      }
-      let name = rule.name
-      var number = 2
-      while configuration.rules.contains(where: { $0.name == rule.name }) {
-        rule.name = "\(name)-\(number)"
-        number += 1
-      }
-      configuration.rules.append(rule)
-    }
-    try configuration.applyTopLevelOverrides(Context(environment: environment, user: user))
-    try configuration.settleSharedRoots(user)
-    return configuration
-  }
-}

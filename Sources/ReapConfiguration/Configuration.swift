@@ -39,119 +39,78 @@ package struct Configuration: Sendable, Equatable {
     text: [UInt8], file: String, environment: Environment, user: UserContext,
     rootProblem: RootCheck = { _ in nil }
   ) throws(ConfigurationError) -> Configuration {
-    let context = Context(environment: environment, user: user)
-    var rules: [RuleSettings] = []
-    var configuration = try readTopLevel(text, file: file, context, rules: &rules)
-    for settings in rules {
-      let rule = try settings.rule(context)
-      if let other = configuration.rules.firstIndex(where: { $0.name == rule.name }) {
-        throw settings.place(of: .name).error(
-          "two rules have the name \(quoted(rule.name)), the other one \(rules[other].location)",
-          "give this one a 'name: ' of its own")
+    try ConfigurationReader.read(
+      text, file: file, Context(environment: environment, user: user), rootProblem: rootProblem)
+  }
+
+  /// Reads the named file, or else the first of `searchPaths` that exists.
+  ///
+  /// - Parameter rootProblem: as for `parse`.
+  /// - Returns: nil where no file was named and none was found.
+  package static func load(
+    path: FilePath?, environment: Environment, user: UserContext,
+    rootProblem: RootCheck = { _ in nil }
+  ) throws(ConfigurationError) -> Configuration? {
+    let candidates = path.map { [$0] } ?? searchPaths(environment: environment, user: user)
+    for candidate in candidates {
+      guard let text = try readFile(candidate, isOptional: path == nil) else { continue }
+      var configuration = try parse(
+        text: text, file: "\(candidate)", environment: environment, user: user,
+        rootProblem: rootProblem)
+      configuration.source = candidate
+      return configuration
+    }
+    return nil
+  }
+
+  /// `$XDG_CONFIG_HOME/reapd/reapd.yaml` (`~/.config`), then `/etc/reapd/reapd.yaml`.
+  package static func searchPaths(
+    environment: Environment, user: UserContext
+  ) -> [FilePath] {
+    var paths: [FilePath] = []
+    if let directory = environment.path("XDG_CONFIG_HOME"), !directory.bytes.isEmpty {
+      paths.append(directory.appending("reapd/reapd.yaml"))
+    } else if let home = PathExpansion(environment: environment, user: user).home {
+      paths.append(home.appending(".config/reapd/reapd.yaml"))
+    }
+    return paths + ["/etc/reapd/reapd.yaml"]
+  }
+
+  /// One rule for each root, with names made unique by a number, and the top level from the
+  /// environment. Where no root is named, the preset's own root is taken.
+  package static func fromCommandLine(
+    roots: [FilePath], kind: String? = nil, preset: String? = nil, match: String? = nil,
+    lock: String? = nil, grace: String? = nil, user: UserContext, environment: Environment
+  ) throws(ConfigurationError) -> Configuration {
+    var configuration = Configuration(rules: [])
+    for root in roots.isEmpty ? [nil] : roots.map(Optional.some) {
+      var rule = try Rule.fromCommandLine(
+        root: root, kind: kind, preset: preset, match: match, lock: lock, grace: grace, user: user,
+        environment: environment)
+      if configuration.rules.contains(where: { $0.root == rule.root }) {
+        throw ConfigurationError(
+          file: "command line", what: "the root \(quoted(rule.root)) is named twice",
+          wanted: "name it once")
+      }
+      let name = rule.name
+      var number = 2
+      while configuration.rules.contains(where: { $0.name == rule.name }) {
+        rule.name = "\(name)-\(number)"
+        number += 1
       }
       configuration.rules.append(rule)
     }
-    try configuration.applyTopLevelOverrides(context)
-    try configuration.applyRuleOverrides(to: &rules, context)
-    try configuration.settleSharedRoots(user) { rules[$0].place(of: .root) }
-    // What is switched off is not opened by a start either.
-    guard configuration.enabled else { return configuration }
-    for (index, rule) in configuration.rules.enumerated() where rule.enabled {
-      guard let problem = rootProblem(rule) else { continue }
-      throw rules[index].place(of: .root).error(problem.what, problem.wanted)
-    }
+    var overrides = EnvironmentOverrides(
+      configuration, Context(environment: environment, user: user))
+    try overrides.applyToTopLevel()
+    configuration = overrides.configuration
+    try configuration.settleSharedRoots(user)
     return configuration
   }
 
-  private static func readTopLevel(
-    _ text: [UInt8], file: String, _ context: Context, rules: inout [RuleSettings]
-  ) throws(ConfigurationError) -> Configuration {
-    let noRules = (what: "there are no rules", wanted: "a minimal file is '\(minimalExample)'")
-    guard let root = try YAMLDocument.parse(text, file: file) else {
-      throw ConfigurationError(file: file, what: noRules.what, wanted: noRules.wanted)
-    }
-    guard case .mapping(let members) = root.content else {
-      throw Place(file: file, line: root.line).error(
-        "the file holds \(root.summary), not keys and values", noRules.wanted)
-    }
-    var configuration = Configuration(rules: [])
-    var rulesLine: Int?
-    for member in members {
-      let place = Place(file: file, line: member.line)
-      guard let key = TopLevelKey(rawValue: member.key) else {
-        throw unknownTopLevelKey(member.key, place)
-      }
-      let setting = Setting(
-        key: member.key, value: member.value.content,
-        place: Place(file: file, line: member.value.line))
-      guard key == .rules else {
-        try configuration.set(key, setting, context)
-        continue
-      }
-      rulesLine = member.line
-      if case .scalar("", .plain) = member.value.content { continue }
-      guard case .sequence(let nodes) = member.value.content else {
-        throw setting.error(
-          "is \(member.value.summary)", "write a list of rules; \(noRules.wanted)")
-      }
-      for node in nodes { rules.append(try RuleSettings(node, file: file)) }
-    }
-    guard !rules.isEmpty else {
-      throw Place(file: file, line: rulesLine).error(noRules.what, noRules.wanted)
-    }
-    return configuration
+  /// Refuses rules from the command line that share a tree and may take the same names; see
+  /// `SharedRoots`.
+  package mutating func settleSharedRoots(_ user: UserContext) throws(ConfigurationError) {
+    try SharedRoots.settle(&rules, user) { _ in Place(file: "command line", line: nil) }
   }
-
-  private static func unknownTopLevelKey(_ key: String, _ place: Place) -> ConfigurationError {
-    if RuleKey(rawValue: key) != nil {
-      return place.error(
-        "the key \(quoted(key)) belongs into a rule", "indent it under 'rules:' and a '-'")
-    }
-    return place.error(
-      "there is no key \(quoted(key))", knownWords(TopLevelKey.allCases.map(\.rawValue), near: key))
-  }
-
-}
-
-/// The keys of the top level.
-enum TopLevelKey: String, CaseIterable {
-  case rules
-  case auditLog = "audit_log"
-  case backstop
-  case logLevel = "log_level"
-  case enabled
-}
-
-extension Configuration {
-  /// A backstop more frequent than every 100 ms would be polling; one longer than a year is a
-  /// mistake.
-  static let backstopRange: ClosedRange<Nanoseconds> =
-    (nanosecondsPerSecond / 10)...(365 * 86400 * nanosecondsPerSecond)
-
-  mutating func set(
-    _ key: TopLevelKey, _ setting: Setting, _ context: Context
-  ) throws(ConfigurationError) {
-    switch key {
-    case .rules: return
-    case .auditLog:
-      if case .scalar("none", _) = setting.value {
-        (auditLog, hasAudit) = (nil, false)
-      } else {
-        (auditLog, hasAudit) = (try setting.path(context), true)
-      }
-    case .backstop:
-      if case .scalar("off", _) = setting.value {
-        backstop = nil
-      } else {
-        backstop = try setting.duration(
-          Self.backstopRange, wanted: "write a duration such as 5m, or off")
-      }
-    case .logLevel: logLevel = try setting.word(of: Self.logLevels)
-    case .enabled: enabled = try setting.bool()
-    }
-  }
-}
-
-extension RuleSettings {
-  fileprivate var location: String { place.line.map { "in line \($0)" } ?? "in \(place.file)" }
 }

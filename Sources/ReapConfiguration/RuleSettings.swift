@@ -1,9 +1,5 @@
 import ReapRules
 
-/// Bounds of `grace`. With no grace at all a directory could be probed while it is being made; a
-/// grace of more than a year is a mistake.
-let graceRange: ClosedRange<Nanoseconds> = 1...(365 * 86400 * nanosecondsPerSecond)
-
 /// A rule as it was written: which keys, with which values, and where.
 struct RuleSettings {
   var written: [RuleKey: Setting] = [:]
@@ -21,7 +17,7 @@ struct RuleSettings {
     }
     for member in members {
       let place = Place(file: file, line: member.line)
-      guard let key = RuleKey(rawValue: member.key) else {
+      guard let key = RuleKey(known: member.key) else {
         throw place.error(
           "a rule has no key \(quoted(member.key))",
           knownWords(RuleKey.allCases.map(\.rawValue), near: member.key))
@@ -37,46 +33,54 @@ struct RuleSettings {
   /// The place for an error about a key, whether the key is written or not.
   func place(of key: RuleKey) -> Place { written[key]?.place ?? place }
 
+  /// Where it begins, for messages.
+  var location: String { place.line.map { "in line \($0)" } ?? "in \(place.file)" }
+
   func rule(_ context: Context) throws(ConfigurationError) -> Rule {
+    let (kindName, preset) = try kindAndPreset()
+    try refuseKeys(foreignTo: kindName)
+    let keys = kindName.keys
+    let root = try self.root(preset, context)
+    let match = try written[.match]?.glob() ?? keys.defaultMatch
+    var rule = Rule(
+      name: try name(root: root, preset), root: root, match: match,
+      grace: 30 * nanosecondsPerSecond, owners: .users([context.user.euid]),
+      kind: keys.unwrittenKind(preset: preset, root: root))
+    try read(
+      CommonKeys.all, last: false, from: written, match: match, into: &rule, context)
+    try keys.read(from: written, into: &rule.kind, match: match, context)
+    try read(CommonKeys.all, last: true, from: written, match: match, into: &rule, context)
+    return rule
+  }
+
+  private func kindAndPreset() throws(ConfigurationError) -> (KindName, Preset?) {
     var preset: Preset?
     if let setting = written[.preset] {
       preset = Preset(rawValue: try setting.word(of: Preset.allCases.map(\.rawValue)))
     }
-    var kindName = preset?.kind
+    var kind = preset?.kind
     if let setting = written[.kind] {
-      kindName = KindName(rawValue: try setting.word(of: KindName.allCases.map(\.rawValue)))
+      kind = KindName(rawValue: try setting.word(of: KindName.allCases.map(\.rawValue)))
     }
-    if let preset, kindName != preset.kind {
+    if let preset, kind != preset.kind {
       throw place(of: .kind).error(
         "preset \(preset.rawValue) is of kind \(preset.kind.rawValue)", "leave kind out")
     }
-    guard let kindName else {
+    guard let kind else {
       throw place.error(
         "the rule has no kind",
         "write 'kind: \(KindName.spill.rawValue)', or 'preset: \(Preset.ant.rawValue)'")
     }
-    try refuseKeys(foreignTo: kindName)
-    let root = try self.root(preset, context)
-    let match = try match(kindName)
-    var rule = Rule(
-      name: try name(root: root, preset), root: root, match: match,
-      grace: try written[.grace]?.duration(graceRange) ?? 30 * nanosecondsPerSecond,
-      owners: try written[.owner]?.owners(context.user) ?? .users([context.user.euid]),
-      kind: try kind(kindName, preset, match, root: root, context))
-    rule.never = try written[.never]?.globs() ?? []
-    rule.enabled = try written[.enabled]?.bool() ?? true
-    rule.allowShallow = try written[.allowShallow]?.bool() ?? false
-    rule.allowRemote = try written[.allowRemote]?.bool() ?? false
-    return rule
+    return (kind, preset)
   }
 
   private func refuseKeys(foreignTo kind: KindName) throws(ConfigurationError) {
+    let known = RuleKey.keys(of: kind)
     // In the order of the keys, so that of several errors always the same one is reported.
-    for key in RuleKey.allCases where written[key] != nil && !key.belongs(to: kind) {
-      let known = RuleKey.allCases.filter { $0.belongs(to: kind) }.map(\.rawValue)
+    for key in RuleKey.allCases where written[key] != nil && !known.contains(key) {
       throw place(of: key).error(
         "a rule of kind \(kind.rawValue) has no key \(quoted(key.rawValue))",
-        knownWords(known, near: key.rawValue))
+        knownWords(known.map(\.rawValue), near: key.rawValue))
     }
   }
 
@@ -85,7 +89,7 @@ struct RuleSettings {
     if let setting = written[.root] {
       root = try fromShell ? setting.shellPath(context) : setting.path(context)
     } else if let preset {
-      root = try presetRoot(preset, context)
+      root = try preset.root(place(of: .preset), context)
     } else {
       throw place.error(
         "the rule has no root", "write 'root: ' and the directory that holds the candidates")
@@ -112,50 +116,6 @@ struct RuleSettings {
     throw place.error(
       "the rule has no name, and root's last component \(quoted(name)) cannot be one",
       "write 'name: '; \(wanted)")
-  }
-
-  private func match(_ kind: KindName) throws(ConfigurationError) -> Glob {
-    if let setting = written[.match] { return try setting.glob() }
-    switch kind {
-    case .spill:
-      return try Setting(key: "match", untyped: Rule.defaultSpillMatch, file: place.file).glob()
-    case .generations: return GenerationSettings.defaultGlob
-    }
-  }
-
-  func lockType() throws(ConfigurationError) -> LockType? {
-    guard let setting = written[.lockType] else { return nil }
-    return LockType(rawValue: try setting.word(of: LockType.allCases.map(\.rawValue)))
-  }
-
-  private func kind(
-    _ kind: KindName, _ preset: Preset?, _ match: Glob, root: FilePath, _ context: Context
-  ) throws(ConfigurationError) -> Rule.Kind {
-    switch kind {
-    case .spill: return .spill(try spill(preset, match))
-    case .generations: return .generations(try generations(preset, root: root, context))
-    }
-  }
-
-  private func spill(
-    _ preset: Preset?, _ match: Glob
-  ) throws(ConfigurationError) -> SpillSettings {
-    var settings = SpillSettings()
-    let defaultLock = settings.lock
-    if preset == .ant { settings.fillInAnt() }
-    if let setting = written[.lock] { settings.lock = try setting.entryName() }
-    settings.lockType = try lockType() ?? settings.lockType
-    // Other programs may make directories without a lock. A missing lock says something only where
-    // every owner is known to make one.
-    if match.pattern == Rule.defaultSpillMatch, settings.lock == defaultLock {
-      settings.missingLock = .reap
-    }
-    if let setting = written[.missingLock] {
-      let word = try setting.word(of: MissingLock.allCases.map(\.rawValue))
-      settings.missingLock = MissingLock(rawValue: word) ?? settings.missingLock
-    }
-    if let setting = written[.contents] { settings.contents = try setting.regularExpression() }
-    return settings
   }
 }
 

@@ -19,7 +19,7 @@ struct RuleOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Names that are candidates (spill: \(Rule.defaultSpillMatch)).", valueName: "glob"))
+      "Names that are candidates (spill: \(SpillSettings.defaultMatch)).", valueName: "glob"))
   var match: String?
 
   @Option(help: ArgumentHelp("Name of the lock file (spill: .lock).", valueName: "name"))

@@ -19,6 +19,12 @@ struct ReasonTraitTests {
     .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound, .ownerAlive,
   ]
 
+  @Test("Every reason is explained in words of its own")
+  func explanations() {
+    let words = Reason.allCases.map(\.explanation)
+    #expect(!words.contains("") && Set(words).count == words.count)
+  }
+
   @Test("Normal life is told to nobody, a partition's trouble once, and a lack of our own once")
   func hearing() {
     let normal: Set<Reason> = [
@@ -92,7 +98,7 @@ struct ReasonTraitTests {
           case .recentlyChanged: claim == .none || claim == .split
           default: claim == .split
           }
-        #expect(reason.staysClaimed(claim) == stays, "\(reason), \(claim)")
+        #expect(claim.stays(for: reason) == stays, "\(reason), \(claim)")
       }
     }
   }

@@ -160,24 +160,8 @@ struct Simulation {
       guard from == incarnation, isRunning else { return }
       answered(id)
       post(.examined(id, outcome))
-    case .kill:
-      trace("reapd is killed")
-      isRunning = false
-      (scanTrigger, nextScan) = (nil, nil)
-      holdings = [:]
-      (looking, forgotten) = ([:], [])
-      kernel = KernelQueue(capacity: kernel.capacity)
-      at(now + random.below(2 * rule.grace), .start)
-    case .start:
-      trace("reapd starts")
-      guard !isRunning else { return }
-      incarnation += 1
-      isRunning = true
-      schedule = Schedule(grace: rule.grace)
-      kernel = KernelQueue(capacity: kernel.capacity)
-      // What came while another one ran has nothing but its stamps to tell.
-      for index in directories.indices { directories[index].isAnnounced = false }
-      scan(.startup)
+    case .kill: kill()
+    case .start: start()
     case .scan: if isRunning { scan(.rescan) }
     case .scanOn(let first, let from):
       if from == incarnation, isRunning { continueScan(from: first) }
@@ -190,6 +174,28 @@ struct Simulation {
         writers[index] = writer
       }
     }
+  }
+
+  private mutating func kill() {
+    trace("reapd is killed")
+    isRunning = false
+    (scanTrigger, nextScan) = (nil, nil)
+    holdings = [:]
+    (looking, forgotten) = ([:], [])
+    kernel = KernelQueue(capacity: kernel.capacity)
+    at(now + random.below(2 * rule.grace), .start)
+  }
+
+  private mutating func start() {
+    trace("reapd starts")
+    guard !isRunning else { return }
+    incarnation += 1
+    isRunning = true
+    schedule = Schedule(grace: rule.grace)
+    kernel = KernelQueue(capacity: kernel.capacity)
+    // What came while another one ran has nothing but its stamps to tell.
+    for index in directories.indices { directories[index].isAnnounced = false }
+    scan(.startup)
   }
 
   private mutating func answered(_ id: CandidateID) {

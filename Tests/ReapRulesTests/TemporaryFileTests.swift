@@ -60,7 +60,7 @@ struct TemporaryFileTests {
         name: entryName(Self.cursorName), type: .regularFile, owner: 1000, isMountPoint: false),
       clocks: .init(firstSeen: 0), ofKind: rule.kind.evidence)
     #expect(
-      GenerationSettings().judgeTemporary(
+      TemporaryJudge(GenerationSettings()).judge(
         evidence, inGeneration: false, rule: rule, now: generationTime) == .keep(.keptByHand))
   }
 
@@ -139,7 +139,7 @@ struct TemporaryFileTests {
   func table(example: Case) {
     guard case .generations(let settings) = example.rule.kind else { return }
     #expect(
-      settings.judgeTemporary(
+      TemporaryJudge(settings).judge(
         example.evidence, inGeneration: example.inGeneration, rule: example.rule,
         now: generationTime) == example.expected)
   }

@@ -164,7 +164,7 @@ final class Examination: Sendable {
 
   private func mayGiveBack(_ look: Look, _ verdict: Verdict) -> Bool {
     rights.claiming && !look.isHalfRemoved && look.evidence.entry.type == .directory
-      && !look.evidence.entry.isMountPoint && !verdict.reason.staysClaimed(look.evidence.claim)
+      && !look.evidence.entry.isMountPoint && !look.evidence.claim.stays(for: verdict.reason)
   }
 
   // MARK: - The lock alone

@@ -27,29 +27,6 @@ extension JSONValue {
     var parser = JSONParser(bytes: Array(text))
     self = try parser.document()
   }
-
-  /// The member of that name; nil where there is none, and for what is not an object.
-  package subscript(name: String) -> JSONValue? {
-    guard case .object(let members) = self else { return nil }
-    // Bytes are compared: String's own equality takes "é" and "e\u{301}" for one name.
-    return members.first { $0.0.utf8.elementsEqual(name.utf8) }?.1
-  }
-
-  package var string: String? {
-    if case .string(let value) = self { value } else { nil }
-  }
-
-  package var integer: Int64? {
-    if case .integer(let value) = self { value } else { nil }
-  }
-
-  package var bool: Bool? {
-    if case .bool(let value) = self { value } else { nil }
-  }
-
-  package var array: [JSONValue]? {
-    if case .array(let values) = self { values } else { nil }
-  }
 }
 
 private struct JSONParser {

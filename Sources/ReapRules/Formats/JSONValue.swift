@@ -71,6 +71,48 @@ package enum JSONValue: Sendable, Equatable {
     if let text = String(validating: bytes, as: UTF8.self) { return (name, .string(text)) }
     return (name + "_b64", .string(base64(bytes)))
   }
+
+  /// The member of that name; nil where there is none, and for what is not an object.
+  package subscript(name: String) -> JSONValue? {
+    guard case .object(let members) = self else { return nil }
+    // Bytes are compared: String's own equality takes "é" and "e\u{301}" for one name.
+    return members.first { $0.0.utf8.elementsEqual(name.utf8) }?.1
+  }
+
+  package var string: String? {
+    if case .string(let value) = self { value } else { nil }
+  }
+
+  package var integer: Int64? {
+    if case .integer(let value) = self { value } else { nil }
+  }
+
+  package var bool: Bool? {
+    if case .bool(let value) = self { value } else { nil }
+  }
+
+  package var array: [JSONValue]? {
+    if case .array(let values) = self { values } else { nil }
+  }
+
+  /// As `JSON.stringify(value, null, 2)` writes it: a member or element a line, two spaces a level.
+  package var indentedText: String { indented("") }
+
+  private func indented(_ indent: String) -> String {
+    let inner = indent + "  "
+    func lines(_ lines: [String], _ open: String, _ close: String) -> String {
+      lines.isEmpty
+        ? open + close
+        : open + "\n" + lines.map { inner + $0 }.joined(separator: ",\n") + "\n" + indent + close
+    }
+    switch self {
+    case .array(let values): return lines(values.map { $0.indented(inner) }, "[", "]")
+    case .object(let members):
+      return lines(
+        members.map { JSONValue.string($0.0).text + ": " + $0.1.indented(inner) }, "{", "}")
+    default: return text
+    }
+  }
 }
 
 /// RFC 4648 base64 with padding.

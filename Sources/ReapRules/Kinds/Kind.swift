@@ -92,28 +92,6 @@ package enum EntryRole: Sendable, Equatable {
   case nothing
 }
 
-extension Rule {
-  /// - Parameter isDirectory: nil where that is not known.
-  package func role(of name: EntryName, isDirectory: Bool?) -> EntryRole {
-    if let claim = ClaimName(name) { return match.matches(claim.original) ? .candidate : .nothing }
-    return kind.role(of: name, isDirectory: isDirectory, in: self)
-  }
-
-  /// Whether an entry of a directory below the root is one of the rule's candidates.
-  package func takes(_ name: EntryName, in directory: [UInt8]) -> Bool {
-    guard directory.isEmpty || kind.hasPlaces, reaches(directory) else { return false }
-    return role(of: name, isDirectory: nil) == .candidate
-  }
-
-  /// Whether candidates are looked for in a directory below the root, and so in each one above it.
-  package func reaches(_ directory: [UInt8]) -> Bool {
-    directory.split(separator: UInt8(ascii: "/")).allSatisfy {
-      guard let name = EntryName($0) else { return false }
-      return role(of: name, isDirectory: true) == .place
-    }
-  }
-}
-
 extension Evidence {
   /// What is observed of a candidate of one kind only.
   package enum OfKind: Sendable, Equatable {

@@ -22,10 +22,11 @@ extension TailedLog {
   func rest(
     of record: ReadRecord, born: Int64?, _ walk: PathWalk, _ kind: Removal,
     current: FileIdentity? = nil, mayStop: Bool
-  ) -> [Part]? {
-    guard let names = names(walk), record.position.offset > 0 else { return nil }
+  ) -> [LogPart]? {
+    let beside = LogNeighbourhood(self, walk)
+    guard let names = beside.names, record.position.offset > 0 else { return nil }
     let floor = born ?? .min
-    let all = siblings(walk, names)
+    let all = beside.siblings(names)
     if kind == .cut {
       let copies = successors(
         of: names.base, after: floor, current: nil, among: all, isLinked: names.isLinked,
@@ -36,15 +37,15 @@ extension TailedLog {
           file.close()
           continue
         }
-        var parts: [Part] = []
+        var parts: [LogPart] = []
         if status.size > record.position.offset {
-          parts = [Part(follow(file, status, record.position), sibling)]
+          parts = [LogPart(follow(file, status, record.position), sibling)]
         } else {
           file.close()
           remember(record)
           neighbours.insert(sibling.identity)
         }
-        return parts + between(sibling.identity.birth ?? floor, nil, walk, packedSince: nil)
+        return parts + beside.between(sibling.identity.birth ?? floor, nil, packedSince: nil)
       }
     }
     for sibling in names.packed(among: all)
@@ -53,8 +54,8 @@ extension TailedLog {
         if mayStop, watches.isStopping { return [] }
         continue
       }
-      let part = Part(id, sibling, isPacked: true)
-      return [part] + between(floor, current, walk, packedSince: sibling.modification)
+      let part = LogPart(id, sibling, isPacked: true)
+      return [part] + beside.between(floor, current, packedSince: sibling.modification)
     }
     return nil
   }
@@ -141,9 +142,20 @@ extension TailedLog {
   }
 
   /// Names and sizes, for messages.
-  func list(_ parts: [Part]) -> String {
+  func list(_ parts: [LogPart]) -> String {
     let named = parts.prefix(2).map { "\(displayText($0.name)) (\($0.size) bytes)" }
     let more = parts.count > 2 ? [" and \(parts.count - 2) more"] : []
     return named.joined(separator: ", ") + more.joined()
   }
+
+  /// Whatever is copied or compressed later: this was given out, or is none of it.
+  func remember(_ record: ReadRecord) {
+    guard record.position.offset > 0, !records.contains(where: { $0.done == record.done }) else {
+      return
+    }
+    records.append(record)
+    if records.count > Self.recordLimit { records.removeFirst() }
+  }
+
+  private static let recordLimit = 64
 }

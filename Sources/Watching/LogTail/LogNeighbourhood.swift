@@ -3,27 +3,37 @@
 import OwnedDirectories
 import ReapRules
 
-extension TailedLog {
-  /// A file that was opened because it is a part of the log.
-  struct Part {
-    let id: Int
-    let name: [UInt8]
-    /// As it lies there, bytes.
-    let size: Int64
-    /// What was born later comes after it.
-    let birth: Int64?
-    /// Wall clock, ns: of its last line.
-    let modification: Int64
-    let isPacked: Bool
+/// A file that was opened because it is a part of a
+/// A file that was opened because it is a part of the
+struct LogPart {
+  let id: Int
+  let name: [UInt8]
+  /// As it lies there, bytes.
+  let size: Int64
+  /// What was born later comes after it.
+  let birth: Int64?
+  /// Wall clock, ns: of its last line.
+  let modification: Int64
+  let isPacked: Bool
 
-    init(_ id: Int, _ sibling: LogSibling, isPacked: Bool = false) {
-      self.id = id
-      name = sibling.directory + sibling.name
-      size = sibling.size
-      birth = sibling.identity.birth
-      modification = sibling.modification
-      self.isPacked = isPacked
-    }
+  init(_ id: Int, _ sibling: LogSibling, isPacked: Bool = false) {
+    self.id = id
+    name = sibling.directory + sibling.name
+    size = sibling.size
+    birth = sibling.identity.birth
+    modification = sibling.modification
+    self.isPacked = isPacked
+  }
+}
+
+/// What lies beside a log, as its path leads there now. Used on the tail's thread only.
+struct LogNeighbourhood {
+  private let log: TailedLog
+  private let walk: PathWalk
+
+  init(_ log: TailedLog, _ walk: PathWalk) {
+    self.log = log
+    self.walk = walk
   }
 
   private static let neighbourLimit = 1024
@@ -34,38 +44,38 @@ extension TailedLog {
   /// How often the directories are listed again because a part went away under the listing.
   private static let tries = 8
 
-  func names(_ walk: PathWalk) -> PartNames? {
+  var names: PartNames? {
     guard let end = walk.end else { return nil }
-    let isLinked = path.split(separator: 0x2F).last.map { !$0.elementsEqual(end.name) } ?? false
-    return PartNames(base: end.name, isLinked: isLinked, pattern: settings.rotated)
+    let isLinked = log.path.split(separator: 0x2F).last.map { !$0.elementsEqual(end.name) } ?? false
+    return PartNames(base: end.name, isLinked: isLinked, pattern: log.settings.rotated)
   }
 
   /// Where parts of it are: the directory of the log, and where some were moved to.
-  func directories(_ walk: PathWalk) -> [[UInt8]] {
+  var directories: [[UInt8]] {
     guard let end = walk.end else { return [] }
-    return [end.directory] + places.filter { $0 != end.directory }
+    return [end.directory] + log.places.filter { $0 != end.directory }
   }
 
   /// What lies there under names that parts of it have.
-  func siblings(_ walk: PathWalk, _ names: PartNames) -> [LogSibling] {
-    directories(walk).flatMap { logSiblings(in: $0, where: names.matchesEither) }
+  func siblings(_ names: PartNames) -> [LogSibling] {
+    directories.flatMap { logSiblings(in: $0, where: names.matchesEither) }
   }
 
   /// Where else parts may have been moved to, as logrotate's olddir does.
-  func otherPlaces(_ walk: PathWalk) -> [[UInt8]] {
+  var otherPlaces: [[UInt8]] {
     guard let end = walk.end else { return [] }
     return subdirectories(of: end.directory, atMost: Self.subdirectoryLimit)
-      .filter { !places.contains($0) }
+      .filter { !log.places.contains($0) }
   }
 
-  func learn(_ place: [UInt8], _ walk: PathWalk) {
-    guard place != walk.end?.directory, !places.contains(place) else { return }
-    places.append(place)
-    if places.count > Self.placeLimit { places.removeFirst() }
+  func learn(_ place: [UInt8]) {
+    guard place != walk.end?.directory, !log.places.contains(place) else { return }
+    log.places.append(place)
+    if log.places.count > Self.placeLimit { log.places.removeFirst() }
   }
 
   /// Where a file that is open was moved to, which its descriptor tells.
-  func learnPlace(of source: TailSource, _ walk: PathWalk) {
+  func learnPlace(of source: TailSource) {
     guard source.archive == nil, let target = readLink(Array(source.file.procPath.utf8)),
       target.first == 0x2F, let slash = target.lastIndex(of: 0x2F)
     else { return }
@@ -73,7 +83,7 @@ extension TailedLog {
     guard place != walk.end?.directory,
       walk.end.map({ !isSameDirectory(place, $0.directory) }) ?? false
     else { return }
-    learn(place, walk)
+    learn(place)
   }
 
   private func isSameDirectory(_ left: [UInt8], _ right: [UInt8]) -> Bool {
@@ -90,43 +100,43 @@ extension TailedLog {
   ///   - after: birth of the last file that is known, ns.
   ///   - packedSince: what was compressed and has its last line from then on counts as well; nil: none.
   func between(
-    _ after: Int64, _ current: FileIdentity?, _ walk: PathWalk, packedSince: Int64?
-  ) -> [Part] {
-    guard let names = names(walk) else { return [] }
-    var parts: [Part] = []
+    _ after: Int64, _ current: FileIdentity?, packedSince: Int64?
+  ) -> [LogPart] {
+    guard let names else { return [] }
+    var parts: [LogPart] = []
     // What is open cannot go away: plain files first, since they may be compressed any moment. One that
     // is gone is compressed by now, or moved: the next listing tells.
     for round in 1...Self.tries {
-      let all = siblings(walk, names)
+      let all = siblings(names)
       var isWhole = true
       let plain = successors(
         of: names.base, after: after, current: current, among: all, isLinked: names.isLinked,
         pattern: names.pattern)
-      let opened = plain.filter(isUnknown).compactMap { sibling -> Part? in
+      let opened = plain.filter(isUnknown).compactMap { sibling -> LogPart? in
         guard let (file, status) = open(sibling, isWhole: &isWhole) else { return nil }
         guard let position = positionBehindCopy(file, status) else {
           file.close()
           return nil
         }
-        return Part(follow(file, status, position), sibling)
+        return LogPart(log.follow(file, status, position), sibling)
       }
-      var packed: [Part] = []
+      var packed: [LogPart] = []
       if let packedSince {
         for sibling in names.packed(among: all)
         where sibling.modification >= packedSince && isUnknown(sibling) {
           guard let (archive, status) = open(sibling, isWhole: &isWhole) else { continue }
           guard let peeked = Unpacking.peek(archive, size: status.size) else {
             archive.close()
-            neighbours.insert(sibling.identity)
-            notice("\(about(sibling)) is damaged, or no gzip file: it is not given out")
+            log.neighbours.insert(sibling.identity)
+            log.notice("\(about(sibling)) is damaged, or no gzip file: it is not given out")
             continue
           }
           guard !peeked.head.isEmpty, !isKnown(peeked.head, peeked.size) else {
             archive.close()
             continue
           }
-          let id = follow(archive, sibling, .start, FileHead(peeked.head), after)
-          packed.append(Part(id, sibling, isPacked: true))
+          let id = log.follow(archive, sibling, .start, FileHead(peeked.head), after)
+          packed.append(LogPart(id, sibling, isPacked: true))
         }
       }
       // Files that were opened in an earlier round are younger than those compressed meanwhile.
@@ -141,7 +151,7 @@ extension TailedLog {
     case .opened(let file, let status): return (file, status)
     case .gone: isWhole = false
     case .barred(let error):
-      complain("\(about(sibling)): what it holds is not given out: \(error)")
+      log.complain("\(about(sibling)): what it holds is not given out: \(error)")
     }
     return nil
   }
@@ -151,17 +161,18 @@ extension TailedLog {
     "\(displayText(sibling.directory + sibling.name)) (\(sibling.size) bytes)"
   }
 
-  /// Neither read nor about to be, and none of another log.
+  /// Neither read nor about to be, and none of another
   private func isUnknown(_ sibling: LogSibling) -> Bool {
     let identity = sibling.identity
-    return identity != newest && remembered(identity) == nil && !neighbours.contains(identity)
-      && !sources.values.contains { $0.identity == identity || $0.archive == identity }
+    return identity != log.newest && log.remembered(identity) == nil
+      && !log.neighbours.contains(identity)
+      && !log.sources.values.contains { $0.identity == identity || $0.archive == identity }
   }
 
   /// Whether that was read already, or is being read, by what it holds.
   private func isKnown(_ head: [UInt8], _ size: Int64) -> Bool {
-    records.contains { $0.isAll(of: head, size: size) }
-      || sources.values.contains { source in
+    log.records.contains { $0.isAll(of: head, size: size) }
+      || log.sources.values.contains { source in
         guard source.archive == nil, let status = try? status(of: source.file) else { return false }
         return status.size == size
           && (try? FileHead(of: source.file, length: head.count)) == FileHead(head)
@@ -170,10 +181,11 @@ extension TailedLog {
 
   /// Where to begin in a file: behind what is a copy of what was given out; nil where that is all.
   private func positionBehindCopy(_ file: Descriptor, _ status: FileStatus) -> ReadingPosition? {
-    if sources.values.contains(where: { isCopy(file, size: status.size, of: $0.file) }) {
+    if log.sources.values.contains(where: { isCopy(file, size: status.size, of: $0.file) }) {
       return nil
     }
-    guard let record = records.last(where: { $0.isBeginning(of: file, size: status.size) }) else {
+    guard let record = log.records.last(where: { $0.isBeginning(of: file, size: status.size) })
+    else {
       return .start
     }
     return status.size > record.position.offset ? record.position : nil
@@ -182,32 +194,21 @@ extension TailedLog {
   /// What is beside it now, and no part of it, will be none either when it is rotated or compressed.
   /// Where the path leads to another file by the time that they are listed, some may be parts that were
   /// not seen yet; and so may what was born since.
-  func noteNeighbours(_ walk: PathWalk, before began: Int64) {
-    guard let end = walk.end, let names = names(walk) else { return }
-    let ours = Set(sources.values.flatMap { [$0.identity, $0.archive ?? $0.identity] })
-    let beside = siblings(walk, names).filter {
+  func note(before began: Int64) {
+    guard let end = walk.end, let names else { return }
+    let ours = Set(log.sources.values.flatMap { [$0.identity, $0.archive ?? $0.identity] })
+    let beside = siblings(names).filter {
       !ours.contains($0.identity) && $0.identity.birth ?? 0 < began
     }
     let path = FilePath(end.directory + end.name)
-    guard let there = try? status(ofPath: path), there.identity == newest else { return }
+    guard let there = try? status(ofPath: path), there.identity == log.newest else { return }
     for sibling in beside.sorted(by: { $0.change < $1.change }).suffix(Self.knownNeighbours)
-    where !neighbours.contains(sibling.identity) && names.matches(sibling.name) {
+    where !log.neighbours.contains(sibling.identity) && names.matches(sibling.name) {
       guard case .opened(let file, let status) = openSibling(sibling) else { continue }
       defer { file.close() }
       guard let head = try? FileHead(of: file, length: FileHead.size) else { continue }
-      remember(ReadRecord(TailCheckpoint.Done(head: head, size: status.size)))
+      log.remember(ReadRecord(TailCheckpoint.Done(head: head, size: status.size)))
     }
-    neighbours = Set(beside.suffix(Self.neighbourLimit).map(\.identity))
+    log.neighbours = Set(beside.suffix(Self.neighbourLimit).map(\.identity))
   }
-
-  /// Whatever is copied or compressed later: this was given out, or is none of it.
-  func remember(_ record: ReadRecord) {
-    guard record.position.offset > 0, !records.contains(where: { $0.done == record.done }) else {
-      return
-    }
-    records.append(record)
-    if records.count > Self.recordLimit { records.removeFirst() }
-  }
-
-  private static let recordLimit = 64
 }

@@ -56,7 +56,7 @@ final class TailSource {
   var head = FileHead(length: 0, hash: 0)
   private let check = ReadBuffer(capacity: ReadingPosition.windowSize)
   /// Under way after the file was cut; it goes on at the next turn.
-  var search: PositionSearch?
+  private var search: PositionSearch?
   /// Up to where nothing but NULs was found behind the position; 0: nothing is known.
   var nulsUntil: Int64 = 0
 
@@ -173,6 +173,31 @@ final class TailSource {
       return nil
     }
     return buffer.count - before
+  }
+
+  func beginSearch() throws(SystemError) {
+    search = try PositionSearch(position, in: file)
+  }
+
+  /// Goes on looking for the position; false where that is not at its end, or the place is gone.
+  func continueSearch(_ buffer: ReadBuffer) throws(SystemError) -> Bool {
+    switch try search?.step(buffer, pieceSize: Self.pieceSize) {
+    case nil: return true
+    case .unfinished: return false
+    case .cutAgain:
+      try beginSearch()
+      return false
+    case .found(let place):
+      position = place
+      search = nil
+      return true
+    case .gone:
+      search = nil
+      cutRecord = record
+      position = .start
+      head = FileHead(length: 0, hash: 0)
+      return false
+    }
   }
 
   private func stands(_ bytes: ArraySlice<UInt8>, endingAt end: Int64) throws(SystemError) -> Bool {

@@ -59,7 +59,7 @@ final class TailedLog {
     var opened: [Int] = []
     if let saved {
       since = saved.since
-      opened = resume(saved, walk, current)
+      opened = Resumption(self, walk).resume(saved, current)
     } else if let current {
       var position = ReadingPosition.start
       do { position = try startingPosition(current.file, settings.from) } catch {
@@ -69,7 +69,7 @@ final class TailedLog {
     }
     guard unresumed == nil else { return [] }
     if let current { newest = current.status.identity }
-    noteNeighbours(walk, before: began)
+    LogNeighbourhood(self, walk).note(before: began)
     var actions = opened.isEmpty ? [] : machine.handle(.appeared(opened), now: now)
     if current == nil { actions += machine.handle(.vanished, now: now) }
     return actions
@@ -96,18 +96,19 @@ final class TailedLog {
     if let after = newest == nil ? since : newest?.birth {
       var packedSince = after
       if let id = machine.newest, let source = sources[id] {
-        learnPlace(of: source, walk)
+        LogNeighbourhood(self, walk).learnPlace(of: source)
         // What was compressed later has later lines; the one before may have had some after this one's
         // birth.
         if let status = try? OwnedDirectories.status(of: source.file) {
           packedSince = status.modification + 1
         }
       }
-      opened = between(after, identity, walk, packedSince: packedSince).map(\.id)
+      opened = LogNeighbourhood(self, walk)
+        .between(after, identity, packedSince: packedSince).map(\.id)
     }
     opened.append(follow(current.file, current.status, remembered(identity) ?? .start))
     newest = identity
-    noteNeighbours(walk, before: began)
+    LogNeighbourhood(self, walk).note(before: began)
     return machine.handle(.appeared(opened), now: now)
   }
 
@@ -315,6 +316,29 @@ final class TailedLog {
     }
     return true
   }
+
+  /// What the next start goes on from.
+  var checkpoint: TailCheckpoint.Log {
+    if let unresumed { return unresumed }
+    let order = machine.order.compactMap { sources[$0] }
+    // Nothing tells archives apart of which nothing was read: the next start finds them, and what comes
+    // after them, as it did before.
+    let pending = order.firstIndex { $0.archive != nil && $0.position.offset == 0 }
+    let files = order[..<(pending ?? order.count)].compactMap { source -> TailCheckpoint.File? in
+      var head = source.head
+      if source.unpacking == nil {
+        guard let whole = try? FileHead(of: source.file, length: FileHead.size) else { return nil }
+        head = whole
+      }
+      return .init(identity: source.identity, head: head, position: source.position)
+    }
+    return TailCheckpoint.Log(
+      path: path, since: pending == 0 ? order[0].identity.birth ?? since : since, files: files,
+      neighbours: neighbours.sorted { $0.inode < $1.inode }.suffix(Self.savedNeighbours),
+      places: places, done: records.map(\.done))
+  }
+
+  private static let savedNeighbours = 64
 
   func closeAll() {
     for (id, source) in sources { drop(id, source) }

@@ -62,7 +62,7 @@ final class GenerationFollower: KindFollower {
   func kept(_ path: CandidatePath, for reason: Reason, _ evidence: Evidence, _ now: Nanoseconds) {
     if reason.traits.isLive { liveIsThere(path, now) }
     // A claimed name that stays though its own is wanted back: that one is taken.
-    let isStuck = ClaimName(path.name) != nil && !reason.staysClaimed(evidence.claim)
+    let isStuck = ClaimName(path.name) != nil && !evidence.claim.stays(for: reason)
     if reason.isEnded(by: .names) || isStuck { foundConflict(path, now) }
   }
 

@@ -45,7 +45,8 @@ final class GenerationsEdge: RootKind {
     case .owner:
       evidence.generations?.owner = owner?.current ?? .unknown("no pid file is watched")
       return true
-    case .lock, .surroundings, .inside, .life: return false
+    // What is gathered for every kind, or is another's.
+    default: return false
     }
   }
 

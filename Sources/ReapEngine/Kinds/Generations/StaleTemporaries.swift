@@ -110,7 +110,7 @@ struct TemporaryFiles {
     evidence.generations?.partition = partition
     while true {
       let clocks = readClocks()
-      let judgement = settings.judgeTemporary(
+      let judgement = TemporaryJudge(settings).judge(
         evidence, inGeneration: inGeneration, rule: spot.rule,
         now: Now(wall: clocks.wall, monotonic: clocks.monotonic))
       switch judgement {

@@ -127,27 +127,6 @@ package struct CursorProblem: Error, Sendable, CustomStringConvertible {
   package var description: String { what }
 }
 
-extension JSONValue {
-  /// As `JSON.stringify(value, null, 2)` writes it: a member or element a line, two spaces a level.
-  package var indentedText: String { indented("") }
-
-  private func indented(_ indent: String) -> String {
-    let inner = indent + "  "
-    func lines(_ lines: [String], _ open: String, _ close: String) -> String {
-      lines.isEmpty
-        ? open + close
-        : open + "\n" + lines.map { inner + $0 }.joined(separator: ",\n") + "\n" + indent + close
-    }
-    switch self {
-    case .array(let values): return lines(values.map { $0.indented(inner) }, "[", "]")
-    case .object(let members):
-      return lines(
-        members.map { JSONValue.string($0.0).text + ": " + $0.1.indented(inner) }, "{", "}")
-    default: return text
-    }
-  }
-}
-
 /// ISO 8601 in UTC with milliseconds, as JavaScript's `toISOString` writes it.
 package func isoMilliseconds(_ wall: Nanoseconds) -> String {
   String(formatTime(wall).dropLast("123Z".count)) + "Z"

@@ -65,6 +65,43 @@ package struct GenerationSettings: Sendable, Equatable {
   ]
 }
 
+// What the kind says of itself.
+
+extension GenerationSettings: KindPart {
+  package var name: String { "generations" }
+  package var ownersLock: EntryName? { lock }
+  /// It may stand beside the generation as well.
+  package var locksInside: Bool { false }
+  package var searchesAlways: Bool { true }
+  package var contents: String? { nil }
+  package var lastFile: EntryName { lock ?? marker }
+  package var quarantines: Bool { true }
+  package var hasPlaces: Bool { true }
+  package var remakesNames: Bool { true }
+  package var pinsCountInside: Bool { true }
+  package var evidence: Evidence.OfKind { .generations(GenerationEvidence()) }
+
+  package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
+    // Before the match, which may be as wide as `*`.
+    if name == cursor { return .signal(isNewsWhenMade: readsLinks) }
+    if rule.match.matches(name) { return .candidate }
+    if TemporaryName(cursor: cursor, name) != nil { return .candidate }
+    guard isDirectory != false, Self.isEntered(name), !rule.neverTakes(name),
+      !rule.others.contains(where: { $0.matches(name) })
+    else { return .nothing }
+    return .place
+  }
+
+  /// Whether the cursor may be a symbolic link: one that is made is news then, since nothing is
+  /// written into it.
+  package var readsLinks: Bool { layouts.contains(where: \.readsLink) }
+}
+
+extension Rule.Kind {
+  /// For what only this kind has; nil where the kind is another.
+  package var generations: GenerationSettings? { part as? GenerationSettings }
+}
+
 /// How a cursor names the live generation.
 package enum CursorLayout: Hashable, Sendable {
   /// `tableDir` if given; else `table` where `layout` is `source-table`; else `epoch=<epoch>`.
@@ -79,12 +116,6 @@ package enum CursorLayout: Hashable, Sendable {
 
   /// Whether it reads a symbolic link; the others read a file.
   package var readsLink: Bool { if case .link = self { true } else { false } }
-}
-
-extension GenerationSettings {
-  /// Whether the cursor may be a symbolic link: one that is made is news then, since nothing is
-  /// written into it.
-  package var readsLinks: Bool { layouts.contains(where: \.readsLink) }
 }
 
 /// A directory name with one `{}` for a cursor's member.

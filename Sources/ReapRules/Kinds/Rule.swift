@@ -29,11 +29,33 @@ package struct Rule: Sendable, Equatable {
     self.kind = kind
   }
 
-  package static let defaultSpillMatch = "spill_+([0-9])_*"
-
   package func neverTakes(_ name: EntryName) -> Bool {
     !never.isEmpty && never.contains { $0.matches(name) }
   }
+
+  /// - Parameter isDirectory: nil where that is not known.
+  package func role(of name: EntryName, isDirectory: Bool?) -> EntryRole {
+    if let claim = ClaimName(name) { return match.matches(claim.original) ? .candidate : .nothing }
+    return kind.role(of: name, isDirectory: isDirectory, in: self)
+  }
+
+  /// Whether an entry of a directory below the root is one of the rule's candidates.
+  package func takes(_ name: EntryName, in directory: [UInt8]) -> Bool {
+    guard directory.isEmpty || kind.hasPlaces, reaches(directory) else { return false }
+    return role(of: name, isDirectory: nil) == .candidate
+  }
+
+  /// Whether candidates are looked for in a directory below the root, and so in each one above it.
+  package func reaches(_ directory: [UInt8]) -> Bool {
+    directory.split(separator: UInt8(ascii: "/")).allSatisfy {
+      guard let name = EntryName($0) else { return false }
+      return role(of: name, isDirectory: true) == .place
+    }
+  }
+
+  /// Whether another rule on the same tree might take what this one takes: then the two would judge
+  /// it by different measures and undo each other's claims.
+  package func mayTakeSame(as other: Rule) -> Bool { !match.isApart(from: other.match) }
 
   /// Whose candidates may go.
   package enum Owners: Sendable, Equatable {

@@ -1,24 +1,34 @@
 import ReapRules
 
-// The environment over the file: REAPD_<KEY> for the top level, REAPD_<RULE NAME>_<KEY> for rules.
+/// The environment over the file: REAPD_<KEY> for the top level, REAPD_<RULE NAME>_<KEY> for rules.
+struct EnvironmentOverrides {
+  private static let prefix = "REAPD_"
 
-private let prefix = "REAPD_"
+  private(set) var configuration: Configuration
+  private let context: Context
 
-extension Configuration {
+  init(_ configuration: Configuration, _ context: Context) {
+    self.configuration = configuration
+    self.context = context
+  }
+
+  private var rules: [Rule] { configuration.rules }
+
   /// Applies the variables that name a key of the top level; all others are left to the rules.
-  mutating func applyTopLevelOverrides(_ context: Context) throws(ConfigurationError) {
+  mutating func applyToTopLevel() throws(ConfigurationError) {
     for key in TopLevelKey.allCases where key != .rules {
-      let variable = prefix + key.rawValue.uppercased()
+      let variable = Self.prefix + key.rawValue.uppercased()
       guard let value = context.environment.path(variable) else { continue }
-      try set(key, Setting(key: key.rawValue, untyped: value, file: variable), context)
+      let setting = Setting(key: key.rawValue, untyped: value, file: variable)
+      try key.read(setting, into: &configuration, context)
       note(variable)
     }
   }
 
   /// Decodes again each rule that a variable changes. The rule keeps its name, even where that came
   /// from the root and the root changes.
-  mutating func applyRuleOverrides(
-    to settings: inout [RuleSettings], _ context: Context
+  mutating func applyToRules(
+    _ settings: inout [RuleSettings]
   ) throws(ConfigurationError) {
     // Sorted, so that of several errors always the same one is reported.
     for (variable, value) in context.environment.sorted {
@@ -29,28 +39,28 @@ extension Configuration {
         settings[target.rule].written[.name] = Setting(
           key: "name", untyped: rules[target.rule].name, file: variable)
       }
-      rules[target.rule] = try settings[target.rule].rule(context)
+      configuration.rules[target.rule] = try settings[target.rule].rule(context)
       note(variable)
     }
   }
 
   private mutating func note(_ variable: String) {
-    overrides.append(variable)
-    overrides.sort()
+    configuration.overrides.append(variable)
+    configuration.overrides.sort()
   }
 
   /// The rule and key that a variable means; nil for a variable that means neither.
   private func target(
     of variable: String
   ) throws(ConfigurationError) -> (rule: Int, key: RuleKey)? {
-    guard variable.hasPrefix(prefix) else { return nil }
+    guard variable.hasPrefix(Self.prefix) else { return nil }
     let topLevel = TopLevelKey.allCases.filter { $0 != .rules }.map { $0.rawValue.uppercased() }
-    guard !topLevel.contains(String(variable.dropFirst(prefix.count))) else { return nil }
+    guard !topLevel.contains(String(variable.dropFirst(Self.prefix.count))) else { return nil }
 
     var found: [(rule: Int, key: RuleKey)] = []
     var unknown: (rule: Int, rest: String)?
     for (index, rule) in rules.enumerated() {
-      let start = prefix + Self.variablePart(rule.name) + "_"
+      let start = Self.prefix + Self.variablePart(rule.name) + "_"
       guard variable.hasPrefix(start) else { continue }
       let rest = String(variable.dropFirst(start.count))
       let key = RuleKey.allCases.first { $0.rawValue.uppercased() == rest }
@@ -68,7 +78,7 @@ extension Configuration {
     }
     if let unknown, found.isEmpty {
       let kind = KindName(rules[unknown.rule].kind)
-      let known = RuleKey.allCases.filter { $0.canBeOverridden && $0.belongs(to: kind) }
+      let known = RuleKey.keys(of: kind).filter(\.canBeOverridden)
         .map { $0.rawValue.uppercased() }
       throw ConfigurationError(
         file: variable,

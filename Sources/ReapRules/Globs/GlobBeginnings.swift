@@ -31,9 +31,3 @@ extension Glob {
     }
   }
 }
-
-extension Rule {
-  /// Whether another rule on the same tree might take what this one takes: then the two would judge
-  /// it by different measures and undo each other's claims.
-  package func mayTakeSame(as other: Rule) -> Bool { !match.isApart(from: other.match) }
-}

@@ -69,3 +69,9 @@ package func roughDuration(_ span: Nanoseconds) -> String {
   let granule = first.span >= nanosecondsPerSecond ? max(second, nanosecondsPerSecond) : first.span
   return formatDuration(span / granule * granule)
 }
+
+/// Stamps come from names and file systems, so their differences may not fit.
+package func saturatingDifference(_ left: Nanoseconds, _ right: Nanoseconds) -> Nanoseconds {
+  let (difference, overflow) = left.subtractingReportingOverflow(right)
+  return overflow ? (left < right ? .min / 2 : .max / 2) : max(difference, .min / 2)
+}

@@ -49,28 +49,6 @@ package struct Evidence: Sendable, Equatable {
     }
   }
 
-  /// Every stamp that tells the candidate's age. Nil: that clock is lacking.
-  package struct Clocks: Sendable, Equatable {
-    /// Wall clock, from the name.
-    package var name: Nanoseconds?
-    /// Wall clock, from the inode.
-    package var birth: Nanoseconds?
-    /// Monotonic, when reapd saw it come: made or moved in, or found after events were lost.
-    package var sawCreation: Nanoseconds?
-    /// Monotonic, when reapd first saw it.
-    package var firstSeen: Nanoseconds
-
-    package init(
-      name: Nanoseconds? = nil, birth: Nanoseconds? = nil, sawCreation: Nanoseconds? = nil,
-      firstSeen: Nanoseconds
-    ) {
-      self.name = name
-      self.birth = birth
-      self.sawCreation = sawCreation
-      self.firstSeen = firstSeen
-    }
-  }
-
   /// The state of the owner's lock.
   package enum Lock: Sendable, Equatable {
     /// Somebody holds it: the directory is owned.
@@ -164,5 +142,46 @@ package struct Evidence: Sendable, Equatable {
     case split
     /// Its removal has begun: it can only be finished.
     case unfinished
+
+    /// Whether what is kept for a reason keeps the claimed name that it has.
+    package func stays(for reason: Reason) -> Bool {
+      switch reason.traits.claimedName {
+      case .stays: true
+      case .staysBesideItsOwn: self == .split
+      case .staysWhileUnclear: self == .none || self == .split
+      case .isGivenBack: false
+      }
+    }
+  }
+
+  /// What keeps a directory whatever its lock file says.
+  func objectionOfDirectory(_ inside: Inside, now: Now) -> Verdict? {
+    // First: `restore` holds the directory's lock while it pins.
+    if inside.isPinned { return .keep(.keptByHand, recheckAfter: nil) }
+    if inside.isLocked { return .keep(.directoryLocked, recheckAfter: clocks.backOff(now: now)) }
+    return inside.namedProcess != nil ? .unsure(.lockNamesProcess) : nil
+  }
+
+  /// What keeps a directory that no lock proves dead: somebody who can be seen uses it. No event
+  /// tells of its end, so it is looked at again, less and less often.
+  func objectionOfProcesses(now: Now) -> Judgement? {
+    switch life {
+    case nil: .gather(.life)
+    case .nobody: nil
+    case .unknown: .unsure(.processesUnknown)
+    case .used(let use, _, _): .keep(use.reason, recheckAfter: clocks.backOff(now: now))
+    }
+  }
+
+  /// For the audit and for `--json`.
+  package var json: JSONValue {
+    var members = entry.members + clocks.members
+    if let text = claim.text { members.append(("claim", .string(text))) }
+    members += ofKind.members
+    if let lock { members.append(("lock", .string(lock.text))) }
+    if let surroundings { members.append(("surroundings", .string(surroundings.text))) }
+    if let inside { members += inside.members }
+    if let life { members.append(("processes", .string(life.text))) }
+    return .object(members)
   }
 }

@@ -151,14 +151,4 @@ extension Reason {
   }
 
   package func isEnded(by end: ReasonTraits.Ends) -> Bool { traits.ends.contains(end) }
-
-  /// Whether what is kept for this keeps the claimed name that it has.
-  package func staysClaimed(_ claim: Evidence.Claim) -> Bool {
-    switch traits.claimedName {
-    case .stays: true
-    case .staysBesideItsOwn: claim == .split
-    case .staysWhileUnclear: claim == .none || claim == .split
-    case .isGivenBack: false
-    }
-  }
 }

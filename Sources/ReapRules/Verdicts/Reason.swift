@@ -52,7 +52,34 @@ package enum Reason: String, Sendable, CaseIterable {
   case liveIncomplete = "live-incomplete"
   case liveUnknown = "live-unknown"
 
-  package var explanation: String {
+  package var explanation: String { explanationOfDoubt ?? explanationOfRest }
+
+  private var explanationOfDoubt: String? {
+    switch self {
+    case .lockNotAFile: "its lock file is not a regular file"
+    case .lockUnreadable: "its lock file cannot be opened"
+    case .lockUnknown: "asking for the lock failed with something else than 'held'"
+    case .lockNamesProcess:
+      "its lock file is free, and holds the number of a living process: its owner may not lock"
+    case .useUnknown: "it could not be found out whether its files are open"
+    case .processesUnknown: "there are processes that cannot be looked at, and may be in it"
+    case .surroundingsUnknown:
+      "the mount table could not be read or understood, or an overlay hides its owner's locks"
+    case .unreadable: "the directory cannot be examined"
+    case .replaced: "it changed its identity while it was being judged"
+    case .removalFailed: "it was claimed, but its removal failed"
+    case .auditUnwritable: "it may go, but the audit cannot be written, and nothing goes without"
+    case .claimConflict:
+      "the live generation's name exists both claimed and unclaimed, and the two cannot be joined"
+    case .cursorUnknown: "the cursor does not tell which generation is live"
+    case .liveAbsent: "the generation that the cursor names does not exist"
+    case .liveIncomplete: "the generation that the cursor names is not complete"
+    case .liveUnknown: "the generation that the cursor names cannot be examined"
+    default: nil
+    }
+  }
+
+  private var explanationOfRest: String {
     switch self {
     case .notMatched: "its name does not fit the rule's match"
     case .notADirectory: "it is not a directory; links and files are never followed or removed"
@@ -84,9 +111,6 @@ package enum Reason: String, Sendable, CaseIterable {
     case .directoryOpen: "a process has a directory in it open"
     case .fifoOpen: "a process has a FIFO in it open"
     case .socketBound: "a process has a socket in it bound"
-    case .lockNamesProcess:
-      "its lock file is free, and holds the number of a living process: its owner may not lock"
-    case .processesUnknown: "there are processes that cannot be looked at, and may be in it"
     case .ownerAlive: "a process that may be at work in it is alive"
     case .recentlySuperseded: "the cursor moved on a short time ago: readers may still be in it"
     case .quarantined:
@@ -95,24 +119,13 @@ package enum Reason: String, Sendable, CaseIterable {
     case .ownerDead: "its owner is gone: the process that the owner's file names has ended"
     case .quiet: "the cursor names another one, nothing in it changed for long, and nothing is open"
     case .staleTemporary: "a temporary file, unchanged for long and not open"
-    case .claimConflict:
-      "the live generation's name exists both claimed and unclaimed, and the two cannot be joined"
-    case .cursorUnknown: "the cursor does not tell which generation is live"
-    case .liveAbsent: "the generation that the cursor names does not exist"
-    case .liveIncomplete: "the generation that the cursor names is not complete"
-    case .liveUnknown: "the generation that the cursor names cannot be examined"
     case .lockReleased: "its owner is gone: the lock could be taken"
     case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"
-    case .lockNotAFile: "its lock file is not a regular file"
-    case .lockUnreadable: "its lock file cannot be opened"
-    case .lockUnknown: "asking for the lock failed with something else than 'held'"
-    case .useUnknown: "it could not be found out whether its files are open"
-    case .surroundingsUnknown:
-      "the mount table could not be read or understood, or an overlay hides its owner's locks"
-    case .unreadable: "the directory cannot be examined"
-    case .replaced: "it changed its identity while it was being judged"
-    case .removalFailed: "it was claimed, but its removal failed"
-    case .auditUnwritable: "it may go, but the audit cannot be written, and nothing goes without"
+    // Explained above.
+    case .lockNotAFile, .lockUnreadable, .lockUnknown, .lockNamesProcess, .useUnknown,
+      .processesUnknown, .surroundingsUnknown, .unreadable, .replaced, .removalFailed,
+      .auditUnwritable, .claimConflict, .cursorUnknown, .liveAbsent, .liveIncomplete, .liveUnknown:
+      ""
     }
   }
 }

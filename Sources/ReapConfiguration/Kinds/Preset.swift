@@ -10,28 +10,13 @@ enum Preset: String, CaseIterable {
     case .hypaware: .generations
     }
   }
-}
 
-extension SpillSettings {
-  /// Fills in what is known of the uploader ant.
+  /// Where that program keeps them.
   ///
-  /// Every upload takes a BSD lock at once: asking for that kind only leaves less to misread. Its
-  /// chunks have hashes for names; a file with another name was put there by a person.
-  mutating func fillInAnt() {
-    lockType = .flock
-    missingLock = .reap
-    contents = "^[0-9a-f]{64}$"
-  }
-}
-
-extension RuleSettings {
-  func presetRoot(
-    _ preset: Preset, _ context: Context
-  ) throws(ConfigurationError) -> FilePath {
-    let setting = Setting(
-      key: "root of preset \(preset.rawValue)", value: .sequence([]),
-      place: self.place(of: .preset))
-    switch preset {
+  /// - Parameter place: where the preset was written.
+  func root(_ place: Place, _ context: Context) throws(ConfigurationError) -> FilePath {
+    let setting = Setting(key: "root of preset \(rawValue)", value: .sequence([]), place: place)
+    switch self {
     case .ant:
       let home = PathExpansion(environment: context.environment, user: context.user).home
       if let data = context.environment.path("XDG_DATA_HOME") {
@@ -54,11 +39,5 @@ extension RuleSettings {
       }
       return try setting.tidy(try setting.absolute(root, context))
     }
-  }
-
-  /// hypaware keeps its pid file in `run`, beside the cache; the root may lie elsewhere than usual.
-  func hypawarePidfile(root: FilePath) throws(ConfigurationError) -> OwnerPidfile {
-    let parent = root.parent ?? "/"
-    return OwnerPidfile(path: parent.appending("run/hypaware.pid"), startField: "startedAt")
   }
 }

@@ -1,0 +1,69 @@
+import ReapRules
+
+/// Kinds by the name they are written with. The one place of the configuration that tells them apart:
+/// what is particular to one lies in its file beside this one.
+enum KindName: String, CaseIterable {
+  case spill, generations
+
+  init(_ kind: Rule.Kind) {
+    switch kind {
+    case .spill: self = .spill
+    case .generations: self = .generations
+    }
+  }
+
+  var keys: any KindKeys {
+    switch self {
+    case .spill: SpillKeys()
+    case .generations: GenerationKeys()
+    }
+  }
+}
+
+/// What the configuration knows of a kind. No member has a default: a new kind answers each of them.
+protocol KindKeys: Sendable {
+  associatedtype Settings: KindPart
+
+  /// In the order in which they are printed.
+  var keys: [Key<Settings>] { get }
+  /// What the rule matches where no match is written.
+  var defaultMatch: Glob { get }
+
+  /// What holds where nothing is written.
+  func settings(preset: Preset?, root: FilePath) -> Settings
+
+  func kind(_ settings: Settings) -> Rule.Kind
+}
+
+extension KindKeys {
+  var names: [RuleKey] { keys.map(\.name) }
+
+  /// The kind where none of its keys is written.
+  func unwrittenKind(preset: Preset?, root: FilePath) -> Rule.Kind {
+    kind(settings(preset: preset, root: root))
+  }
+
+  /// Reads all that is written of its keys.
+  func read(
+    from written: [RuleKey: Setting], into kind: inout Rule.Kind, match: Glob, _ context: Context
+  ) throws(ConfigurationError) {
+    guard var settings = kind.part as? Settings else { return }
+    for last in [false, true] {
+      try ReapConfiguration.read(
+        keys, last: last, from: written, match: match, into: &settings, context)
+    }
+    kind = self.kind(settings)
+  }
+
+  func printed(_ kind: Rule.Kind) -> [PrintedKey] {
+    guard let settings = kind.part as? Settings else { return [] }
+    return ReapConfiguration.printed(keys, of: settings)
+  }
+}
+
+extension LockType {
+  init(_ setting: Setting) throws(ConfigurationError) {
+    let word = try setting.word(of: LockType.allCases.map(\.rawValue))
+    self = LockType(rawValue: word) ?? .auto
+  }
+}

@@ -1,0 +1,25 @@
+/// The only thing that decides about a deletion: pure, the same for every command.
+package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
+  guard !rule.neverTakes(evidence.entry.name) else { return .keep(.keptByHand) }
+  let judgement = rule.kind.judge(evidence, rule: rule, now: now)
+  guard case .verdict(.dispose) = judgement else { return judgement }
+  // Whatever its kind says of its owner's end:
+  guard evidence.inside?.foreignDirectory == nil else { return .keep(.foreignInside) }
+  // Without a claimed name it would go under the eyes of an owner that may come back.
+  let isTooLong = evidence.entry.name.bytes.count > ClaimName.longestOriginal
+  guard !isTooLong || evidence.isProvedByLock else { return .keep(.cannotClaim) }
+  return judgement
+}
+
+extension Evidence.Life.Use {
+  var reason: Reason {
+    switch self {
+    case .workingDirectory, .rootDirectory: .workingDirectory
+    case .openDirectory: .directoryOpen
+    case .unlinkedFile: .fileOpen
+    case .openFIFO: .fifoOpen
+    case .boundSocket: .socketBound
+    case .mount: .mountInside
+    }
+  }
+}
