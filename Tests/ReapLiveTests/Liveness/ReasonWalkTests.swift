@@ -46,9 +46,9 @@ struct ReasonWalkTests {
     KeptFor(
       reason: .socketBound,
       script: """
-        mkdir $D; cd $D; exec python3 -c 'import os, socket, time
-        s = socket.socket(socket.AF_UNIX); s.bind("s"); os.chdir("/")
-        print("ready", flush=True); time.sleep(1000)'
+        exec python3 -c 'import os, socket, sys, time
+        os.mkdir(sys.argv[1]); s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + "/s")
+        print("ready", flush=True); time.sleep(1000)' $D
         """, end: .kill),
     KeptFor(
       reason: .recentlyChanged,
