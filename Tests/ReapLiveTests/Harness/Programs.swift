@@ -58,7 +58,7 @@ func shell(_ command: String) -> (status: Int32, output: String, error: String) 
 final class Background {
   private let process: DoomedProcess
   let outputPath: String
-  private let errorPath: String
+  let errorPath: String
 
   init(
     _ program: String, _ arguments: [String], in scratch: Scratch,
