@@ -11,6 +11,8 @@ final class RootLooks {
   private unowned let root: WatchedRoot
   /// Looks that workers have in hand.
   private var isUnderWay: [CandidateID: CandidatePath] = [:]
+  /// Those of them whose candidate was forgotten meanwhile.
+  private var forgotten: Set<CandidateID> = []
 
   init(_ root: WatchedRoot) { self.root = root }
 
@@ -73,13 +75,17 @@ final class RootLooks {
 
   /// A worker's answer.
   func answered(_ id: CandidateID, _ examine: Schedule.Examine, _ examined: Examined) {
-    if isUnderWay.removeValue(forKey: id) != nil { root.claims.endForgotten(examine.path) }
+    isUnderWay[id] = nil
+    if forgotten.remove(id) != nil, !forgotten.contains(where: { isUnderWay[$0] == examine.path }) {
+      root.claims.endForgotten(examine.path)
+    }
     settle(id, examine, examined)
   }
 
   /// A candidate is forgotten. A worker may be about to look at what has its name by now.
   func forget(_ id: CandidateID) {
     guard !isUnderWay.isEmpty, let path = isUnderWay[id] else { return }
+    forgotten.insert(id)
     root.claims.noteForgotten(path)
   }
 
