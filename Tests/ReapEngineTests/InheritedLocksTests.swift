@@ -21,7 +21,7 @@ import Testing
   @Test func `a file that is no lock is not kept, whoever has it open`() throws {
     let lock = try LockFile(folder, "data", of: directory)
     let owner = lock.locked()
-    defer { owner.close() }
+    defer { LockFile.end(owner) }
     inherited.leave(
       HeldFile(
         descriptor: lock.held.descriptor, directory: directory, identity: lock.held.identity,
@@ -33,7 +33,7 @@ import Testing
   {
     let lock = try LockFile(folder, "lock", of: directory)
     let owner = lock.locked()
-    defer { owner.close() }
+    defer { LockFile.end(owner) }
     #expect(unlink(lock.path) == 0)
     inherited.leave(lock.held)
     #expect(lock.isOpen && !inherited.isEmpty)
@@ -50,7 +50,7 @@ import Testing
       try LockFile(folder, "mine", of: directory), try LockFile(folder, "others", of: identity(6))
     )
     let owners = [mine.locked(), others.locked()]
-    defer { for owner in owners { owner.close() } }
+    defer { for owner in owners { LockFile.end(owner) } }
     inherited.leave(mine.held)
     // The name was the other's at the last look.
     var known = KnownBefore(held: others.held)
@@ -70,7 +70,7 @@ import Testing
     #expect(!inherited.lapse() && lock.isOpen)
     let second = try #require(inherited.nextLapse)
     #expect(second - readMonotonic() > nanosecondsPerSecond && second > first)
-    owner.close()
+    LockFile.end(owner)
     #expect(inherited.lapse() && !lock.isOpen && inherited.isEmpty && inherited.nextLapse == nil)
   }
 
@@ -80,11 +80,11 @@ import Testing
     }
     let owners = locks.map { $0.locked() }
     for lock in locks.dropLast() { inherited.leave(lock.held) }
-    for owner in owners.dropLast() { owner.close() }
+    for owner in owners.dropLast() { LockFile.end(owner) }
     #expect(!locks.contains { !$0.isOpen })
     inherited.leave(locks[63].held)
     #expect(locks.map(\.isOpen) == Array(repeating: false, count: 63) + [true])
-    owners[63].close()
+    LockFile.end(owners[63])
     inherited.lapse()
   }
 

@@ -29,7 +29,7 @@ final class Folder {
 
   func file(_ name: String) -> String {
     let path = path + "/" + name
-    close(Glibc.open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o644))
+    close(Glibc.open(path, O_CREAT | O_RDONLY | O_CLOEXEC, 0o644))
     made.append(path)
     return path
   }
@@ -68,6 +68,13 @@ struct LockFile {
   }
 
   var isOpen: Bool { (try? status(of: held.descriptor))?.identity == held.identity }
+
+  /// Ends an owner. A process that another test is starting has a copy of the descriptor until it is
+  /// another program: closing alone may leave the lock for that long.
+  static func end(_ owner: Descriptor) {
+    flock(owner.number, LOCK_UN)
+    owner.close()
+  }
 
   /// An owner's own descriptor, with the lock.
   func locked() -> Descriptor {

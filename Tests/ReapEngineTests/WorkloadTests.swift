@@ -102,7 +102,7 @@ import Testing
     workload.drop(of: owner)
     #expect(!inherited.isEmpty && watched.isOpen)
     workload.drain()
-    for owner in owners { owner.close() }
+    for owner in owners { LockFile.end(owner) }
     #expect(inherited.lapse() && !watched.isOpen)
     lock.held.descriptor.close()
     examination.root.release()

@@ -56,7 +56,7 @@ struct ReasonWalkTests {
     KeptFor(
       reason: .lockNamesProcess, script: "mkdir $D; echo $$ >$D/.lock" + sleep, end: .kill),
     KeptFor(
-      reason: .young, keys: ", grace: 3s", script: lock + "echo ready; exec sleep 1000", end: .time),
+      reason: .young, keys: ", grace: 8s", script: lock + "echo ready; exec sleep 1000", end: .time),
     KeptFor(
       reason: .notADirectory, script: ": >$D" + sleep, end: .run("rm $D; mkdir $D; : >$D/.lock")),
     KeptFor(
@@ -88,10 +88,10 @@ struct ReasonWalkTests {
       reason: .live, script: "make $D; flip $P table-1" + sleep,
       end: .run("make $P/table-2; flip $P table-2")),
     KeptFor(
-      reason: .recentlySuperseded, keys: ", retired_after: 3s", script: "make $D" + sleep,
+      reason: .recentlySuperseded, keys: ", retired_after: 8s", script: "make $D" + sleep,
       end: .time
     ),
-    KeptFor(reason: .quarantined, keys: ", quarantine: 3s", script: "make $D" + sleep, end: .time),
+    KeptFor(reason: .quarantined, keys: ", quarantine: 8s", script: "make $D" + sleep, end: .time),
     KeptFor(
       reason: .ownerAlive, keys: ", stale_temporaries: off",
       script: "make $D; : >$D/data/rows.jsonl.tmp.$$.1795216876835.a1b2c3" + sleep, end: .kill),
@@ -194,7 +194,8 @@ struct ReasonWalkTests {
   @Test("A spill directory", arguments: spillRows)
   func spill(row: KeptFor) throws {
     let root = scratch.directory("a/root")
-    let grace = row.keys.contains("grace") ? "" : ", grace: 200ms"
+    // Long enough for a script to come to what keeps the directory, on a busy machine.
+    let grace = row.keys.contains("grace") ? "" : ", grace: 1s"
     try expectWoken(
       row, root + "/spill_1_1", "{name: s, kind: spill, root: \(root)\(grace)\(row.keys)}"
     ) { watcher in
@@ -212,7 +213,7 @@ struct ReasonWalkTests {
       .map { ", \($0.key): \($0.value)" }.joined()
     try expectWoken(
       row, root + "/p/table-1",
-      "{name: t, kind: generations, root: \(root), grace: 200ms, quiet: 500ms\(keys)\(row.keys)}"
+      "{name: t, kind: generations, root: \(root), grace: 200ms, quiet: 2s\(keys)\(row.keys)}"
     ) { watcher in
       if case .time = row.end { return }
       watcher.catchUp(below: root)
