@@ -104,7 +104,7 @@ final class Reaper {
       }
     case .examined(let owner, let id, let examine, let examined, let open):
       facilities.workload.looked()
-      if let root = roster[owner] {
+      if let root = roster.reached(owner) {
         root.looks.answered(id, examine, examined)
         roster.drain()
         root.announce()
@@ -117,7 +117,7 @@ final class Reaper {
       removed(owner, claimed, result, occasion)
       facilities.workload.submit()
     case .ownerExited(let index):
-      roster[index]?.post(.lookAtAll(.ownerExit), at: readMonotonic())
+      roster.reached(index)?.post(.lookAtAll(.ownerExit), at: readMonotonic())
     case .reload(let options): roster.apply(options)
     case .auditWritable: roster.postAll(.lookAtAll(.rescan))
     case .stop: isStopping = true
@@ -132,7 +132,7 @@ final class Reaper {
     facilities.workload.removed()
     facilities.reporter.reaped(claimed, result, occasion)
     facilities.reporter.audit?.retry()
-    if let root = owner.flatMap({ roster[$0] }) {
+    if let root = owner.flatMap({ roster.reached($0) }) {
       root.looks.removed(claimed, result)
     } else {
       result.obstacle?.directory.close()
@@ -167,7 +167,7 @@ final class Reaper {
           facilities.workload.remove(claimed, of: owner, occasion, on: last)
         }
         if let held = examined.held { facilities.inherited.leave(held) }
-        if let rule = roster[owner]?.rule {
+        if let rule = roster.reached(owner)?.rule {
           for file in examined.files { facilities.reporter.removed(file, occasion, rule: rule) }
         }
         open.release()

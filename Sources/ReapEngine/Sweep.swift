@@ -68,7 +68,7 @@ package final class Sweep: Sendable {
 
   private func examine(_ path: CandidatePath, _ reporting: Bool) {
     let examined = examination.run(
-      LookRequest(path, firstSeen: readMonotonic(), mayWalk: true))
+      LookRequest(path, firstSeen: readMonotonic(), mayTakeTime: true))
     examined.held?.descriptor.close()
     let occasion = Occasion(trigger: .manual)
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)

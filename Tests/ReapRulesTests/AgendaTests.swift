@@ -12,30 +12,30 @@ struct AgendaTests {
 
   @Test("What is posted while an action is carried out waits for its turn, for any root")
   func order() {
-    let agenda = Agenda<String>()
+    let agenda = Agenda()
     let log = Log()
-    var schedules = ["a": Schedule(grace: second), "b": Schedule(grace: second)]
+    var schedules = [Schedule(grace: second), Schedule(grace: second)]
     func drain() {
       agenda.drain { root, event, now in
         log.lines.append("\(root) is told")
-        return schedules[root]!.handle(event, now: now)
+        return schedules[root].handle(event, now: now)
       } perform: { root, action in
         guard case .scan = action else { return }
         log.lines.append("\(root) scans")
         // An edge that answers at once, and tells another root.
         agenda.post(.scanBegan, to: root, at: 1)
-        if root == "a" { agenda.post(.backstopDue, to: "b", at: 1) }
+        if root == 0 { agenda.post(.backstopDue, to: 1, at: 1) }
         log.lines.append("\(root) has scanned")
       }
     }
-    agenda.post(.desynced, to: "a", at: 1)
+    agenda.post(.desynced, to: 0, at: 1)
     #expect(!agenda.isEmpty)
     drain()
     #expect(agenda.isEmpty)
     #expect(
       log.lines == [
-        "a is told", "a scans", "a has scanned", "a is told", "b is told", "b scans",
-        "b has scanned", "b is told",
+        "0 is told", "0 scans", "0 has scanned", "0 is told", "1 is told", "1 scans",
+        "1 has scanned", "1 is told",
       ])
     drain()
     #expect(log.lines.count == 8)
@@ -44,7 +44,7 @@ struct AgendaTests {
   @Test("To handle an event while an action is carried out ends the program")
   func reentry() async {
     await #expect(processExitsWith: .failure) {
-      let agenda = Agenda<Int>()
+      let agenda = Agenda()
       var schedule = Schedule(grace: 1)
       func drain() {
         agenda.drain { _, event, now in

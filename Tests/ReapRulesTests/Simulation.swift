@@ -33,7 +33,7 @@ struct Simulation {
   let isImmediate: Bool
   let isTracing: Bool
   /// The reaper's own: what is posted while an action is carried out waits for its turn.
-  let agenda = Agenda<Int>()
+  let agenda = Agenda()
   var random: SeededRandom
   var schedule: Schedule
   var now: Nanoseconds = 1_000 * second

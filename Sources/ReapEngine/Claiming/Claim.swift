@@ -33,14 +33,19 @@ struct Claimed: Sendable {
 
 extension Look {
   /// Makes the claim that the verdict allows.
-  mutating func claim(_ verdict: Verdict, _ kind: any KindEdge) -> Examined {
+  ///
+  /// - Parameter mayTakeTime: otherwise what would have to be waited for is left to a worker.
+  mutating func claim(
+    _ verdict: Verdict, _ kind: any KindEdge, mayTakeTime: Bool
+  ) -> Examined {
     // Moved away with the directory above it, it lies outside of the root that the rule names.
     guard spot.directory.isInPlace else {
       gathering.drop()
       return spot.place.isEmpty ? .rootMoved : .gone
     }
-    guard !spot.claims.isForgotten(spot.path(name)), let hold = kind.holdForClaim(self) else {
-      return undone()
+    guard !spot.claims.isForgotten(spot.path(name)) else { return undone() }
+    guard let hold = kind.holdForClaim(self, mayWait: mayTakeTime) else {
+      return mayTakeTime ? undone() : .needsWalk(held: gathering.handOn())
     }
     defer { hold.release() }
     guard claimName == nil else { return claimInPlace(verdict, hold) }

@@ -92,24 +92,24 @@ final class Examination: Sendable {
     var look = Look(facts, name, claimName, request, known, at: spot, terms)
     defer { look.end() }
     do {
-      guard let verdict = try look.decide(mayWalk: request.mayWalk) else {
+      guard let verdict = try look.decide(mayTakeTime: request.mayTakeTime) else {
         return .needsWalk(held: look.gathering.handOn())
       }
-      return act(on: verdict, &look, mayWalk: request.mayWalk)
+      return act(on: verdict, &look, mayTakeTime: request.mayTakeTime)
     } catch {
       look.gathering.drop()
       return error.code == ENOENT ? .gone : .failed(error, look.evidence)
     }
   }
 
-  private func act(on verdict: Verdict, _ look: inout Look, mayWalk: Bool) -> Examined {
+  private func act(on verdict: Verdict, _ look: inout Look, mayTakeTime: Bool) -> Examined {
     switch verdict {
     case .condemn(_, let span):
       look.drop()
       return condemn(look, verdict, for: span)
     case .keep, .unsure:
       if verdict.reason.traits.isLive, look.claimName == nil,
-        let tidied = kind.tidy(&look, verdict, mayWalk: mayWalk, self)
+        let tidied = kind.tidy(&look, verdict, mayTakeTime: mayTakeTime, self)
       {
         return tidied
       }
@@ -123,7 +123,7 @@ final class Examination: Sendable {
         look.drop()
         return .kept(.unsure(.auditUnwritable), look.evidence)
       }
-      return look.claim(verdict, kind)
+      return look.claim(verdict, kind, mayTakeTime: mayTakeTime)
     }
   }
 

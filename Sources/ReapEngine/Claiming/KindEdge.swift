@@ -10,11 +10,13 @@ protocol KindEdge: KindLook {
   ) -> Examined?
 
   /// Removes what dead writers left in a candidate that is alive; nil where there is nothing to do.
-  func tidy(_ look: inout Look, _ verdict: Verdict, mayWalk: Bool, _ examination: Examination)
+  func tidy(_ look: inout Look, _ verdict: Verdict, mayTakeTime: Bool, _ examination: Examination)
     -> Examined?
 
   /// Takes what keeps the verdict right until the claim is made; nil where somebody is at work.
-  func holdForClaim(_ look: Look) -> (any ClaimHold)?
+  ///
+  /// - Parameter mayWait: whether to wait a little for those to be through.
+  func holdForClaim(_ look: Look, mayWait: Bool) -> (any ClaimHold)?
 
   /// Makes one of a claimed half and what stands under its own name; nil where this kind has no
   /// halves.

@@ -42,7 +42,7 @@ package struct Explanation: Sendable {
       surroundings: SurroundingsView(mounts: mounts, roots: roots),
       claims: OwnClaims(condemned, below: root))
     let examined = examination.run(
-      LookRequest(candidate, firstSeen: clocks.monotonic, mayWalk: true))
+      LookRequest(candidate, firstSeen: clocks.monotonic, mayTakeTime: true))
     guard let evidence = examined.evidence else { return nil }
     var holders: [LockHolders.Process] = []
     if let held = examined.held {

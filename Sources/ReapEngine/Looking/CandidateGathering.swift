@@ -31,6 +31,10 @@ struct CandidateGathering {
   /// Whether we hold the lock on `held`.
   var isLocked: Bool
   private var lockIsBeside = false
+  /// Entries that a walk may come by; more are too many.
+  var walkLimit = Int.max
+  private var walked = 0
+  var isTooLarge: Bool { walked > walkLimit }
   /// Whether whoever was letting go of the lock file must be through with that.
   var isSettled = true
   /// The lock was held when last seen, and no descriptor was left: a missing name proves nothing.
@@ -197,8 +201,10 @@ struct CandidateGathering {
     if lock == .missing || searchesAlways {
       inside = try walk(directory, probing: true)
     }
+    guard !isTooLarge else { return nil }
     if lock != .missing {
       if contents != nil { inside = try walk(directory, probing: false) }
+      guard !isTooLarge else { return nil }
       #if DEBUG
         if Fault.injected == .lock { return inside }
       #endif
@@ -255,7 +261,7 @@ struct CandidateGathering {
       } else if try list(&descent, probing: probing, into: &inside) {
         if inside.foreignEntry != nil && !probing { return inside }
         if case .open = inside.openness { return inside }
-      } else if descent.depth > 0 {
+      } else if descent.depth > 0, !isTooLarge {
         try descent.leave()
       } else {
         return inside
@@ -268,6 +274,8 @@ struct CandidateGathering {
     _ descent: inout TreeDescent, probing: Bool, into inside: inout Evidence.Inside
   ) throws(SystemError) -> Bool {
     let batch = try descent.nextBatch()
+    walked += batch.count
+    guard !isTooLarge else { return false }
     var subdirectories: [DirectoryEntry] = []
     for entry in batch {
       if descent.depth == 0, entry.name == lock { continue }

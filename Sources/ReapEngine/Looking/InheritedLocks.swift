@@ -29,10 +29,19 @@ package final class InheritedLocks: Sendable {
     init(_ identity: FileIdentity) { self.init(inode: identity.inode, birth: identity.birth ?? 0) }
   }
 
+  /// What is known of an owner whose lock was lost.
+  private enum Owner {
+    /// No process was seen to have a file of the directory open that has no name …
+    case unseen
+    /// … and one was.
+    case seen
+    /// The kernel ended the watch of its lock file, and a look under way does not know yet.
+    case ended
+  }
+
   private struct State {
     var files: [FileIdentity: HeldFile] = [:]
-    /// Whether a process was seen to have a file of it open that has no name.
-    var lost: [Directory: Bool] = [:]
+    var lost: [Directory: Owner] = [:]
     /// How many files may be there before those are looked for that nobody holds any more.
     var nextLook = InheritedLocks.firstLook
     var nextLapse = Nanoseconds.max
@@ -81,7 +90,15 @@ package final class InheritedLocks: Sendable {
 
   func noteLost(_ directory: Directory) {
     state.withLock { state in
-      state.lost[directory] = state.lost[directory] ?? false
+      state.lost[directory] = state.lost[directory] ?? .unseen
+      note(state)
+    }
+  }
+
+  /// The owner has ended, and a look under way may be about to say that nothing is known of it.
+  func noteEnded(_ directory: Directory) {
+    state.withLock { state in
+      state.lost[directory] = .ended
       note(state)
     }
   }
@@ -99,12 +116,13 @@ package final class InheritedLocks: Sendable {
   /// was never seen may live in another PID namespace.
   func hasEnded(_ directory: Directory, isSeen: Bool) -> Bool {
     state.withLock { state in
+      if state.lost[directory] == .ended { return true }
       guard !isSeen else {
-        state.lost[directory] = true
+        state.lost[directory] = .seen
         note(state)
         return false
       }
-      return state.lost[directory] == true
+      return state.lost[directory] == .seen
     }
   }
 

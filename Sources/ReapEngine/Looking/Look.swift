@@ -33,6 +33,8 @@ final class LookTerms: Sendable {
 struct Look {
   /// What lets go of a lock file is through with it long before; the last try of the ladder is later.
   private static let releaseTime: Nanoseconds = 100_000_000
+  /// Entries of a tree that is walked where nobody may take time: some 100 µs.
+  private static let smallTree = 64
 
   let terms: LookTerms
   let spot: Spot
@@ -81,8 +83,8 @@ struct Look {
     self.known = known
   }
 
-  /// Gathers what the judge asks for until it gives its verdict; nil where that needs a walk.
-  mutating func decide(mayWalk: Bool) throws(SystemError) -> Verdict? {
+  /// Gathers what the judge asks for until it gives its verdict; nil where that takes time.
+  mutating func decide(mayTakeTime: Bool) throws(SystemError) -> Verdict? {
     while true {
       let clocks = readClocks()
       let now = Now(wall: clocks.wall, monotonic: clocks.monotonic)
@@ -92,17 +94,32 @@ struct Look {
       case .gather(.surroundings):
         evidence.surroundings = terms.surroundings.look(below: spot.directory.path(of: name))
       case .gather(.inside):
-        guard mayWalk || isShallow else { return nil }
-        guard try gatherInside() else { return .unsure(.replaced) }
+        guard mayTakeTime || isShallow || mayBeSmall else { return nil }
+        if !mayTakeTime { gathering.walkLimit = Self.smallTree }
+        guard try gatherInside() else {
+          return gathering.isTooLarge ? nil : .unsure(.replaced)
+        }
       case .gather(.life):
+        guard mayTakeTime else { return nil }
         evidence.life = try gathering.gatherLife(
           LifeView.shared.current(), mounts: terms.surroundings.mounts.current())
+        try noteLaterChange()
       case .gather(let stage):
         guard terms.kind.gather(stage, of: name, at: spot, into: &evidence) else {
           return .unsure(.unreadable)
         }
       }
     }
+  }
+
+  /// The walk and the look at processes are not one instant: somebody may have begun to use it in one
+  /// way, and ended another, in between. Whoever made an entry for that has changed the directory.
+  private mutating func noteLaterChange() throws(SystemError) {
+    guard let directory = gathering.directory, !gathering.isClaimed,
+      let newest = evidence.inside?.newestChange
+    else { return }
+    let change = try status(of: directory).change
+    if change > newest { evidence.inside?.newestChange = change }
   }
 
   private var lock: Evidence.Lock {
@@ -120,7 +137,11 @@ struct Look {
     lock != .missing && gathering.contents == nil && !gathering.searchesAlways && !looksForForeign
   }
 
-  /// False where another directory has its name by now.
+  /// With its lock in hand, the judge asks for no more than what is in it: a small tree is walked at
+  /// once, which takes less than to have a worker do it.
+  private var mayBeSmall: Bool { evidence.isProvedByLock && !looksForForeign }
+
+  /// False where another directory has its name by now, or it is too large.
   private mutating func gatherInside() throws(SystemError) -> Bool {
     let looksForForeign = looksForForeign
     guard var inside = try gathering.gatherInside(lock: lock) else { return false }

@@ -41,18 +41,19 @@ struct LookRequest: Sendable {
   var sawCreation: Nanoseconds?
   /// Monotonic arrival of the event that this answers: whoever lets go is not searched for at once.
   var wokenAt: Nanoseconds?
-  /// Whether a walk through the whole tree may be done here.
-  var mayWalk: Bool
+  /// Whether this thread may take its time: walk through a large tree, look through all processes,
+  /// and wait for a lock.
+  var mayTakeTime: Bool
 
   init(
     _ path: CandidatePath, firstSeen: Nanoseconds, sawCreation: Nanoseconds? = nil,
-    wokenAt: Nanoseconds? = nil, mayWalk: Bool
+    wokenAt: Nanoseconds? = nil, mayTakeTime: Bool
   ) {
     self.path = path
     self.firstSeen = firstSeen
     self.sawCreation = sawCreation
     self.wokenAt = wokenAt
-    self.mayWalk = mayWalk
+    self.mayTakeTime = mayTakeTime
   }
 }
 

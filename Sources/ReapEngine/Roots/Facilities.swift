@@ -43,7 +43,7 @@ final class Facilities {
   let inotify: INotifyThread
   let mailbox: Mailbox<ReaperMessage>
   let workload: Workload
-  let agenda = Agenda<WatchedRoot>()
+  let agenda = Agenda()
   let inherited = InheritedLocks()
   let mounts = MountView()
   let obstacles = ObstacleWatches()

@@ -343,7 +343,10 @@ final class RootAccess {
     }
   }
 
-  var nextDeadline: Nanoseconds? { [nextPoll, nextTry].compactMap(\.self).min() }
+  var nextDeadline: Nanoseconds? {
+    guard let nextPoll, let nextTry else { return nextPoll ?? nextTry }
+    return min(nextPoll, nextTry)
+  }
 
   func deadlinePassed(_ now: Nanoseconds) {
     if let next = nextPoll, next <= now { poll(now) }

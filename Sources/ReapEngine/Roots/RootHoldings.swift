@@ -128,7 +128,13 @@ final class RootHoldings {
     holdings[id]?.watch = nil
     guard let holding = holdings[id], holding.isSparse, holding.file == nil, !holding.isArming
     else { return }
-    if let directory = holding.lostDirectory { inherited.forgetLost(directory) }
+    if let directory = holding.lostDirectory {
+      if let path = root.schedule.path(of: id), root.schedule.isExamining(path) {
+        inherited.noteEnded(directory)
+      } else {
+        inherited.forgetLost(directory)
+      }
+    }
     release(id)
     root.post(.closed(id), at: readMonotonic())
   }

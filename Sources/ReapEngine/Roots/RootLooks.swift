@@ -46,7 +46,7 @@ final class RootLooks {
     guard !workload.isFull, !isShared else {
       return examineElsewhere(examination, id, examine, known)
     }
-    let examined = examination.run(LookRequest(examine, mayWalk: false), known)
+    let examined = examination.run(LookRequest(examine, mayTakeTime: false), known)
     guard examined.outcome == .needsWalk else { return settle(id, examine, examined) }
     known.held = examined.held
     known.isLocked = false

@@ -72,7 +72,8 @@ final class RootScan {
   /// Whether a listing could go on now.
   var canGoOn: Bool { hasWork && room > 0 }
 
-  private var hasWork: Bool {
+  /// Whether there is something to list.
+  var hasWork: Bool {
     listing != nil || !unlisted.isEmpty || (trigger != nil && root.places.arming == 0)
   }
 

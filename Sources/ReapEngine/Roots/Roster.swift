@@ -12,6 +12,11 @@ final class Roster {
   /// Rules that have ended, by their index, until every watch that they asked for was answered.
   private var ended: [Int: WatchedRoot] = [:]
   private var nextBackstop: Nanoseconds?
+  /// Roots that something concerned since their deadlines were asked for: no others have new ones.
+  private var concerned: [WatchedRoot] = []
+  private var deadlines = RootDeadlines()
+  /// Roots that have something to list.
+  private var withListings: Set<Int> = []
 
   init(_ facilities: Facilities) {
     self.facilities = facilities
@@ -22,9 +27,23 @@ final class Roster {
 
   subscript(index: Int) -> WatchedRoot? { roots[index] }
 
-  subscript(reference: WatchedRoot.Reference) -> WatchedRoot? {
-    guard let root = roots[reference.index], root.reference == reference else { return nil }
+  /// The root that an answer is for, if its rule is at work still.
+  func reached(_ reference: WatchedRoot.Reference) -> WatchedRoot? {
+    guard let root = reached(reference.index), root.reference == reference else { return nil }
     return root
+  }
+
+  /// The root that something concerns.
+  func reached(_ index: Int) -> WatchedRoot? {
+    guard let root = roots[index] else { return nil }
+    concern(root)
+    return root
+  }
+
+  func concern(_ root: WatchedRoot) {
+    guard !root.isConcerned else { return }
+    root.isConcerned = true
+    concerned.append(root)
   }
 
   var sorted: [WatchedRoot] { roots.values.sorted { $0.index < $1.index } }
@@ -85,6 +104,7 @@ final class Roster {
 
   /// Watches a root, which brings the first scan, or the way to where it will be.
   private func begin(_ root: WatchedRoot) {
+    concern(root)
     root.follower?.watch()
     root.access.watchDirectory()
     guard root.root == nil else { return }
@@ -96,7 +116,9 @@ final class Roster {
     root.access.detach(forGood: !isFollowed)
     root.follower?.endWatches()
     root.access.endWatches()
+    drain()
     roots[root.index] = nil
+    concern(root)
     if root.arming > 0 { ended[root.index] = root }
   }
 
@@ -129,6 +151,7 @@ final class Roster {
     let added = roots.values.filter { !known.contains(ObjectIdentifier($0)) }
     endAll(leaving, followedBy: Dictionary(grouping: added, by: \.access.path))
     for root in sorted {
+      concern(root)
       root.access.examineAnew()
       if known.contains(ObjectIdentifier(root)) { root.access.checkAgain() } else { begin(root) }
     }
@@ -155,6 +178,7 @@ final class Roster {
       desynced("the kernel's event queue overflowed")
     case .mountsChanged:
       for root in sorted {
+        concern(root)
         root.access.refuseWhereMounted()
         root.access.checkAgain()
         root.post(.mountsChanged, at: arrival)
@@ -185,7 +209,7 @@ final class Roster {
     _ arrival: Nanoseconds
   ) {
     let of = WatchToken(bits: token)
-    guard let root = roots[of.root] else { return }
+    guard let root = reached(of.root) else { return }
     switch of {
     case .place(_, let number):
       root.entry(in: number, name, isDirectory: isDirectory, change, arrival)
@@ -207,7 +231,7 @@ final class Roster {
 
   private func lost(_ token: UInt64) {
     let of = WatchToken(bits: token)
-    guard let root = roots[of.root] else { return }
+    guard let root = reached(of.root) else { return }
     switch of {
     case .candidate(_, let id): root.holdings.watchLost(id)
     case .place(_, let number): root.places.lost(number)
@@ -224,7 +248,7 @@ final class Roster {
     if case .obstacle(_, let number) = of {
       return facilities.obstacles.armed(number, token, result, arrival)
     }
-    guard let root = roots[of.root] else { return armedTooLate(of, token, result) }
+    guard let root = reached(of.root) else { return armedTooLate(of, token, result) }
     switch of {
     case .candidate(_, let id):
       root.holdings.armed(id, result, arrival)
@@ -258,19 +282,26 @@ final class Roster {
   /// Works off what was posted, and what that leads to.
   func drain() {
     guard !facilities.agenda.isEmpty else { return }
-    facilities.agenda.drain { root, event, instant in
-      root.schedule.handle(event, now: instant)
-    } perform: { root, action in
-      root.perform(action)
+    facilities.agenda.drain { index, event, instant in
+      roots[index]?.schedule.handle(event, now: instant) ?? []
+    } perform: { index, action in
+      roots[index]?.perform(action)
     }
   }
 
   /// Roots whose listings could go on now.
-  var listing: [WatchedRoot] { roots.values.filter(\.scan.canGoOn) }
+  var listing: [WatchedRoot] {
+    refresh()
+    return withListings.sorted().compactMap { roots[$0] }.filter(\.scan.canGoOn)
+  }
 
-  var isListing: Bool { roots.values.contains(where: \.scan.canGoOn) }
+  var isListing: Bool {
+    refresh()
+    return withListings.contains { roots[$0]?.scan.canGoOn == true }
+  }
 
   func goOn(_ root: WatchedRoot) {
+    concern(root)
     root.scan.goOn()
     drain()
     root.announce()
@@ -291,15 +322,34 @@ final class Roster {
     nextBackstop = facilities.options.backstop.map { now + $0 }
   }
 
+  /// Asks those that something concerned when they have something to do next.
+  private func refresh() {
+    guard !concerned.isEmpty else { return }
+    let now = readMonotonic()
+    for root in concerned {
+      root.isConcerned = false
+      let isPresent = isPresent(root)
+      // Its number may be another root's by now.
+      guard isPresent || roots[root.index] == nil else { continue }
+      deadlines.note(root.index, isPresent ? root.nextDeadline(now: now) : nil)
+      if isPresent, root.scan.hasWork {
+        withListings.insert(root.index)
+      } else {
+        withListings.remove(root.index)
+      }
+    }
+    concerned.removeAll(keepingCapacity: concerned.count < 1024)
+  }
+
   var nextDeadline: Nanoseconds? {
+    refresh()
     var earliest = nextBackstop ?? .max
     func consider(_ instant: Nanoseconds?) { if let instant { earliest = min(earliest, instant) } }
     consider(facilities.shortage.nextDeadline)
     consider(facilities.reporter.untoldDue)
     consider(facilities.inherited.nextLapse)
     consider(facilities.obstacles.nextDeadline)
-    let now = readMonotonic()
-    for root in roots.values { consider(root.nextDeadline(now: now)) }
+    consider(deadlines.earliest)
     return earliest == .max ? nil : earliest
   }
 
@@ -310,7 +360,8 @@ final class Roster {
       // An owner has ended whose directory got another name: nobody else may look at that.
       postAll(.desynced)
     }
-    for root in roots.values { root.deadlinePassed(now) }
+    refresh()
+    for index in deadlines.due(now) { reached(index)?.deadlinePassed(now) }
     if let instant = nextBackstop, instant <= now { backstop(now) }
     facilities.reporter.tellUntold()
     drain()
@@ -320,6 +371,7 @@ final class Roster {
     setBackstop(now)
     facilities.inherited.lapse()
     for root in sorted {
+      concern(root)
       root.access.checkAgain()
       root.follower?.watch()
     }
@@ -332,8 +384,10 @@ extension WatchedRoot {
   var arming: Int { holdings.arming + places.arming }
 
   func nextDeadline(now: Nanoseconds) -> Nanoseconds? {
-    [schedule.nextDeadline, access.nextDeadline, follower?.nextDeadline(now: now)]
-      .compactMap(\.self).min()
+    let earliest = min(
+      schedule.nextDeadline ?? .max, access.nextDeadline ?? .max,
+      follower?.nextDeadline(now: now) ?? .max)
+    return earliest == .max ? nil : earliest
   }
 
   func deadlinePassed(_ now: Nanoseconds) {

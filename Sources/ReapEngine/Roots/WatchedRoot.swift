@@ -40,6 +40,8 @@ final class WatchedRoot {
   /// The rule came while reapd ran, or follows a rule that was changed: what stands in it may have come a
   /// moment ago, and no event told.
   var isBelated = false
+  /// Something concerned it since its deadlines were asked for.
+  var isConcerned = false
 
   init(index: Int, rule: Rule, _ facilities: Facilities) {
     self.index = index
@@ -79,7 +81,8 @@ final class WatchedRoot {
 
   /// Tells the schedule, in its turn.
   func post(_ event: Schedule.Event, at instant: Nanoseconds) {
-    facilities.agenda.post(event, to: self, at: instant)
+    facilities.roster.concern(self)
+    facilities.agenda.post(event, to: index, at: instant)
   }
 
   /// Carries out what the schedule has asked for.

@@ -60,7 +60,7 @@ final class Workload {
     let mailbox = mailbox
     waiting.append(
       Waiting(owner: owner, root: examination.root, held: given.held) { [given] in
-        let examined = examination.run(LookRequest(examine, mayWalk: true), given)
+        let examined = examination.run(LookRequest(examine, mayTakeTime: true), given)
         mailbox.post(.examined(owner, id, examine, examined, examination.root))
       })
     submit()
@@ -112,9 +112,9 @@ final class Workload {
 }
 
 extension LookRequest {
-  init(_ examine: Schedule.Examine, mayWalk: Bool) {
+  init(_ examine: Schedule.Examine, mayTakeTime: Bool) {
     self.init(
       examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation,
-      wokenAt: examine.wokenAt, mayWalk: mayWalk)
+      wokenAt: examine.wokenAt, mayTakeTime: mayTakeTime)
   }
 }

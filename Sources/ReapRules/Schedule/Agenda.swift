@@ -3,18 +3,20 @@
 /// An event is handed to its schedule, and the actions that it asks for are carried out, before the
 /// next event's turn. Carrying one out may post events, for this root or another; it never handles
 /// them. So no schedule is asked anything while it, or another, is being answered.
-package final class Agenda<Root> {
-  @usableFromInline package var waiting:
-    [(root: Root, event: Schedule.Event, instant: Nanoseconds)] = []
-  @usableFromInline package var next = 0
-  @usableFromInline package var isDraining = false
+///
+/// Roots go by a number: a type of the engine's as a parameter would cost a call through its metadata
+/// for each event, since such code is not made anew for it in another module.
+package final class Agenda {
+  private var waiting: [(root: Int, event: Schedule.Event, instant: Nanoseconds)] = []
+  private var next = 0
+  private var isDraining = false
 
-  @inlinable package init() {}
+  package init() {}
 
-  @inlinable package var isEmpty: Bool { next == waiting.count }
+  package var isEmpty: Bool { next == waiting.count }
 
   /// - Parameter instant: monotonic; when what the event tells of happened, or was read.
-  @inlinable package func post(_ event: Schedule.Event, to root: Root, at instant: Nanoseconds) {
+  package func post(_ event: Schedule.Event, to root: Int, at instant: Nanoseconds) {
     waiting.append((root, event, instant))
   }
 
@@ -23,9 +25,9 @@ package final class Agenda<Root> {
   /// - Parameters:
   ///   - handle: asks the root's schedule.
   ///   - perform: carries out one action of its answer.
-  @inlinable package func drain(
-    _ handle: (Root, Schedule.Event, Nanoseconds) -> [Schedule.Action],
-    perform: (Root, Schedule.Action) -> Void
+  package func drain(
+    _ handle: (Int, Schedule.Event, Nanoseconds) -> [Schedule.Action],
+    perform: (Int, Schedule.Action) -> Void
   ) {
     precondition(!isDraining, "an event is handled while an action is carried out")
     isDraining = true

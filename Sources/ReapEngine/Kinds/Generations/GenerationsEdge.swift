@@ -39,7 +39,7 @@ final class GenerationsEdge: RootKind {
     switch stage {
     case .partition:
       let partition = partition(at: spot)
-      evidence.generations?.partition = partition.gather()
+      evidence.generations?.partition = partition.gatherOrShare()
       evidence.generations?.marker = partition.marker(in: name)
       return true
     case .owner:
@@ -63,25 +63,30 @@ final class GenerationsEdge: RootKind {
   private struct Hold: ClaimHold {
     let partition: PartitionGathering
     let cursor: PartitionGathering.CursorLock
-    let reading: CursorReading?
+    let reading: Evidence.Partition?
 
-    var isStillRight: Bool { partition.readCursorFile().0 == reading }
+    var isStillRight: Bool {
+      let (cursor, _) = partition.readCursorFile()
+      guard cursor == reading?.cursor else { return false }
+      // What was read for another candidate may have changed since.
+      guard reading?.isShared == true, case .known(let live) = cursor else { return true }
+      return partition.state(of: live) == .complete
+    }
 
     func release() { cursor.release() }
   }
 
-  func holdForClaim(_ look: Look) -> (any ClaimHold)? {
+  func holdForClaim(_ look: Look, mayWait: Bool) -> (any ClaimHold)? {
     let partition = partition(at: look.spot)
     // The directory's lock is held until its last file is gone. Whoever restores by hand takes it
     // too, so that one of both comes too late.
-    guard let cursor = partition.lockCursor() else { return nil }
+    guard let cursor = partition.lockCursor(mayWait: mayWait) else { return nil }
     guard let directory = look.gathering.directory, tryLock(directory, .flock) == .taken else {
       cursor.release()
       return nil
     }
     return Hold(
-      partition: partition, cursor: cursor,
-      reading: look.evidence.generations?.partition?.cursor)
+      partition: partition, cursor: cursor, reading: look.evidence.generations?.partition)
   }
 
   func join(_ claimed: EntryName, into original: EntryName, at spot: Spot) -> Joining? {
@@ -99,22 +104,24 @@ final class GenerationsEdge: RootKind {
   }
 
   func tidy(
-    _ look: inout Look, _ verdict: Verdict, mayWalk: Bool, _ examination: Examination
+    _ look: inout Look, _ verdict: Verdict, mayTakeTime: Bool, _ examination: Examination
   ) -> Examined? {
     TemporaryFiles(edge: self, settings: settings, spot: look.spot, examination: examination)
-      .tidy(&look, verdict, mayWalk: mayWalk)
+      .tidy(&look, verdict, mayTakeTime: mayTakeTime)
   }
 
   // MARK: - For people and followers
 
-  /// What a partition's cursor names; nil where it does not tell.
+  /// What a partition's cursor names now; nil where it does not tell. The looks that follow share what
+  /// was read.
   func liveGeneration(
     in place: [UInt8], below open: OpenRoot, of root: WatchedRoot
   ) -> EntryName? {
     guard let directory = try? open.place(place) else { return nil }
     defer { directory.release() }
     let spot = Spot(shared: root.shared, directory: directory, place: place, claims: root.claims)
-    guard case .known(let live) = partition(at: spot).readCursorFile().0 else { return nil }
+    memory.forgetReading(of: place)
+    guard case .known(let live) = partition(at: spot).gatherOrShare().cursor else { return nil }
     return live
   }
 

@@ -14,6 +14,18 @@ struct PartitionGathering {
   private var place: [UInt8] { spot.place }
   private var match: Glob { spot.rule.match }
 
+  /// What was read a moment ago for another candidate of the partition, or what is read now. Nothing is
+  /// lost by that: a change is an event, which has it read anew, and a claim reads the cursor again.
+  func gatherOrShare() -> Evidence.Partition {
+    let now = readMonotonic()
+    if let reading = memory.reading(of: place, now: now) { return reading }
+    let reading = gather()
+    if reading.live == .complete, reading.conflict == nil {
+      memory.note(reading, of: place, at: now)
+    }
+    return reading
+  }
+
   func gather() -> Evidence.Partition {
     let (cursor, change) = readCursorFile()
     var result = Evidence.Partition(cursor: cursor, live: .unknown("the cursor is unknown"))
@@ -86,8 +98,8 @@ struct PartitionGathering {
   /// for, on a worker's thread.
   ///
   /// - Returns: nil where somebody else holds it for longer, or it is not there.
-  func lockCursor() -> CursorLock? {
-    for wait in Self.lockWaits {
+  func lockCursor(mayWait: Bool) -> CursorLock? {
+    for wait in mayWait ? Self.lockWaits : [] {
       if let file = tryLockCursor() { return file }
       pause(milliseconds: wait)
     }
@@ -117,7 +129,7 @@ struct PartitionGathering {
     return .file(file)
   }
 
-  private func state(of live: EntryName) -> Evidence.Partition.Live {
+  func state(of live: EntryName) -> Evidence.Partition.Live {
     do {
       let directory = try openFile(
         live.bytes, at: partition.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)

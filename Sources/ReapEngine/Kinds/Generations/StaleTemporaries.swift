@@ -32,7 +32,7 @@ struct TemporaryFiles {
   }
 
   /// Removes what dead writers left in the live generation, where that is due.
-  func tidy(_ look: inout Look, _ verdict: Verdict, mayWalk: Bool) -> Examined? {
+  func tidy(_ look: inout Look, _ verdict: Verdict, mayTakeTime: Bool) -> Examined? {
     guard let quiet = settings.staleTemporaries, examination.mayAct,
       let partition = look.evidence.generations?.partition
     else { return nil }
@@ -43,7 +43,7 @@ struct TemporaryFiles {
       examination.inherited.letGo(&look.gathering)
       return .kept(.keep(verdict.reason, recheckAfter: due - now), evidence)
     }
-    guard mayWalk else { return .needsWalk(held: look.gathering.handOn()) }
+    guard mayTakeTime else { return .needsWalk(held: look.gathering.handOn()) }
     var removed: [RemovedFile] = []
     var next: Nanoseconds?
     // Asked for once, and only where something would go: a look at a free lock may be in its owner's way.

@@ -21,10 +21,10 @@ struct SpillEdge: RootKind {
   ) -> Examined? { nil }
 
   func tidy(
-    _ look: inout Look, _ verdict: Verdict, mayWalk: Bool, _ examination: Examination
+    _ look: inout Look, _ verdict: Verdict, mayTakeTime: Bool, _ examination: Examination
   ) -> Examined? { nil }
 
-  func holdForClaim(_ look: Look) -> (any ClaimHold)? { NoHold() }
+  func holdForClaim(_ look: Look, mayWait: Bool) -> (any ClaimHold)? { NoHold() }
 
   func join(_ claimed: EntryName, into original: EntryName, at spot: Spot) -> Joining? { nil }
 

@@ -58,6 +58,8 @@ extension Evidence {
     package var liveSince: Nanoseconds?
     /// The live generation's name, where that is there claimed as well: it may be in two halves.
     package var conflict: String?
+    /// It was read for another candidate of the partition, a moment ago.
+    package var isShared = false
 
     package init(
       cursor: CursorReading, live: Live, cursorChange: Nanoseconds? = nil,
