@@ -300,6 +300,12 @@ final class Roster {
     return withListings.contains { roots[$0]?.scan.canGoOn == true }
   }
 
+  /// Whether there is something left to list.
+  var isScanning: Bool {
+    refresh()
+    return !withListings.isEmpty
+  }
+
   func goOn(_ root: WatchedRoot) {
     concern(root)
     root.scan.goOn()

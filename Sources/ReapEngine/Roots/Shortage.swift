@@ -191,6 +191,11 @@ final class Shortage {
       return
     }
     guard instant <= now else { return }
+    // Of those that are still to be listed, more may go without.
+    guard !roster.isScanning else {
+      tellAt = now + Self.settling
+      return
+    }
     tellAt = nil
     if isWatchNews {
       told[.watches] = unwatched

@@ -51,7 +51,7 @@ struct ReasonWalkTests {
         print("ready", flush=True); time.sleep(1000)' $D
         """, end: .kill),
     KeptFor(
-      reason: .recentlyChanged,
+      reason: .recentlyChanged, keys: ", grace: 3s",
       script: "mkdir $D; echo ready; while sleep 0.05; do echo x >>$D/file; done", end: .kill),
     KeptFor(
       reason: .lockNamesProcess, script: "mkdir $D; echo $$ >$D/.lock" + sleep, end: .kill),
