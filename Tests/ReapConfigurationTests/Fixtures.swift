@@ -38,10 +38,10 @@ func plainRule(owner: UInt32 = 1000) throws -> Rule {
 }
 
 func spill(_ rule: Rule) -> SpillSettings {
-  switch rule.kind {
-  case .spill(let settings): settings
-  case .generations: fatalError("a rule of kind spill is expected")
+  guard case .spill(let settings) = rule.kind else {
+    fatalError("a rule of kind spill is expected")
   }
+  return settings
 }
 
 /// The description of the error that the body ends with.

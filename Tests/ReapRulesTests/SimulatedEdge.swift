@@ -174,7 +174,7 @@ extension Simulation {
         evidence.inside?.newestChange = directory.changed + wallOffset
       }
     case .life: evidence.life = .nobody
-    case .partition, .owner: Issue.record("a spill directory has no \(stage)")
+    default: Issue.record("a spill directory has no \(stage)")
     }
   }
 
