@@ -384,21 +384,3 @@ final class Roster {
     postAll(.backstopDue)
   }
 }
-
-extension WatchedRoot {
-  /// Commands to watch that are not answered yet.
-  var arming: Int { holdings.arming + places.arming }
-
-  func nextDeadline(now: Nanoseconds) -> Nanoseconds? {
-    let earliest = min(
-      schedule.nextDeadline ?? .max, access.nextDeadline ?? .max,
-      follower?.nextDeadline(now: now) ?? .max)
-    return earliest == .max ? nil : earliest
-  }
-
-  func deadlinePassed(_ now: Nanoseconds) {
-    if let deadline = schedule.nextDeadline, deadline <= now { post(.tick, at: now) }
-    access.deadlinePassed(now)
-    follower?.deadlinePassed(now)
-  }
-}

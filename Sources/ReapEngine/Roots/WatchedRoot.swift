@@ -248,4 +248,22 @@ final class WatchedRoot {
       \(orphans) orphaned\(kept > 0 ? ", \(kept) kept for other reasons" : "")
       """)
   }
+
+  // MARK: - Deadlines
+
+  /// Commands to watch that are not answered yet.
+  var arming: Int { holdings.arming + places.arming }
+
+  func nextDeadline(now: Nanoseconds) -> Nanoseconds? {
+    let earliest = min(
+      schedule.nextDeadline ?? .max, access.nextDeadline ?? .max,
+      follower?.nextDeadline(now: now) ?? .max)
+    return earliest == .max ? nil : earliest
+  }
+
+  func deadlinePassed(_ now: Nanoseconds) {
+    if let deadline = schedule.nextDeadline, deadline <= now { post(.tick, at: now) }
+    access.deadlinePassed(now)
+    follower?.deadlinePassed(now)
+  }
 }
