@@ -41,7 +41,7 @@ struct UnlinkedOwnerTests {
   ) {
     let path = path ?? directory
     watcher.catchUp(in: root)
-    usleep(1_200_000)
+    letPass(1.2, "that it stays shows in nothing else")
     #expect(exists(path + "/file-0"), "\(watcher.audit) \(watcher.background.error)")
     owner.killHard()
     #expect(wait(seconds: 60) { !exists(path) }, "\(watcher.background.error)")
@@ -66,7 +66,7 @@ struct UnlinkedOwnerTests {
     for rules in [others, rule()] {
       configuration.write(rules)
       #expect(watcher.reread(), "\(watcher.background.error)")
-      usleep(500_000)  // looks with these rules
+      letPass(0.5, "looks by these rules, which change nothing")
     }
     expectKept(owner, watcher)
   }
@@ -179,7 +179,7 @@ struct UnlinkedOwnerTests {
     #expect(unlink(directory + "/.lock") == 0)
     let name = root + "/spill_3_3"
     #expect(rename(directory, name) == 0)
-    usleep(300_000)
+    letPass(0.3, "its stamps grow older than a grace")
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     expectKept(owner, at: name, watcher, by: "lock-missing")
   }
@@ -200,7 +200,7 @@ struct UnlinkedOwnerTests {
       ], in: scratch)
     #expect(wait { owner.output == "locked\n" }, "\(owner.error)")
     #expect(unlink(directory + "/.lock") == 0)
-    usleep(300_000)
+    letPass(0.3, "its stamps grow older than a grace")
     let watcher = try Watcher([root], in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     expectKept(owner, watcher, by: "lock-missing")
   }

@@ -90,7 +90,7 @@ struct PinTests {
     let inside = keep(ruled + [orphan + "/file-0"])
     #expect(inside.contains("pin \(orphan) itself"), "\(inside)")
     keep([young + "/file-0"])
-    usleep(150_000)
+    letPass(0.15, "the directories grow older than a grace")
     let lines = run(reapdBinary, ["keep", "--list", "--json"] + ruled).output
       .split(separator: "\n").map(String.init)
     #expect(
