@@ -60,6 +60,9 @@ package final class INotifyThread: @unchecked Sendable {
     }
   }
 
+  /// Whether it would tell of a change of the mount table.
+  package var seesMounts: Bool { mounts >= 0 }
+
   /// Asks for a watch; `.armed` answers, and events of it follow that answer.
   package func watch(path: String, token: UInt64, _ purpose: WatchPurpose) {
     watch(path: FilePath(path), token: token, purpose)
@@ -102,7 +105,9 @@ package final class INotifyThread: @unchecked Sendable {
     if isFirst { wake() }
   }
 
+  /// What the thread asks of itself, it works off before it waits again.
   private func wake() {
+    guard pthread_equal(thread, pthread_self()) == 0 else { return }
     var one: UInt64 = 1
     _ = unsafe write(wakeUp, &one, MemoryLayout.size(ofValue: one))
   }
@@ -125,19 +130,26 @@ package final class INotifyThread: @unchecked Sendable {
       let arrival = Self.monotonic()
       if !messages.isEmpty { sink(messages, arrival) }
       if polled[1].revents != 0 {
-        guard obey(arrival) else { return shutDown() }
+        var count: UInt64 = 0
+        _ = unsafe read(wakeUp, &count, MemoryLayout.size(ofValue: count))
+      }
+      while let queue = asked() {
+        guard obey(queue, arrival) else { return shutDown() }
       }
     }
   }
 
-  /// Carries out what was asked; false when asked to stop.
-  private func obey(_ arrival: Int64) -> Bool {
-    var count: UInt64 = 0
-    _ = unsafe read(wakeUp, &count, MemoryLayout.size(ofValue: count))
-    let queue = commands.withLock { commands in
+  /// What is to be done now; nil where there is nothing, or more of it is being collected.
+  private func asked() -> [Command]? {
+    commands.withLock { commands in
+      guard !commands.queue.isEmpty, !commands.isHeld else { return nil }
       defer { commands.queue = [] }
       return commands.queue
     }
+  }
+
+  /// Carries out what was asked; false when asked to stop.
+  private func obey(_ queue: [Command], _ arrival: Int64) -> Bool {
     var answers: [WatchMessage] = []
     for command in queue {
       switch command {

@@ -45,10 +45,12 @@ struct CandidateGathering {
   /// What the walk came by.
   var places = TreePlaces()
 
+  /// - Parameter directory: of that identity, where it is open already; handed over.
   init(
     shared: SharedRule, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
-    identity: FileIdentity, known: KnownBefore, inherited: InheritedLocks
+    identity: FileIdentity, directory: Descriptor?, known: KnownBefore, inherited: InheritedLocks
   ) {
+    self.directory = directory
     isLockLost = known.isLockLost
     self.inherited = inherited
     lock = shared.part.ownersLock
@@ -112,16 +114,9 @@ struct CandidateGathering {
         file.close()
         throw error
       }
-      let notAFile: String? =
-        switch facts.type {
-        case .regular: nil
-        case .directory: "a directory"
-        case .symbolicLink: "a symbolic link"
-        case .other(let what): what
-        }
-      if let notAFile {
+      guard facts.type == .regular else {
         file.close()
-        return .notAFile(notAFile)
+        return .notAFile(facts.type.words)
       }
       lockFacts = facts
       if let unknown = otherNames(of: file) {
@@ -166,9 +161,9 @@ struct CandidateGathering {
   private func lockFileStatus() -> Result<FileStatus, SystemError> {
     guard let lock else { return .failure(SystemError("stat", "(no lock file)", ENOENT)) }
     do {
-      return .success(
-        try status(
-          ofPath: lockPath(lock), at: root.descriptor))
+      // Through the directory where that is open: one name to be looked up instead of two.
+      if !lockIsBeside, let directory { return .success(try status(of: lock, at: directory)) }
+      return .success(try status(ofPath: lockPath(lock), at: root.descriptor))
     } catch {
       return .failure(error)
     }
@@ -188,10 +183,15 @@ struct CandidateGathering {
   /// - Returns: nil where the directory is no longer the one that was looked at first.
   mutating func gatherInside(lock: Evidence.Lock) throws(SystemError) -> Evidence.Inside? {
     if directory == nil {
-      directory = try OwnedDirectories.openFile(
+      let opened = try OwnedDirectories.openFile(
         name.bytes, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+      directory = opened
+      guard try status(of: opened).identity == identity else {
+        finish()
+        return nil
+      }
     }
-    guard let directory, try status(of: directory).identity == identity else { return nil }
+    guard let directory else { return nil }
     // Taken before anything else: held from here to the end, it keeps others from coming in.
     let directoryLock = tryLockDirectory(directory)
     if case .failed(let reason) = directoryLock {

@@ -89,7 +89,7 @@ extension CandidateGathering {
         guard let facts = try? status(of: entry.name, at: descent.current) else { continue }
         if facts.type == .directory { subdirectories.append(entry) }
         if let hold = view.holder(of: facts.identity) { return hold }
-        if facts.type == .other("a socket"),
+        if facts.type == .socket,
           let hold = view.binder(of: entry.name, identity: facts.identity)
         {
           return hold

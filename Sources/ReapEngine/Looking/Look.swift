@@ -50,10 +50,10 @@ struct Look {
 
   var original: EntryName { claimName?.original ?? name }
 
-  /// Begins with what one statx(2) of the name has told.
+  /// Begins with what one statx(2) has told: of the name, or of the directory where that is open.
   init(
-    _ facts: FileStatus, _ name: EntryName, _ claimName: ClaimName?, _ request: LookRequest,
-    _ known: KnownBefore, at spot: Spot, _ terms: LookTerms
+    _ facts: FileStatus, _ directory: Descriptor?, _ name: EntryName, _ claimName: ClaimName?,
+    _ request: LookRequest, _ known: KnownBefore, at spot: Spot, _ terms: LookTerms
   ) {
     let original = claimName?.original ?? name
     evidence = Evidence(
@@ -73,7 +73,8 @@ struct Look {
     terms.kind.begin(&evidence, of: name, isHalfRemoved: isHalfRemoved, at: spot)
     gathering = CandidateGathering(
       shared: terms.shared, contents: terms.contents, root: spot.directory,
-      name: name, identity: facts.identity, known: known, inherited: terms.inherited)
+      name: name, identity: facts.identity, directory: directory, known: known,
+      inherited: terms.inherited)
     gathering.isSettled = request.wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     identity = facts.identity
     self.terms = terms
@@ -88,7 +89,7 @@ struct Look {
     while true {
       let clocks = readClocks()
       let now = Now(wall: clocks.wall, monotonic: clocks.monotonic)
-      switch judge(evidence, rule: terms.shared.rule, now: now) {
+      switch terms.shared.judge(evidence, now: now) {
       case .verdict(let verdict): return verdict
       case .gather(.lock): evidence.lock = gathering.gatherLock()
       case .gather(.surroundings):
@@ -174,7 +175,7 @@ extension Evidence.Entry.FileType {
       case .directory: .directory
       case .symbolicLink: .symbolicLink
       case .regular: .regularFile
-      case .other: .other
+      case .fifo, .socket, .device: .other
       }
   }
 }

@@ -19,7 +19,7 @@ final class Workload {
   }
 
   private let pool = WorkerPool()
-  private let mailbox: Mailbox<ReaperMessage>
+  private let mailbox: LoopMailbox<ReaperMessage>
   private let inherited: InheritedLocks
   private let shortage: Shortage
   private var looksInFlight = 0
@@ -27,7 +27,7 @@ final class Workload {
   /// The newest goes first.
   private var waiting: [Waiting] = []
 
-  init(mailbox: Mailbox<ReaperMessage>, inherited: InheritedLocks, shortage: Shortage) {
+  init(mailbox: LoopMailbox<ReaperMessage>, inherited: InheritedLocks, shortage: Shortage) {
     self.mailbox = mailbox
     self.inherited = inherited
     self.shortage = shortage
