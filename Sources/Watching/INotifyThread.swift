@@ -129,20 +129,24 @@ package final class INotifyThread: @unchecked Sendable {
       if polled[2].revents != 0 { messages.append(.mountsChanged) }
       let arrival = Self.monotonic()
       if !messages.isEmpty { sink(messages, arrival) }
-      if polled[1].revents != 0 {
+      var isRung = polled[1].revents != 0
+      if isRung {
         var count: UInt64 = 0
         _ = unsafe read(wakeUp, &count, MemoryLayout.size(ofValue: count))
       }
-      while let queue = asked() {
+      while let queue = asked(evenIfHeld: isRung) {
+        isRung = false
         guard obey(queue, arrival) else { return shutDown() }
       }
     }
   }
 
   /// What is to be done now; nil where there is nothing, or more of it is being collected.
-  private func asked() -> [Command]? {
+  ///
+  /// - Parameter evenIfHeld: somebody has asked for it to be done, and collects the next already.
+  private func asked(evenIfHeld: Bool) -> [Command]? {
     commands.withLock { commands in
-      guard !commands.queue.isEmpty, !commands.isHeld else { return nil }
+      guard !commands.queue.isEmpty, evenIfHeld || !commands.isHeld else { return nil }
       defer { commands.queue = [] }
       return commands.queue
     }

@@ -54,6 +54,7 @@ struct WatchCommand: ParsableCommand, NeedsProc {
     } catch {
       throw fail(.someFailed, "\(error)")
     }
+    releaseReadOnlyPages()
     while waitForSignal(signals) == SIGHUP { reload(reaper, reporter) }
     reaper.stop()
     reporter.audit?.close()

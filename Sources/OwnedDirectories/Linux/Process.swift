@@ -37,6 +37,10 @@ package func reserveDescriptors(_ count: Int) {
   if number >= 0 { close(number) }
 }
 
+/// Gives back the pages of programs and libraries that are mapped for reading only: most of them held what
+/// only the start needed. What is used again comes back from the page cache, 64 KiB at a fault.
+package func releaseReadOnlyPages() { shim_release_read_only_pages() }
+
 /// Takes the numbers of the standard streams where whoever started this process closed them: else
 /// the first files that are opened have them, and what is written for people goes into those.
 package func fillStandardStreams() {

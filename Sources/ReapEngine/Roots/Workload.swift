@@ -18,7 +18,7 @@ final class Workload {
     let work: WorkerPool.Work
   }
 
-  private let pool = WorkerPool()
+  let pool = WorkerPool()
   private let mailbox: LoopMailbox<ReaperMessage>
   private let inherited: InheritedLocks
   private let shortage: Shortage
@@ -35,6 +35,9 @@ final class Workload {
 
   /// A claim made now would wait with its descriptors open; made by a worker it goes next.
   var isFull: Bool { removalsInFlight >= Self.maximumRemovals }
+
+  /// How many claims more could be made without that.
+  var claimsLeft: Int { max(1, Self.maximumRemovals - removalsInFlight) }
 
   /// Whether there are descriptors for one more look: what workers look at they may claim, and claims
   /// wait behind whatever else the workers are given.
