@@ -243,7 +243,7 @@ struct CandidateGathering {
     _ directory: Descriptor, probing: Bool
   ) throws(SystemError) -> Evidence.Inside {
     var inside = Evidence.Inside(openness: .nothingOpen)
-    var descent = try TreeDescent(from: directory)
+    var descent = TreeDescent(from: directory)
     defer { descent.abandon() }
     if probing {
       let facts = try status(of: directory)

@@ -70,7 +70,7 @@ extension CandidateGathering {
     _ directory: Descriptor, _ view: ProcessView
   ) throws(SystemError) -> ProcessHold? {
     guard !view.holdsNothing else { return nil }
-    var descent = try TreeDescent(from: directory)
+    var descent = TreeDescent(from: directory)
     defer { descent.abandon() }
     if let hold = view.holder(of: identity) { return hold }
     while true {
