@@ -138,7 +138,8 @@ final class RootScan {
           place.path, at: open.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
       else { continue }  // it went, and an event tells
       listing = Listing(
-        listing: DirectoryListing(opened, from: nil), place: number, path: place.path, descriptor: opened)
+        listing: DirectoryListing(opened, from: nil), place: number, path: place.path,
+        descriptor: opened)
       return true
     }
     if trigger != nil, root.places.arming == 0 {
