@@ -86,6 +86,11 @@ struct Look {
 
   /// Gathers what the judge asks for until it gives its verdict; nil where that takes time.
   mutating func decide(mayTakeTime: Bool) throws(SystemError) -> Verdict? {
+    if known.isLocked {
+      // The judge would ask for these one after the other: its grace is over, and the lock is in hand.
+      evidence.lock = gathering.gatherLock()
+      evidence.surroundings = surroundings
+    }
     while true {
       let clocks = readClocks()
       let now = Now(wall: clocks.wall, monotonic: clocks.monotonic)
@@ -93,7 +98,7 @@ struct Look {
       case .verdict(let verdict): return verdict
       case .gather(.lock): evidence.lock = gathering.gatherLock()
       case .gather(.surroundings):
-        evidence.surroundings = terms.surroundings.look(below: spot.directory.path(of: name))
+        evidence.surroundings = surroundings
       case .gather(.inside):
         guard mayTakeTime || isShallow || mayBeSmall else { return nil }
         if !mayTakeTime { gathering.walkLimit = Self.smallTree }
@@ -111,6 +116,10 @@ struct Look {
         }
       }
     }
+  }
+
+  private var surroundings: Evidence.Surroundings {
+    terms.surroundings.look(below: spot.directory.path(of: name))
   }
 
   /// The walk and the look at processes are not one instant: somebody may have begun to use it in one
