@@ -23,7 +23,10 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinuxShims"),
-    .target(name: "ReapConfiguration", dependencies: ["ReapRules", "CYAML"]),
+    // The catalogue is part of the binary: it is linked statically, and carried about alone.
+    .target(
+      name: "ReapConfiguration", dependencies: ["ReapRules", "CYAML"],
+      resources: [.embedInCode("Presets")]),
     .target(name: "OwnedDirectories", dependencies: ["ReapRules", "CLinuxShims"]),
     .target(
       name: "Watching",

@@ -12,7 +12,8 @@ extension Rule {
   ///   - grace: the text of a duration, such as `30s`.
   package static func fromCommandLine(
     root: FilePath?, kind: String? = nil, preset: String? = nil, match: String? = nil,
-    lock: String? = nil, grace: String? = nil, user: UserContext, environment: Environment
+    lock: String? = nil, grace: String? = nil, owner: String? = nil, user: UserContext,
+    environment: Environment
   ) throws(ConfigurationError) -> Rule {
     let file = "command line"
     var settings = RuleSettings(place: Place(file: file, line: nil))
@@ -22,6 +23,7 @@ extension Rule {
     let given: [(RuleKey, String, String?)] = [
       (.kind, "--kind", kind), (.preset, "--preset", preset),
       (.match, "--match", match), (.lock, "--lock", lock), (.grace, "--grace", grace),
+      (.owner, "--owner", owner),
     ]
     for case (let key, let option, let value?) in given {
       settings.written[key] = Setting(
@@ -30,14 +32,13 @@ extension Rule {
     return try settings.rule(Context(environment: environment, user: user))
   }
 
-  /// One rule for each preset: on this root or, where it is nil, on the preset's own root. A preset
-  /// whose root cannot be known is left out.
+  /// One rule for each rule of the catalogue: on this root or, where it is nil, on the usual one. What
+  /// has no usual place, or one that cannot be known, is left out.
   package static func ofPresets(
     root: FilePath?, user: UserContext, environment: Environment
   ) -> [Rule] {
-    Preset.allCases.compactMap { preset in
-      try? fromCommandLine(
-        root: root, preset: preset.rawValue, user: user, environment: environment)
+    Catalogue.names.compactMap { preset in
+      try? fromCommandLine(root: root, preset: preset, user: user, environment: environment)
     }
   }
 }

@@ -76,34 +76,14 @@ package struct Configuration: Sendable, Equatable {
     return paths + ["/etc/reapd/reapd.yaml"]
   }
 
-  /// One rule for each root, with names made unique by a number, and the top level from the
-  /// environment. Where no root is named, the preset's own root is taken.
+  /// The rules that the command line names, with the top level from the environment.
   package static func fromCommandLine(
-    roots: [FilePath], kind: String? = nil, preset: String? = nil, match: String? = nil,
-    lock: String? = nil, grace: String? = nil, user: UserContext, environment: Environment
+    _ words: CommandLineRules, user: UserContext, environment: Environment
   ) throws(ConfigurationError) -> Configuration {
-    var configuration = Configuration(rules: [])
-    for root in roots.isEmpty ? [nil] : roots.map(Optional.some) {
-      var rule = try Rule.fromCommandLine(
-        root: root, kind: kind, preset: preset, match: match, lock: lock, grace: grace, user: user,
-        environment: environment)
-      if configuration.rules.contains(where: { $0.root == rule.root }) {
-        throw ConfigurationError(
-          file: "command line", what: "the root \(quoted(rule.root)) is named twice",
-          wanted: "name it once")
-      }
-      let name = rule.name
-      var number = 2
-      while configuration.rules.contains(where: { $0.name == rule.name }) {
-        rule.name = "\(name)-\(number)"
-        number += 1
-      }
-      configuration.rules.append(rule)
-    }
-    var overrides = EnvironmentOverrides(
-      configuration, Context(environment: environment, user: user))
+    let context = Context(environment: environment, user: user)
+    var overrides = EnvironmentOverrides(Configuration(rules: try words.rules(context)), context)
     try overrides.applyToTopLevel()
-    configuration = overrides.configuration
+    var configuration = overrides.configuration
     try configuration.settleSharedRoots(user)
     return configuration
   }

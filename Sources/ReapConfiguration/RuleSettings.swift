@@ -41,11 +41,18 @@ struct RuleSettings {
     try refuseKeys(foreignTo: kindName)
     let keys = kindName.keys
     let root = try self.root(preset, context)
+    var context = context
+    var written = written
+    if let preset {
+      context.environment.set(PresetRule.parentVariable, to: root.parent ?? "/")
+      // What is written in the rule wins.
+      written.merge(try preset.settings) { own, _ in own }
+    }
     let match = try written[.match]?.glob() ?? keys.defaultMatch
     var rule = Rule(
       name: try name(root: root, preset), root: root, match: match,
       grace: 30 * nanosecondsPerSecond, owners: .users([context.user.euid]),
-      kind: keys.unwrittenKind(preset: preset, root: root))
+      kind: keys.unwrittenKind)
     try read(
       CommonKeys.all, last: false, from: written, match: match, into: &rule, context)
     try keys.read(from: written, into: &rule.kind, match: match, context)
@@ -53,10 +60,10 @@ struct RuleSettings {
     return rule
   }
 
-  private func kindAndPreset() throws(ConfigurationError) -> (KindName, Preset?) {
-    var preset: Preset?
+  private func kindAndPreset() throws(ConfigurationError) -> (KindName, PresetRule?) {
+    var preset: PresetRule?
     if let setting = written[.preset] {
-      preset = Preset(rawValue: try setting.word(of: Preset.allCases.map(\.rawValue)))
+      preset = Catalogue.rule(named: try setting.word(of: Catalogue.names))
     }
     var kind = preset?.kind
     if let setting = written[.kind] {
@@ -64,12 +71,12 @@ struct RuleSettings {
     }
     if let preset, kind != preset.kind {
       throw place(of: .kind).error(
-        "preset \(preset.rawValue) is of kind \(preset.kind.rawValue)", "leave kind out")
+        "preset \(preset.name) is of kind \(preset.kind.rawValue)", "leave kind out")
     }
     guard let kind else {
       throw place.error(
         "the rule has no kind",
-        "write 'kind: \(KindName.spill.rawValue)', or 'preset: \(Preset.ant.rawValue)'")
+        "write 'kind: \(KindName.spill.rawValue)', or 'preset: ant'")
     }
     return (kind, preset)
   }
@@ -84,7 +91,9 @@ struct RuleSettings {
     }
   }
 
-  private func root(_ preset: Preset?, _ context: Context) throws(ConfigurationError) -> FilePath {
+  private func root(_ preset: PresetRule?, _ context: Context) throws(ConfigurationError)
+    -> FilePath
+  {
     let root: FilePath
     if let setting = written[.root] {
       root = try fromShell ? setting.shellPath(context) : setting.path(context)
@@ -101,14 +110,14 @@ struct RuleSettings {
     return root
   }
 
-  private func name(root: FilePath, _ preset: Preset?) throws(ConfigurationError) -> String {
+  private func name(root: FilePath, _ preset: PresetRule?) throws(ConfigurationError) -> String {
     let wanted = "use letters, digits, '_' and '-'"
     if let setting = written[.name] {
       let name = try setting.text(wanted)
       guard isRuleName(name) else { throw setting.error("is \(quoted(name))", wanted) }
       return name
     }
-    if let preset { return preset.rawValue }
+    if let preset { return preset.name }
     let directory = root.lastComponent
     let name = String(decoding: directory, as: UTF8.self)
     if isRuleName(name) { return name }

@@ -4,8 +4,19 @@ package import OwnedDirectories
 package import ReapRules
 import Synchronization
 
-/// One pass over a root: every candidate examined once, on all workers. For `sweep` and `list`.
+/// One pass over a root: every candidate examined once, on all workers. For `sweep`, `list` and
+/// `survey`.
 package final class Sweep: Sendable {
+  /// What the pass is for. What is decided is the same for all of them.
+  package enum Purpose: Sendable {
+    /// Not `claiming`: a dry run.
+    case sweep(claiming: Bool)
+    /// What a reapd that stays would do, and what each candidate occupies.
+    case list
+    /// What a sweep would do, and what that would free.
+    case survey
+  }
+
   /// What was decided about one candidate, and what came of it.
   package struct Finding: Sendable {
     /// Below the root.
@@ -27,46 +38,74 @@ package final class Sweep: Sendable {
   private let reporter: Reporter
   private let examination: Examination
   private let pool: WorkerPool
-  private let measuring: Bool
+  private let purpose: Purpose
   private let findings = Mutex<[Finding]>([])
   private let hasMoved = Mutex(false)
 
   /// - Parameters:
-  ///   - claiming: false for a dry run and for `list`.
-  ///   - measuring: also add up what each candidate past its grace occupies.
   ///   - condemned: what another process has condemned, for a pass that only looks.
+  ///   - pool: one for all passes that run together.
   package init(
     rule: Rule, root: OpenRoot, roots: [FilePath], mounts: MountView, reporter: Reporter,
-    claiming: Bool, measuring: Bool = false, condemned: [CondemnedRecord] = []
+    for purpose: Purpose, condemned: [CondemnedRecord] = [], pool: WorkerPool = WorkerPool()
   ) {
     let shared = SharedRule(rule)
     self.rule = shared
     self.root = root
     self.reporter = reporter
-    self.measuring = measuring
+    self.purpose = purpose
     var rights = Examination.Rights()
-    rights.claiming = claiming
+    if case .sweep(let claiming) = purpose {
+      rights.claiming = claiming
+    } else {
+      rights.claiming = false
+    }
     if let audit = reporter.audit { rights.mayRemove = { audit.mayRemove } }
     examination = Examination(
       rule: shared, kind: kindEdge(of: rule), root: root,
       surroundings: SurroundingsView(mounts: mounts, roots: roots),
       claims: OwnClaims(condemned, below: root), rights: rights)
-    pool = WorkerPool()
+    self.pool = pool
   }
 
-  /// Returns when everything that was claimed is removed. Findings are in order of name.
-  package func run(reporting: Bool = true) throws(SystemError) -> [Finding] {
-    try eachCandidate(of: rule.rule, in: root) { path in
-      pool.submit { self.examine(path, reporting) }
+  /// Passes by several rules over one root, with one pool. Returns when everything that was claimed
+  /// is removed; the findings of each are in order of name.
+  ///
+  /// - Parameter noting: is told now and then how many more entries of the root were listed.
+  package static func run(
+    _ sweeps: [Sweep], noting: (Int) -> Void = { _ in }
+  ) throws(SystemError) -> [[Finding]] {
+    guard let first = sweeps.first else { return [] }
+    defer { first.reporter.tellUntold(isLast: true) }
+    do throws(SystemError) {
+      for sweep in sweeps where sweep.rule.rule.kind.hasPlaces {
+        try eachCandidate(of: sweep.rule.rule, in: sweep.root) { sweep.submit($0) }
+      }
+      let flat = sweeps.filter { !$0.rule.rule.kind.hasPlaces }
+      if !flat.isEmpty {
+        try eachCandidate(of: flat.map(\.rule.rule), in: first.root, noting: noting) {
+          flat[$0].submit($1)
+        }
+      }
+    } catch {
+      first.pool.drain()
+      throw error
     }
-    pool.drain()
-    reporter.tellUntold(isLast: true)
-    return findings.withLock {
+    first.pool.drain()
+    return sweeps.map { $0.sortedFindings }
+  }
+
+  package func run() throws(SystemError) -> [Finding] { try Self.run([self])[0] }
+
+  private var sortedFindings: [Finding] {
+    findings.withLock {
       $0.sorted { $0.path.bytes.lexicographicallyPrecedes($1.path.bytes) }
     }
   }
 
-  private func examine(_ path: CandidatePath, _ reporting: Bool) {
+  private func submit(_ path: CandidatePath) { pool.submit { self.examine(path) } }
+
+  private func examine(_ path: CandidatePath) {
     let examined = examination.run(
       LookRequest(path, firstSeen: readMonotonic(), mayTakeTime: true))
     examined.held?.descriptor.close()
@@ -75,8 +114,8 @@ package final class Sweep: Sendable {
     let place = Place(rule, root: root, path: original, occasion: occasion)
     if examined.outcome == .rootMoved { return tellMoved() }
     // A pass stays for no quarantine; `list` says what a reapd that stays would do.
-    let told = measuring ? examined : examined.needingQuarantine
-    if reporting || told.outcome == .putBack {
+    let told = if case .list = purpose { examined } else { examined.needingQuarantine }
+    if isReporting || told.outcome == .putBack {
       reporter.note(told, place, claimID: ClaimName(path.name)?.id)
     }
     for file in told.files { add(file) }
@@ -91,6 +130,16 @@ package final class Sweep: Sendable {
     case .wouldClaim, .failed:
       add(path, verdict, evidence, told.outcome.consequences.action, told.failure)
     case .condemned, .claimed, .gone, .rootMoved, .needsWalk: break
+    }
+  }
+
+  private var isReporting: Bool { if case .sweep = purpose { true } else { false } }
+
+  private func isMeasured(_ verdict: Verdict) -> Bool {
+    switch purpose {
+    case .sweep: false
+    case .list: true
+    case .survey: if case .dispose = verdict { true } else { false }
     }
   }
 
@@ -132,7 +181,7 @@ package final class Sweep: Sendable {
       failure: failure)
     if action == .failed, case .dispose = verdict { finding.reason = .removalFailed }
     // What was not looked into for its verdict is not for its size: a writer may be at its start.
-    if measuring, evidence.lock != nil || evidence.isLookedInto {
+    if isMeasured(verdict), evidence.lock != nil || evidence.isLookedInto {
       finding.bytes = allocatedBytes(of: path, below: root)
     }
     findings.withLock { $0.append(finding) }

@@ -25,10 +25,10 @@ struct ListCommand: ParsableCommand, NeedsProc {
     for pass in passes.open {
       let sweep = Sweep(
         rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,
-        reporter: reporter, claiming: false, measuring: true,
+        reporter: reporter, for: .list,
         condemned: condemnedRecords(
           below: pass.root, configured: AuditOptions.places(setup.configuration)))
-      for finding in try sweep.run(reporting: false) {
+      for finding in try sweep.run() {
         let path = pass.root.path(of: finding.path)
         let age = age(finding.evidence)
         if rules.json {

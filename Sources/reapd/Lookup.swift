@@ -107,8 +107,9 @@ extension RuleOptions {
     do {
       // Its match is the same wherever the root is.
       rule = try Rule.fromCommandLine(
-        root: "/any/root", kind: kind, preset: preset, match: match, lock: lock, grace: grace,
-        user: .current, environment: .current)
+        root: "/any/root", kind: kind, preset: presets.first, match: match, lock: lock,
+        grace: grace,
+        owner: owner, user: .current, environment: .current)
     } catch {
       throw fail(error)
     }

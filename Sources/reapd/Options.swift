@@ -14,8 +14,11 @@ struct RuleOptions: ParsableArguments {
   @Option(help: "Kind of directory: spill, generations.")
   var kind: String?
 
-  @Option(help: "Settings of a known system: ant, hypaware.")
-  var preset: String?
+  @Option(
+    name: .customLong("preset"),
+    help: ArgumentHelp(
+      "A program of the catalogue ('reapd presets'), several times, or all.", valueName: "name"))
+  var presets: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -29,6 +32,11 @@ struct RuleOptions: ParsableArguments {
   var grace: String?
 
   @Option(
+    help: ArgumentHelp(
+      "Whose candidates may go: users, or any, which is root's to say (you).", valueName: "user"))
+  var owner: String?
+
+  @Option(
     name: .customLong("log-level"),
     help: ArgumentHelp(
       "Least level that is told: \(Configuration.logLevels.joined(separator: ", ")) (info).",
@@ -40,7 +48,7 @@ struct RuleOptions: ParsableArguments {
 
   /// Whether options ask for a rule of their own, whatever a configuration says.
   var shapesRules: Bool {
-    kind != nil || preset != nil || match != nil || lock != nil || grace != nil
+    kind != nil || !presets.isEmpty || match != nil || lock != nil || grace != nil || owner != nil
   }
 
   /// The configuration that results from file, environment and command line.
@@ -61,8 +69,7 @@ struct RuleOptions: ParsableArguments {
         return Setup(configuration: file, fromFile: true, roots: file.rules.map(\.root))
       }
       var result = try Configuration.fromCommandLine(
-        roots: roots, kind: kind, preset: preset, match: match, lock: lock, grace: grace,
-        user: user, environment: environment)
+        words(roots), user: user, environment: environment)
       if let file {
         if !shapesRules {
           result.rules = result.rules.flatMap { rule in
@@ -80,11 +87,24 @@ struct RuleOptions: ParsableArguments {
       }
       let known = result.rules + (file?.rules ?? [])
       return Setup(
-        configuration: result, fromFile: false, roots: known.map(\.root), namesRoots: !roots.isEmpty
-      )
+        configuration: result, fromFile: false, roots: known.map(\.root),
+        namesRoots: !roots.isEmpty,
+        isCatalogue: roots.isEmpty && presets.contains(CommandLineRules.everyPreset))
     } catch let error as ConfigurationError {
       throw fail(error)
     }
+  }
+
+  private func words(_ roots: [FilePath]) -> CommandLineRules {
+    var words = CommandLineRules(roots: roots)
+    words.kind = kind
+    words.presets = presets
+    words.match = match
+    words.lock = lock
+    words.grace = grace
+    words.owner = owner
+    words.directories = usersDirectories
+    return words
   }
 
   /// - Parameter loudness: -q and -v, where a command has them.
@@ -133,6 +153,8 @@ struct Setup {
   let roots: [FilePath]
   /// Whether the roots are words of the command line.
   var namesRoots = false
+  /// Whether the roots are the usual places of the whole catalogue.
+  var isCatalogue = false
 }
 
 /// Where the audit is written: for the commands that change something.

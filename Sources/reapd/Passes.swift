@@ -20,13 +20,44 @@ struct Passes {
   /// come later; one that somebody has typed is a mistake.
   var lackNamedRoot = false
 
+  /// Those over one root together, in their order.
+  var byRoot: [[Pass]] {
+    var groups: [[Pass]] = []
+    var places: [FilePath: Int] = [:]
+    for pass in open {
+      if let place = places[pass.root.path] {
+        groups[place].append(pass)
+      } else {
+        places[pass.root.path] = groups.count
+        groups.append([pass])
+      }
+    }
+    return groups
+  }
+
   /// Ends the command with the code for that, once the other roots were seen to.
   func finish() throws {
     if lackNamedRoot { throw ExitCode(ExitStatus.badData.rawValue) }
   }
 }
 
-/// Opens the root of every enabled rule. One that does not exist holds nothing, and is passed over.
+extension [Pass] {
+  /// One pass for all of them, which have one root. What each has found.
+  func run(
+    for purpose: Sweep.Purpose, _ reporter: Reporter, noting: (Int) -> Void = { _ in }
+  ) throws(SystemError) -> [[Sweep.Finding]] {
+    let pool = WorkerPool()
+    let sweeps = map {
+      Sweep(
+        rule: $0.rule, root: $0.root, roots: $0.otherRoots, mounts: $0.mounts, reporter: reporter,
+        for: purpose, pool: pool)
+    }
+    return try Sweep.run(sweeps, noting: noting)
+  }
+}
+
+/// Opens the root of every enabled rule. One that does not exist holds nothing, and is passed over;
+/// so is, of the whole catalogue, one that may not be used.
 func openPasses(
   _ setup: Setup, logger: Logger, exclusive: Bool
 ) throws -> Passes {
@@ -39,6 +70,7 @@ func openPasses(
   let rules = setup.configuration.rules.filter(\.enabled)
   let paths = rules.map { resolveRoot($0.root) }
   var passes = Passes()
+  var absent: [String] = []
   for (rule, path) in zip(rules, paths) {
     do {
       let root = try openRoot(path, rule: rule, mounts: mounts, exclusive: exclusive)
@@ -46,8 +78,14 @@ func openPasses(
       passes.open.append(
         Pass(rule: rule, root: root, otherRoots: setup.roots.map(resolveRoot), mounts: mounts))
     } catch {
-      guard case .absent = error else { throw fail(error, fromFile: setup.fromFile) }
-      if setup.namesRoots {
+      guard case .absent = error else {
+        guard setup.isCatalogue, error.isOfRoot else { throw fail(error, fromFile: setup.fromFile) }
+        logger.warning("\(error) (preset \(rule.name))")
+        continue
+      }
+      if setup.isCatalogue {
+        absent.append(rule.name)
+      } else if setup.namesRoots {
         complain("\(error)")
         passes.lackNamedRoot = true
       } else {
@@ -55,5 +93,6 @@ func openPasses(
       }
     }
   }
+  if !absent.isEmpty { logger.notice("nothing is there of: \(absent.joined(separator: ", "))") }
   return passes
 }

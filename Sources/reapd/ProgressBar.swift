@@ -39,6 +39,16 @@ final class ProgressBar {
     )
   }
 
+  /// Says how far it is where nobody knows how much there is.
+  func show(_ words: @autoclosure () -> String) {
+    guard isShown else { return }
+    let now = readClocks().monotonic
+    guard now - last >= Self.interval else { return }
+    last = now
+    isOpen = true
+    draw("\r" + words() + "  ")
+  }
+
   /// With what moves the cursor and colours, which is for terminals only.
   private func draw(_ text: String) { errors.append(Array(text.utf8)) }
 

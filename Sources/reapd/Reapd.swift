@@ -19,7 +19,8 @@ struct Reapd: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      WatchCommand.self, SweepCommand.self, ListCommand.self, ExplainCommand.self,
+      SurveyCommand.self, PresetsCommand.self, WatchCommand.self, SweepCommand.self,
+      ListCommand.self, ExplainCommand.self,
       CheckConfigCommand.self, RestoreCommand.self, KeepCommand.self, CompactCommand.self,
       TailCommand.self,
       DrillCommand.self,

@@ -30,17 +30,15 @@ struct SweepCommand: ParsableCommand, NeedsProc {
     // Whoever reads the lines may take long: by then nothing is locked or half done.
     var findings: [(Sweep.Finding, Pass)] = []
     let passes = try openPasses(setup, logger: logger, exclusive: !reaping.dryRun)
-    for pass in passes.open {
-      let sweep = Sweep(
-        rule: pass.rule, root: pass.root, roots: pass.otherRoots, mounts: pass.mounts,
-        reporter: reporter, claiming: !reaping.dryRun)
+    for group in passes.byRoot {
       do throws(SystemError) {
-        findings += try sweep.run().map { ($0, pass) }
+        let found = try group.run(for: .sweep(claiming: !reaping.dryRun), reporter)
+        for (pass, found) in zip(group, found) { findings += found.map { ($0, pass) } }
       } catch {
-        logger.error("\(pass.root.path): \(error)")
+        logger.error("\(group[0].root.path): \(error)")
         reporter.count { $0.failed += 1 }
       }
-      pass.root.release(unlocking: true)
+      for pass in group { pass.root.release(unlocking: true) }
     }
     reporter.audit?.close()
     for (finding, pass) in findings { say(finding, pass, reporter) }

@@ -77,7 +77,7 @@ struct CommandLineRuleTests {
     #expect(
       tried(preset: "ants")
         == "command line: --preset is 'ants', which is unknown; did you mean ant? "
-        + "known: ant, hypaware")
+        + "known: \(Catalogue.presets.map(\.name).joined(separator: ", "))")
     #expect(
       tried(grace: "0")
         == "command line: --grace is '0', which is out of range; "
@@ -96,7 +96,7 @@ struct CommandLineRuleTests {
   @Test("gets a name of its own among several roots, and the top level from the environment")
   func several() throws {
     let configuration = try Configuration.fromCommandLine(
-      roots: ["/a/spill", "/b/spill", "c"], user: alice,
+      CommandLineRules(roots: ["/a/spill", "/b/spill", "c"]), user: alice,
       environment: ["REAPD_BACKSTOP": "off", "REAPD_SPILL_GRACE": "1s"])
     #expect(configuration.rules.map(\.name) == ["spill", "spill-2", "c"])
     #expect(configuration.rules.map(\.grace) == [30_000_000_000, 30_000_000_000, 30_000_000_000])
@@ -104,7 +104,8 @@ struct CommandLineRuleTests {
     #expect(configuration.overrides == ["REAPD_BACKSTOP"])
     #expect(
       complaint {
-        try Configuration.fromCommandLine(roots: ["/cwd/a", "a/"], user: alice, environment: [:])
+        try Configuration.fromCommandLine(
+          CommandLineRules(roots: ["/cwd/a", "a/"]), user: alice, environment: [:])
       } == "command line: the root '/cwd/a' is named twice; name it once")
   }
 }

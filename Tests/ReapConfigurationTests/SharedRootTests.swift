@@ -69,7 +69,8 @@ struct SharedRootTests {
   func commandLine() {
     #expect(
       complaint {
-        try Configuration.fromCommandLine(roots: ["/d", "/d/e"], user: alice, environment: [:])
+        try Configuration.fromCommandLine(
+          CommandLineRules(roots: ["/d", "/d/e"]), user: alice, environment: [:])
       }.hasPrefix(
         "command line: the rules d and e have nested roots, '/d' and '/d/e', and may take"))
   }

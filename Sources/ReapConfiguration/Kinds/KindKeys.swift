@@ -30,7 +30,7 @@ protocol KindKeys: Sendable {
   var defaultMatch: Glob { get }
 
   /// What holds where nothing is written.
-  func settings(preset: Preset?, root: FilePath) -> Settings
+  var defaults: Settings { get }
 
   func kind(_ settings: Settings) -> Rule.Kind
 }
@@ -39,9 +39,7 @@ extension KindKeys {
   var names: [RuleKey] { keys.map(\.name) }
 
   /// The kind where none of its keys is written.
-  func unwrittenKind(preset: Preset?, root: FilePath) -> Rule.Kind {
-    kind(settings(preset: preset, root: root))
-  }
+  var unwrittenKind: Rule.Kind { kind(defaults) }
 
   /// Reads all that is written of its keys.
   func read(

@@ -4,17 +4,7 @@ import ReapRules
 struct SpillKeys: KindKeys {
   var defaultMatch: Glob { SpillSettings.defaultGlob }
 
-  func settings(preset: Preset?, root: FilePath) -> SpillSettings {
-    var settings = SpillSettings()
-    if preset == .ant {
-      // Every upload takes a BSD lock at once: asking for that kind only leaves less to misread. Its
-      // chunks have hashes for names; a file with another name was put there by a person.
-      settings.lockType = .flock
-      settings.missingLock = .reap
-      settings.contents = "^[0-9a-f]{64}$"
-    }
-    return settings
-  }
+  var defaults: SpillSettings { SpillSettings() }
 
   func kind(_ settings: SpillSettings) -> Rule.Kind { .spill(settings) }
 

@@ -2,13 +2,16 @@ import Glibc
 import ReapRules
 
 /// Reads a file; nil where an optional file does not exist. A file that exists and cannot be read
-/// is an error, so that no other file quietly takes its place.
+/// is an error, so that no other file quietly takes its place. `-` is standard input.
 func readFile(
   _ path: FilePath, isOptional: Bool
 ) throws(ConfigurationError) -> [UInt8]? {
-  let descriptor = unsafe (path.bytes + [0]).withUnsafeBytes {
-    unsafe open($0.assumingMemoryBound(to: CChar.self).baseAddress!, O_RDONLY | O_CLOEXEC)
-  }
+  let descriptor =
+    path == "-"
+    ? dup(STDIN_FILENO)
+    : unsafe (path.bytes + [0]).withUnsafeBytes {
+      unsafe open($0.assumingMemoryBound(to: CChar.self).baseAddress!, O_RDONLY | O_CLOEXEC)
+    }
   guard descriptor >= 0 else {
     let code = errno
     if isOptional, code == ENOENT || code == ENOTDIR { return nil }

@@ -1,6 +1,7 @@
 import ReapRules
 
-/// Expands `~`, `~user`, `$VAR`, `${VAR}` and `${VAR:-default}` in paths; `$$` is a dollar sign.
+/// Expands `~`, `~user`, `$VAR`, `${VAR}`, `${VAR:-default}` and `${VAR-default}` in paths; `$$` is a
+/// dollar sign.
 ///
 /// An unset variable is an error, and so is an empty one: `$DATA/spill` must not become `/spill`.
 struct PathExpansion {
@@ -86,6 +87,15 @@ struct PathExpansion {
     }
     rest = rest[inside.endIndex...].dropFirst()
     if inside.isEmpty { return try value(of: name) }
+    if inside.first == UInt8(ascii: "-") {
+      guard let value = environment.path(name) else {
+        return try expand(inside.dropFirst(), atStart: atStart)
+      }
+      guard !value.bytes.isEmpty else {
+        throw Failure(what: "\(name) is set, but empty", wanted: "unset it")
+      }
+      return value.bytes
+    }
     guard inside.starts(with: ":-".utf8) else {
       throw Failure(
         what: "\(quoted("${\(name)" + string(inside) + "}")) is not understood",

@@ -4,6 +4,8 @@ package import ReapRules
 /// Who runs reapd and from where: the part of the process that configuration depends on.
 package struct UserContext: Sendable {
   package var euid: UInt32
+  /// As the user database has it; the number where that has none.
+  package var name: String
   /// The home directory of the user database; empty where that has none. `$HOME` counts before it.
   package var home: FilePath
   /// An absolute path; empty where the working directory has been removed.
@@ -14,12 +16,13 @@ package struct UserContext: Sendable {
   package var resolvePath: @Sendable (FilePath) -> FilePath
 
   package init(
-    euid: UInt32, home: FilePath, workingDirectory: FilePath,
+    euid: UInt32, name: String, home: FilePath, workingDirectory: FilePath,
     lookupUser: @escaping @Sendable (String) -> UInt32?,
     lookupHome: @escaping @Sendable (String) -> FilePath?,
     resolvePath: @escaping @Sendable (FilePath) -> FilePath = { $0 }
   ) {
     self.euid = euid
+    self.name = name
     self.home = home
     self.workingDirectory = workingDirectory
     self.lookupUser = lookupUser
@@ -31,7 +34,8 @@ package struct UserContext: Sendable {
     let euid = geteuid()
     let own = unsafe passwordEntry { unsafe getpwuid_r(euid, $0, $1, $2, $3) }
     return UserContext(
-      euid: euid, home: own?.home ?? "", workingDirectory: currentDirectory(),
+      euid: euid, name: own?.name ?? "\(euid)", home: own?.home ?? "",
+      workingDirectory: currentDirectory(),
       lookupUser: { name in unsafe passwordEntry { unsafe getpwnam_r(name, $0, $1, $2, $3) }?.uid },
       lookupHome: { name in unsafe passwordEntry { unsafe getpwnam_r(name, $0, $1, $2, $3) }?.home
       },
@@ -69,7 +73,7 @@ private func passwordEntry(
     UnsafeMutablePointer<passwd>, UnsafeMutablePointer<CChar>, Int,
     UnsafeMutablePointer<UnsafeMutablePointer<passwd>?>
   ) -> CInt
-) -> (uid: UInt32, home: FilePath)? {
+) -> (uid: UInt32, name: String, home: FilePath)? {
   var size = 1024
   // The size of an entry is not known before: a larger buffer as long as it is too small.
   while size <= 1 << 20 {
@@ -83,7 +87,8 @@ private func passwordEntry(
     case 0:
       guard let found = unsafe found else { return nil }
       return unsafe (
-        found.pointee.pw_uid, found.pointee.pw_dir.map { unsafe filePath($0) } ?? ""
+        found.pointee.pw_uid, String(cString: found.pointee.pw_name),
+        found.pointee.pw_dir.map { unsafe filePath($0) } ?? ""
       )
     default: return nil
     }

@@ -45,6 +45,37 @@ func eachCandidate(
   }
 }
 
+/// Visits the candidates of several rules whose candidates lie in one root itself. That is listed
+/// once, and most names are nobody's.
+///
+/// - Parameters:
+///   - noting: is told now and then how many more entries were listed.
+///   - body: takes the index of the rule.
+/// - Throws: when the root cannot be listed.
+func eachCandidate(
+  of rules: [Rule], in root: OpenRoot, noting: (Int) -> Void, _ body: (Int, CandidatePath) -> Void
+) throws(SystemError) {
+  let takers = Takers(rules)
+  let directory = try openDirectory([], below: root)
+  defer { directory.close() }
+  var listing = DirectoryListing(directory)
+  defer { listing.finish() }
+  while true {
+    let batch = try listing.nextBatch()
+    guard !batch.isEmpty else { return }
+    for entry in batch {
+      for index in takers.mayTake(entry.name) {
+        let isDirectory: Bool? = entry.kind == .unknown ? nil : entry.kind == .directory
+        guard rules[index].role(of: entry.name, isDirectory: isDirectory) == .candidate else {
+          continue
+        }
+        body(index, CandidatePath(directory: [], entry.name))
+      }
+    }
+    noting(batch.count)
+  }
+}
+
 /// The candidates in one directory, in order of name; none where it cannot be listed.
 func candidates(
   of rule: Rule, inDirectory directory: [UInt8], below root: OpenRoot

@@ -9,6 +9,8 @@ package struct Environment: Sendable {
     values[name].map { String(decoding: $0.bytes, as: UTF8.self) }
   }
 
+  package mutating func set(_ name: String, to value: FilePath) { values[name] = value }
+
   package func path(_ name: String) -> FilePath? { values[name] }
 
   /// All of it, by name.

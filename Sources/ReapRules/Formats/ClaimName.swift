@@ -4,7 +4,7 @@ package struct ClaimName: Hashable, Sendable {
   package let claimedAt: Nanoseconds
   package let original: EntryName
 
-  private static let prefix = Array(".reapd.".utf8)
+  static let prefix = Array(".reapd.".utf8)
   private static let digits = 19
   /// The most bytes an original name may have: NAME_MAX (255) less prefix, digits and dot.
   package static let longestOriginal = 255 - 7 - 19 - 1

@@ -150,5 +150,8 @@ extension Reason {
     }
   }
 
+  /// Whether it is kept because somebody uses it.
+  package var isOfUse: Bool { traits.claimedName == .isGivenBack }
+
   package func isEnded(by end: ReasonTraits.Ends) -> Bool { traits.ends.contains(end) }
 }

@@ -7,16 +7,7 @@ struct GenerationKeys: KindKeys {
 
   var defaultMatch: Glob { GenerationSettings.defaultGlob }
 
-  func settings(preset: Preset?, root: FilePath) -> GenerationSettings {
-    var settings = GenerationSettings()
-    if preset == .hypaware {
-      // It keeps its pid file in `run`, beside the cache; the root may lie elsewhere than usual.
-      let parent = root.parent ?? "/"
-      settings.ownerPidfile = OwnerPidfile(
-        path: parent.appending("run/hypaware.pid"), startField: "startedAt")
-    }
-    return settings
-  }
+  var defaults: GenerationSettings { GenerationSettings() }
 
   func kind(_ settings: GenerationSettings) -> Rule.Kind { .generations(settings) }
 
