@@ -48,8 +48,11 @@ extension RuleOptions {
     func rules(root: FilePath?) -> [Rule] {
       Rule.ofPresets(root: root, user: .current, environment: .current)
     }
-    let holding = rules(root: nil).filter { resolved.isWithin(resolveRoot($0.root)) }
-    if let rule = holding.max(by: { $0.root.bytes.count < $1.root.bytes.count }) { return rule }
+    let entry = resolved.appending(FilePath(path).lastComponent)
+    let holding = catalogueRules().filter { resolved.isWithin($0.root) && $0.isAbout(entry) }
+    if let found = holding.max(by: { $0.root.bytes.count < $1.root.bytes.count }) {
+      return found.rule
+    }
     return rules(root: resolved).first { rule in
       guard let settings = rule.kind.generations else { return false }
       return [FilePath(path), resolved].contains {
@@ -71,8 +74,18 @@ extension RuleOptions {
   /// Those of the configuration and of the presets, unless options ask for another one.
   private func knownRules() throws -> [(root: FilePath, rule: Rule)] {
     guard !shapesRules else { return [] }
-    let presets = Rule.ofPresets(root: nil, user: .current, environment: .current)
-    return ((try file()?.rules ?? []) + presets).map { (resolveRoot($0.root), $0) }
+    return (try file()?.rules ?? []).map { (resolveRoot($0.root), $0) }
+      + catalogueRules().map { ($0.root, $0.rule) }
+  }
+
+  /// The catalogue's rules on their usual roots.
+  private func catalogueRules() -> [KnownPreset] {
+    let rules = Rule.ofPresets(root: nil, user: .current, environment: .current)
+    let roots = rules.map { resolveRoot($0.root) }
+    let counts = Dictionary(roots.map { ($0, 1) }, uniquingKeysWith: +)
+    return zip(roots, rules).map {
+      KnownPreset(root: $0, rule: $1, isRootShared: (counts[$0] ?? 1) > 1)
+    }
   }
 
   /// What a pin of an entry does, as far as the rules that are known tell.
@@ -101,8 +114,12 @@ extension RuleOptions {
   /// command line for each directory above it, and the preset whose cursor lies there.
   private func rules(holding path: FilePath) throws -> [(root: FilePath, rule: Rule)] {
     guard let parent = path.parent else { return [] }
-    let holding = try knownRules().filter { parent.isWithin($0.root) }
-    guard holding.isEmpty else { return holding }
+    let inFile = shapesRules ? [] : try file()?.rules ?? []
+    let holding =
+      inFile.map { (resolveRoot($0.root), $0) }
+      + (shapesRules ? [] : catalogueRules().filter { $0.isAbout(path) }.map { ($0.root, $0.rule) })
+    let found = holding.filter { parent.isWithin($0.0) }
+    guard found.isEmpty else { return found }
     let rule: Rule
     do {
       // Its match is the same wherever the root is.
@@ -128,6 +145,21 @@ extension RuleOptions {
     } catch {
       throw fail(error)
     }
+  }
+}
+
+/// A rule of the catalogue on its usual root.
+private struct KnownPreset {
+  let root: FilePath
+  let rule: Rule
+  let isRootShared: Bool
+
+  /// Whether it has to do with an entry somewhere below its root. A root that several programs share,
+  /// such as `/tmp`, holds much that is nobody's.
+  func isAbout(_ path: FilePath) -> Bool {
+    guard isRootShared else { return true }
+    return path != root && path.isWithin(root)
+      && rule.candidate(holding: path.below(root)) != nil
   }
 }
 

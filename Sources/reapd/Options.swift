@@ -88,7 +88,7 @@ struct RuleOptions: ParsableArguments {
       let known = result.rules + (file?.rules ?? [])
       return Setup(
         configuration: result, fromFile: false, roots: known.map(\.root),
-        namesRoots: !roots.isEmpty,
+        namesRoots: !roots.isEmpty, hasUsualRoots: roots.isEmpty && !presets.isEmpty,
         isCatalogue: roots.isEmpty && presets.contains(CommandLineRules.everyPreset))
     } catch let error as ConfigurationError {
       throw fail(error)
@@ -146,14 +146,16 @@ struct Loudness: ParsableArguments {
 
 /// A configuration, and where it comes from.
 struct Setup {
-  let configuration: Configuration
+  var configuration: Configuration
   /// Whether the roots were named in a file, and not on the command line.
   let fromFile: Bool
   /// Every root that file and command line name.
   let roots: [FilePath]
   /// Whether the roots are words of the command line.
   var namesRoots = false
-  /// Whether the roots are the usual places of the whole catalogue.
+  /// Whether the roots are the usual places of programs of the catalogue …
+  var hasUsualRoots = false
+  /// … and of the whole of it.
   var isCatalogue = false
 }
 

@@ -56,8 +56,7 @@ extension [Pass] {
   }
 }
 
-/// Opens the root of every enabled rule. One that does not exist holds nothing, and is passed over;
-/// so is, of the whole catalogue, one that may not be used.
+/// Opens the root of every enabled rule. One that does not exist holds nothing, and is passed over.
 func openPasses(
   _ setup: Setup, logger: Logger, exclusive: Bool
 ) throws -> Passes {
@@ -67,6 +66,7 @@ func openPasses(
     return Passes()
   }
   let mounts = MountView()
+  let setup = try withoutUnusable(setup, logger)
   let rules = setup.configuration.rules.filter(\.enabled)
   let paths = rules.map { resolveRoot($0.root) }
   var passes = Passes()
@@ -78,11 +78,7 @@ func openPasses(
       passes.open.append(
         Pass(rule: rule, root: root, otherRoots: setup.roots.map(resolveRoot), mounts: mounts))
     } catch {
-      guard case .absent = error else {
-        guard setup.isCatalogue, error.isOfRoot else { throw fail(error, fromFile: setup.fromFile) }
-        logger.warning("\(error) (preset \(rule.name))")
-        continue
-      }
+      guard case .absent = error else { throw fail(error, fromFile: setup.fromFile) }
       if setup.isCatalogue {
         absent.append(rule.name)
       } else if setup.namesRoots {

@@ -74,7 +74,7 @@ struct SurveyCommand: ParsableCommand, NeedsProc {
         words, user: user, environment: .current)
       return Setup(
         configuration: configuration, fromFile: false, roots: configuration.rules.map(\.root),
-        isCatalogue: true)
+        hasUsualRoots: true, isCatalogue: true)
     } catch {
       throw fail(error)
     }

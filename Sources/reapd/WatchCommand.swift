@@ -38,6 +38,7 @@ struct WatchCommand: ParsableCommand, NeedsProc {
       logger.notice("every rule is disabled: nothing is watched")
       return
     }
+    let usable = try withoutUnusable(setup, logger)
     let signals = [SIGTERM, SIGINT, SIGHUP]
     blockSignals(signals)
     let reporter = Reporter(
@@ -48,7 +49,7 @@ struct WatchCommand: ParsableCommand, NeedsProc {
     let reaper: ReaperControl
     do {
       reaper = try ReaperControl.start(
-        options(setup), reporter: reporter, descriptorLimit: descriptorLimit)
+        options(usable), reporter: reporter, descriptorLimit: descriptorLimit)
     } catch let failure as RootFailure {
       throw fail(failure, fromFile: setup.fromFile)
     } catch {
@@ -74,7 +75,8 @@ struct WatchCommand: ParsableCommand, NeedsProc {
   private func reload(_ reaper: ReaperControl, _ reporter: Reporter) {
     reporter.audit?.reopen()
     do {
-      let setup = try rules.configuration(roots: roots)
+      let setup = try withoutUnusable(
+        try rules.configuration(roots: roots), reporter.logger)
       try checkAudit(setup.configuration)
       // Roots are checked by the reaper, which alone knows those that it holds itself.
       reaper.reload(options(setup))

@@ -9,7 +9,8 @@ let root = context(euid: 0)
 
 func context(euid: UInt32, workingDirectory: FilePath = "/cwd") -> UserContext {
   UserContext(
-    euid: euid, name: euid == 0 ? "root" : "alice", home: euid == 0 ? "/root" : "/home/alice", workingDirectory: workingDirectory,
+    euid: euid, name: euid == 0 ? "root" : "alice", home: euid == 0 ? "/root" : "/home/alice",
+    workingDirectory: workingDirectory,
     lookupUser: { ["root": 0, "alice": 1000, "bob": 1001][$0] },
     lookupHome: { ["root": "/root", "alice": "/home/alice", "bob": "/home/bob"][$0] })
 }

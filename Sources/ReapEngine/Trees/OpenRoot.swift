@@ -84,9 +84,6 @@ package enum RootFailure: Error, Sendable, CustomStringConvertible {
   case mountsUnknown
   case system(SystemError)
 
-  /// Whether it says something of this root alone.
-  package var isOfRoot: Bool { if case .mountsUnknown = self { false } else { true } }
-
   package var description: String {
     switch self {
     case .refused(let path, let refusal): "root \(path) is refused: \(refusal.explanation)"
