@@ -119,6 +119,21 @@ struct SurveyTests {
     #expect(unknown.status == 64 && unknown.error.contains("did you mean hypaware?"))
   }
 
+  @Test("What a stranger has put in one place keeps reapd from nothing else")
+  func blocked() throws {
+    let writer = try populate()
+    let file = scratch.directory(".hyp/hypaware") + "/cache"
+    #expect(FileManager.default.createFile(atPath: file, contents: nil))
+    let survey = reapd("survey", "--json", "--grace", "1ms")
+    #expect(survey.status == 0 && row(survey.output)?.orphans == 2, "\(survey)")
+    #expect(survey.error.contains("\(file) is a link or not a directory"), "\(survey)")
+    let swept = reapd("sweep", "--preset", "all", "--grace", "1ms", "--audit-log", audit)
+    #expect(swept.status == 0 && names(in: root) == ["spill_3_1", "spill_4_1"], "\(swept)")
+    // Named by itself, it is a mistake.
+    #expect(reapd("sweep", "--preset", "hypaware", "--audit-log", audit).status == 64)
+    #expect(writer.isRunning)
+  }
+
   @Test("watch --preset all watches what comes")
   func watching() throws {
     var environment = ["HOME": scratch.path, "XDG_DATA_HOME": scratch.path + "/data"]
