@@ -19,6 +19,7 @@ package struct CatalogueCopy {
   package func usualRoots(_ preset: Preset) -> [String] {
     let roots = preset.rules.compactMap(\.root).map {
       $0.replacing("${\(PresetRule.userVariable)}", with: "<user>")
+        .replacing("${\(PresetRule.uidVariable)}", with: "<uid>")
     }
     return roots.isEmpty ? ["-"] : roots
   }

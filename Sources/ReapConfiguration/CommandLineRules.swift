@@ -82,7 +82,7 @@ package struct CommandLineRules {
       guard rule.isPerUser, let owner, context.user.euid == 0 else { return found }
       var context = context
       if owner == "any" {
-        context.user.name = "*"
+        context.user.name = UserContext.everyone
         found += directories(try rule.root(place, context))
         return found
       }

@@ -25,6 +25,7 @@ extension PresetRule {
     }
     var environment = context.environment
     environment.set(Self.userVariable, to: FilePath(context.user.name))
+    environment.set(Self.uidVariable, to: FilePath(context.user.number))
     let expanded: FilePath
     do {
       expanded = try PathExpansion(environment: environment, user: context.user)

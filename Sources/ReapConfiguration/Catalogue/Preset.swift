@@ -30,7 +30,11 @@ struct PresetRule: Sendable {
   static let parentVariable = "REAPD_ROOT_PARENT"
   /// … and the name of the user whose directories are meant.
   static let userVariable = "REAPD_USER"
+  /// … or that user's number.
+  static let uidVariable = "REAPD_UID"
 
   /// Whether every user has a root of their own.
-  var isPerUser: Bool { root?.contains("${\(Self.userVariable)}") ?? false }
+  var isPerUser: Bool {
+    [Self.userVariable, Self.uidVariable].contains { root?.contains("${\($0)}") ?? false }
+  }
 }

@@ -30,6 +30,14 @@ package struct UserContext: Sendable {
     self.resolvePath = resolvePath
   }
 
+  /// The uid of `name`, which may be another user's by now, or stand for all.
+  var number: String {
+    name == Self.everyone ? name : lookupUser(name).map { "\($0)" } ?? "\(euid)"
+  }
+
+  /// In place of a name: whoever there is.
+  static let everyone = "*"
+
   package static var current: UserContext {
     let euid = geteuid()
     let own = unsafe passwordEntry { unsafe getpwuid_r(euid, $0, $1, $2, $3) }
