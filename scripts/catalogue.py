@@ -23,6 +23,8 @@ is every program that has a usual place. This page is made from the files that r
 (`scripts/catalogue.py`); in them `${REAPD_USER}` and `${REAPD_UID}` are the name and the number of the user
 whose directories are meant, and `${REAPD_ROOT_PARENT}` is the directory that holds the root.
 
+A program is added by a file there and its line in `Catalogue.swift`; what is in it was seen with the real program.
+
 A program without a usual place is in no survey: name the directory (`reapd sweep --preset NAME ROOT`), or
 write it as `root:`.
 

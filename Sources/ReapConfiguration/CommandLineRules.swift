@@ -14,8 +14,24 @@ package struct CommandLineRules {
   package var lock: String?
   package var grace: String?
   package var owner: String?
-  /// The directories that there are for a path with `*` in place of a user's name. Needs the disk.
-  package var directories: (FilePath) -> [FilePath] = { _ in [] }
+  /// What is to be asked of the disk.
+  package var disk = Disk()
+
+  package struct Disk {
+    /// Those that there are of a path, which may have `*` in place of a user's name.
+    package var directories: (FilePath) -> [FilePath] = { _ in [] }
+    /// Of users other than root, with their owners.
+    package var homes: () -> [(path: FilePath, owner: UInt32)] = { [] }
+
+    package init() {}
+  }
+
+  private struct Root {
+    /// Nil for the usual one.
+    var path: FilePath?
+    /// Whose candidates may go there, where that is not what the options say.
+    var owners: Rule.Owners?
+  }
 
   package init(roots: [FilePath]) { self.roots = roots }
 
@@ -24,7 +40,8 @@ package struct CommandLineRules {
     var rules: [Rule] = []
     for preset in try presetNames() {
       for root in try self.roots(of: preset, context) {
-        var rule = try rule(root: root, preset: preset, context)
+        var rule = try rule(root: root.path, preset: preset, context)
+        if let owners = root.owners { rule.owners = owners }
         let isTwice = rules.contains { $0.root == rule.root && $0.match == rule.match }
         if isTwice, presets.isEmpty || !roots.isEmpty {
           throw ConfigurationError(
@@ -68,33 +85,50 @@ package struct CommandLineRules {
     return names
   }
 
-  /// One nil for the usual root.
   private func roots(
     of preset: String?, _ context: Context
-  ) throws(ConfigurationError) -> [FilePath?] {
-    guard roots.isEmpty else { return roots }
+  ) throws(ConfigurationError) -> [Root] {
+    guard roots.isEmpty else { return roots.map { Root(path: $0) } }
     guard let preset, let rule = Catalogue.rule(named: preset), rule.root != nil else {
-      return [nil]
+      return [Root()]
     }
-    let place = Place(file: "command line", line: nil)
     do {
-      var found = [try rule.root(place, context)]
-      guard rule.isPerUser, let owner, context.user.euid == 0 else { return found }
-      var context = context
-      if owner == "any" {
-        context.user.name = UserContext.everyone
-        found += directories(try rule.root(place, context))
-        return found
-      }
-      for user in owner.split(separator: ",") {
-        context.user.name = String(user)
-        found.append(try rule.root(place, context))
-      }
-      return found
+      return try usualRoots(of: rule, context)
     } catch {
       // One of many that has no place here is passed over.
       guard presets.contains(Self.everyPreset) else { throw error }
       return []
     }
+  }
+
+  /// The caller's own, and those of the users that `owner` names.
+  private func usualRoots(
+    of rule: PresetRule, _ context: Context
+  ) throws(ConfigurationError) -> [Root] {
+    let place = Place(file: "command line", line: nil)
+    var found = [Root(path: try rule.root(place, context))]
+    guard let owner, context.user.euid == 0 else { return found }
+    let users =
+      owner == "any" ? [UserContext.everyone] : owner.split(separator: ",").map(String.init)
+    if rule.isPerUser {
+      for user in users {
+        var theirs = context
+        theirs.user.name = user
+        found += disk.directories(try rule.root(place, theirs)).map { Root(path: $0) }
+      }
+    }
+    guard rule.isPerHome else { return found }
+    let wanted = Set(users.compactMap(context.user.lookupUser))
+    for home in disk.homes() where owner == "any" || wanted.contains(home.owner) {
+      // What is set for the caller says nothing of where others keep theirs.
+      var environment = Environment()
+      environment.set("HOME", to: home.path)
+      let theirs = Context(environment: environment, user: context.user)
+      // A user may have put a link anywhere into a home: nothing but that user's goes.
+      found += disk.directories(try rule.root(place, theirs)).map {
+        Root(path: $0, owners: .users([home.owner]))
+      }
+    }
+    return found
   }
 }

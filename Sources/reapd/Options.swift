@@ -103,7 +103,7 @@ struct RuleOptions: ParsableArguments {
     words.lock = lock
     words.grace = grace
     words.owner = owner
-    words.directories = usersDirectories
+    words.disk = .present
     return words
   }
 

@@ -68,7 +68,7 @@ struct SurveyCommand: ParsableCommand, NeedsProc {
     words.presets = [CommandLineRules.everyPreset]
     words.grace = grace
     words.owner = owner ?? (user.euid == 0 ? "any" : nil)
-    words.directories = usersDirectories
+    words.disk = .present
     do {
       let configuration = try Configuration.fromCommandLine(
         words, user: user, environment: .current)

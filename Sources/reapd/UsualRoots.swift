@@ -62,14 +62,33 @@ func plantedLink(on path: FilePath) -> FilePath? {
   return nil
 }
 
-/// The directories that there are for a path with one `*` in it, which stands for a user's name. Links
-/// are none.
-func usersDirectories(_ pattern: FilePath) -> [FilePath] {
+extension CommandLineRules.Disk {
+  /// As it is now.
+  static var present: Self {
+    var disk = Self()
+    disk.directories = { directoriesNow($0) }
+    disk.homes = {
+      var seen: Set<FilePath> = []
+      return homeDirectories().map(resolveRoot).compactMap { home in
+        guard seen.insert(home).inserted, let facts = try? status(ofPath: home),
+          facts.type == .directory, facts.owner != 0
+        else { return nil }
+        return (home, facts.owner)
+      }
+    }
+    return disk
+  }
+}
+
+/// The directories that there are for a path with at most one `*` in it, which stands for a user's
+/// name. Links are none.
+private func directoriesNow(_ pattern: FilePath) -> [FilePath] {
   let slash = UInt8(ascii: "/")
   let components = pattern.bytes.split(separator: slash).map(Array.init)
-  guard let index = components.lastIndex(where: { $0.contains(UInt8(ascii: "*")) }),
-    let match = try? Glob(String(decoding: components[index], as: UTF8.self))
-  else { return [] }
+  guard let index = components.lastIndex(where: { $0.contains(UInt8(ascii: "*")) }) else {
+    return isDirectory(pattern) ? [pattern] : []
+  }
+  guard let match = try? Glob(String(decoding: components[index], as: UTF8.self)) else { return [] }
   let parent = FilePath([slash] + components[..<index].joined(separator: [slash]))
   guard let directory = try? openRoot(resolveRoot(parent)) else { return [] }
   defer { directory.close() }
@@ -79,9 +98,13 @@ func usersDirectories(_ pattern: FilePath) -> [FilePath] {
       return
     }
     var path = parent.appending(entry.name.bytes)
-    guard (try? status(ofPath: path))?.type == .directory else { return }
+    guard isDirectory(path) else { return }
     for component in components[(index + 1)...] { path = path.appending(component) }
-    if (try? status(ofPath: path))?.type == .directory { found.append(path) }
+    if isDirectory(path) { found.append(path) }
   }
   return found.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+}
+
+private func isDirectory(_ path: FilePath) -> Bool {
+  (try? status(ofPath: path))?.type == .directory
 }

@@ -33,7 +33,10 @@ struct PresetRule: Sendable {
   /// … or that user's number.
   static let uidVariable = "REAPD_UID"
 
-  /// Whether every user has a root of their own.
+  /// Whether every user has a root of their own in a home directory …
+  var isPerHome: Bool { root?.contains("~") ?? false }
+
+  /// … or elsewhere.
   var isPerUser: Bool {
     [Self.userVariable, Self.uidVariable].contains { root?.contains("${\($0)}") ?? false }
   }

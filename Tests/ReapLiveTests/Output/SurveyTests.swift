@@ -10,7 +10,7 @@ struct SurveyTests {
   private var root: String { scratch.path + "/data/ant/spill" }
   private var audit: String { scratch.path + "/audit.jsonl" }
 
-  private struct Row: Decodable {
+  private struct Row: Decodable, Equatable {
     let program: String?
     let orphans: Int
     let live: Int
@@ -132,6 +132,32 @@ struct SurveyTests {
     // Named by itself, it is a mistake.
     #expect(reapd("sweep", "--preset", "hypaware", "--audit-log", audit).status == 64)
     #expect(writer.isRunning)
+  }
+
+  @Test(
+    "As root every user's home is looked into, and only that user's go there", .enabled(if: isRoot))
+  func homes() throws {
+    let home = scratch.path + "/alice"
+    let spill = scratch.directory("alice/.local/share/ant/spill")
+    for name in ["spill_1_1", "spill_2_1"] { leaveUpload(spill + "/" + name) }
+    // One of them is somebody else's, as where a link has led there.
+    #expect(shell("chown -R 1234:1234 '\(home)' && chown -R 0:0 '\(spill)/spill_2_1'").status == 0)
+    let passwd = scratch.path + "/passwd"
+    try
+      (String(contentsOfFile: "/etc/passwd", encoding: .utf8)
+      + "alice:x:1234:1234::\(home):/bin/sh\n").write(
+        toFile: passwd, atomically: false, encoding: .utf8)
+    func tried(_ words: String) -> (status: Int32, output: String, error: String) {
+      shell(
+        "unshare -m sh -c \"mount --bind '\(passwd)' /etc/passwd && HOME=/nowhere TMPDIR='\(scratch.path)' "
+          + "XDG_CONFIG_HOME=/nowhere '\(reapdBinary)' \(words)\"")
+    }
+    let survey = tried("survey --json --grace 1ms")
+    #expect(row(survey.output)?.orphans == 1, "\(survey)")
+    #expect(row(survey.output)?.command == "reapd sweep --preset ant --grace 1ms --owner any")
+    #expect(row(tried("survey --json --grace 1ms --owner root").output) == nil)
+    let swept = tried("sweep --preset ant --grace 1ms --owner any --audit-log '\(audit)'")
+    #expect(swept.status == 0 && names(in: spill) == ["spill_2_1"], "\(swept)")
   }
 
   @Test("watch --preset all watches what comes")
