@@ -135,11 +135,43 @@ extension TailedLog {
     let read = "\(displayText(path)): truncated after byte \(lost.position.offset) was read"
     if let parts, !parts.isEmpty {
       notice("\(read); going on with \(list(parts)), then from its beginning")
+      wait(source, for: parts)
       return machine.handle(.preceded(id, by: parts.map(\.id)), now: now)
     }
     notice("\(read); reading it from its beginning")
     return [.read(id)]
   }
+
+  /// Has a file that was cut wait for what it held before.
+  func wait(_ source: TailSource, for parts: [LogPart]) {
+    guard let last = parts.last else { return }
+    source.waiting = TailSource.Waiting(
+      after: parts.compactMap(\.birth).max() ?? source.identity.birth ?? since,
+      packedSince: last.modification)
+  }
+
+  /// The turn of a file that has waited: what was cut off it since goes before. Nothing was read of that, so
+  /// nothing else would tell.
+  func caughtUp(_ id: Int, _ source: TailSource, _ now: Int64) -> [TailMachine.Action]? {
+    guard let waiting = source.waiting else { return nil }
+    for _ in 0..<Self.turnTries {
+      let head = try? FileHead(of: source.file, length: FileHead.size)
+      let parts = LogNeighbourhood(self, PathWalk(path))
+        .between(waiting.after, nil, packedSince: waiting.packedSince)
+      guard parts.isEmpty else {
+        notice(
+          "\(displayText(path)): truncated again meanwhile; going on with \(list(parts)) first")
+        wait(source, for: parts)
+        return machine.handle(.preceded(id, by: parts.map(\.id)), now: now)
+      }
+      // A copy of what it holds is none of those; cut in this very moment, it is.
+      if let head, (try? FileHead(of: source.file, length: head.length)) == head { break }
+    }
+    source.waiting = nil
+    return nil
+  }
+
+  private static let turnTries = 8
 
   /// Names and sizes, for messages.
   func list(_ parts: [LogPart]) -> String {

@@ -44,8 +44,10 @@ struct Resumption {
         opened += parts?.map(\.id) ?? []
         // What was compressed later has later lines.
         packedSince = found.status.modification + 1
-        opened.append(log.follow(found.file, found.status, parts == nil ? file.position : .start))
+        let id = log.follow(found.file, found.status, parts == nil ? file.position : .start)
+        opened.append(id)
         if let parts, !parts.isEmpty {
+          if let source = log.sources[id] { log.wait(source, for: parts) }
           log.notice(
             "\(displayText(log.path)): truncated meanwhile; going on with \(log.list(parts))")
         }

@@ -38,6 +38,14 @@ final class TailSource {
     case refused
   }
 
+  /// What it waits for.
+  struct Waiting {
+    /// What was born later comes after what it waits for, ns.
+    let after: Int64
+    /// What was compressed and has its last line from then on does so too, ns.
+    let packedSince: Int64
+  }
+
   /// Of an archive that was not begun with, the archive itself.
   var file: Descriptor
   let identity: FileIdentity
@@ -47,6 +55,9 @@ final class TailSource {
   /// What was read of the file before it turned out to have been cut below the position, which is at
   /// the beginning since; nil once that was seen to.
   var cutRecord: ReadRecord?
+  /// It was cut, and waits for what it held before: what is cut off it meanwhile comes before it, too.
+  /// Nil once its turn has come.
+  var waiting: Waiting?
   /// Under way, where it is what an archive holds; nothing is read before its end.
   var unpacking: Unpacking?
   /// The archive that it comes from.
@@ -70,6 +81,8 @@ final class TailSource {
     self.log = log
     self.limit = limit
     isOnOverlay = OwnedDirectories.isOnOverlay(file)
+    let length = Int(min(position.offset, Int64(FileHead.size)))
+    if length > 0, let head = try? FileHead(of: file, length: length) { self.head = head }
   }
 
   /// Gives out what is there.
@@ -81,6 +94,8 @@ final class TailSource {
       guard let count = try load(buffer, capacity) else { continue }
       let before = position.window.count
       let piece = before..<(before + count)
+      // Before any of it is given out: cut in the middle of that, it is found in its copy by this.
+      if position.offset == 0 { head = FileHead(buffer.bytes(piece.prefix(FileHead.size))) }
       let text = buffer.textBeforeNULs(in: piece)
       if !position.isSkipping, count > 0, text == 0 {
         switch try passNULs(buffer, piece) {

@@ -228,6 +228,7 @@ final class TailedLog {
     switch action {
     case .read(let id):
       guard let source = sources[id] else { return [] }
+      if let before = caughtUp(id, source, now()) { return before }
       do {
         let outcome = try unpack(source) ?? source.read(buffer, output)
         if source.cutRecord != nil { return goOn(id, source, now()) }
@@ -296,6 +297,11 @@ final class TailedLog {
       guard let source = sources[id] else { continue }
       // Far behind: what is left is for the next start.
       guard source.unpacking == nil else { return true }
+      let before = Set(machine.order)
+      if caughtUp(id, source, 0) != nil {
+        order = machine.order.filter { !before.contains($0) } + [id] + order
+        continue
+      }
       do {
         let outcome = try source.read(buffer, output)
         if source.cutRecord != nil {
@@ -323,7 +329,10 @@ final class TailedLog {
     let order = machine.order.compactMap { sources[$0] }
     // Nothing tells archives apart of which nothing was read: the next start finds them, and what comes
     // after them, as it did before.
-    let pending = order.firstIndex { $0.archive != nil && $0.position.offset == 0 }
+    let first = order.firstIndex {
+      ($0.archive != nil || $0.waiting != nil) && $0.position.offset == 0
+    }
+    let pending = first.flatMap { $0 > 0 || order[$0].archive != nil ? $0 : nil }
     let files = order[..<(pending ?? order.count)].compactMap { source -> TailCheckpoint.File? in
       var head = source.head
       if source.unpacking == nil {

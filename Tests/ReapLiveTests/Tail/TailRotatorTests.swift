@@ -96,14 +96,15 @@ struct TailRotatorTests {
     // A line that was torn at a stop goes on at the next start.
     let before = numbers(one.tails.dropLast().map(\.output).joined())
     let after = numbers(one.tails.last?.output ?? "")
-    guard let first = before.first, let killed = before.last, let resumed = after.first else {
+    guard let killed = before.last, let resumed = after.first else {
       Issue.record("\(one.form): nothing was given out: \(one.errors)")
       return
     }
     let gap = zip(before, before.dropFirst()).first { $0 + 1 != $1 }
     #expect(gap == nil, "\(one.form): \(one.errors)")
-    #expect(before == Array(first..<(first + before.count)), "\(one.form)")
-    #expect(after == Array(resumed..<(one.written ?? 0)), "\(one.form): \(one.errors)")
+    // Not the lists themselves: they would be printed.
+    let isAll = after.elementsEqual(resumed..<max(resumed, one.written ?? 0))
+    #expect(isAll, "\(one.form): \(after.count) from \(resumed): \(one.errors)")
     #expect(resumed <= killed + 1, "\(one.form) lost \(resumed - killed - 1): \(one.errors)")
     // A checkpoint is due each second; writing it takes its time on a machine that is busy.
     #expect(killed + 1 - resumed <= 2 * Self.rate, "\(one.form): repeated")
