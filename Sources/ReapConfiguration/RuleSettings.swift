@@ -40,6 +40,7 @@ struct RuleSettings {
     let (kindName, preset) = try kindAndPreset()
     try refuseKeys(foreignTo: kindName)
     let keys = kindName.keys
+    try demandKeys(keys.required)
     let root = try self.root(preset, context)
     let match = try written[.match]?.glob() ?? keys.defaultMatch
     var rule = Rule(
@@ -81,6 +82,12 @@ struct RuleSettings {
       throw place(of: key).error(
         "a rule of kind \(kind.rawValue) has no key \(quoted(key.rawValue))",
         knownWords(known.map(\.rawValue), near: key.rawValue))
+    }
+  }
+
+  private func demandKeys(_ required: [RuleKey]) throws(ConfigurationError) {
+    for key in required where written[key] == nil {
+      throw place.error("the rule has no \(key.rawValue)", "write '\(key.rawValue): '")
     }
   }
 

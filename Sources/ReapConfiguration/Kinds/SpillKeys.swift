@@ -2,6 +2,7 @@ import ReapRules
 
 /// The keys of kind `spill`.
 struct SpillKeys: KindKeys {
+  var required: [RuleKey] { [] }
   var defaultMatch: Glob { SpillSettings.defaultGlob }
 
   func settings(preset: Preset?, root: FilePath) -> SpillSettings {

@@ -72,6 +72,7 @@ final class Removal: Sendable {
     _ claimed: Claimed, on pool: WorkerPool,
     done: @escaping @Sendable (Claimed, RemovalResult) -> Void
   ) {
+    guard !claimed.isFile else { return pool.submit { done(claimed, claimed.removeFile()) } }
     let removal = Removal(claimed, pool, done)
     let top = Node(
       descriptor: claimed.directory, name: claimed.name, identity: claimed.identity, parent: nil,
@@ -209,7 +210,10 @@ final class Removal: Sendable {
         fail(error)
       }
     }
-    if !hasFailed { removeTop(top) }
+    if !hasFailed {
+      claimed.removeCompanions { facts in state.withLock { $0.result.count(facts) } }
+      removeTop(top)
+    }
     end(top)
   }
 

@@ -9,6 +9,8 @@ import ReapRules
 struct CandidateGathering {
   /// Nil where owners lock nothing.
   let lock: EntryName?
+  /// Where the owner's lock file is, if not in every candidate under that one name.
+  let outerLock: OuterLock?
   let lockType: LockType
   let contents: ContentsPattern?
   /// Change times and open files tell of its use, whatever its lock does; and the lock file may
@@ -25,12 +27,14 @@ struct CandidateGathering {
   var held: HeldFile?
   /// What was found open the last time and is watched: probed through this descriptor, since one
   /// closed after each look would tell of itself.
-  private var openFile: HeldFile?
+  var openFile: HeldFile?
   /// The directory itself, once its inside was asked for.
   var directory: Descriptor?
+  /// The candidate is a single file.
+  var isFile = false
   /// Whether we hold the lock on `held`.
   var isLocked: Bool
-  private var lockIsBeside = false
+  var lockIsBeside = false
   /// Entries that a walk may come by; more are too many.
   var walkLimit = Int.max
   private var walked = 0
@@ -52,6 +56,8 @@ struct CandidateGathering {
     isLockLost = known.isLockLost
     self.inherited = inherited
     lock = shared.part.ownersLock
+    outerLock =
+      lock == nil ? shared.part.outerLock(of: ClaimName(name)?.original ?? name) : nil
     lockType = shared.part.lockType
     searchesAlways = shared.part.searchesAlways
     isRemote = shared.rule.allowRemote
@@ -84,27 +90,28 @@ struct CandidateGathering {
       }
     }
     drop()
-    guard let lock else { return .missing }
-    lockIsBeside = false
-    var found = openLock(lock)
-    if found == .missing, searchesAlways {
-      lockIsBeside = true
-      found = openLock(lock)
+    var found = Evidence.Lock.missing
+    if outerLock != nil {
+      found = openLock()
+    } else {
+      guard lock != nil else { return .missing }
+      lockIsBeside = false
+      found = openLock()
+      if found == .missing, searchesAlways {
+        lockIsBeside = true
+        found = openLock()
+      }
     }
     guard found == .missing, isLockLost, !hasLostOwnerEnded() else { return found }
     return .unknown("it was held, and unlinked while it was not open here")
   }
 
-  private func lockPath(_ lock: EntryName) -> [UInt8] {
-    lockIsBeside ? lock.bytes : name.bytes + [UInt8(ascii: "/")] + lock.bytes
-  }
-
-  private mutating func openLock(_ lock: EntryName) -> Evidence.Lock {
+  private mutating func openLock() -> Evidence.Lock {
     do throws(SystemError) {
       // Without waiting, and never for writing: a FIFO or a socket comes to no harm, and is closed
       // again once its type is known.
       let file = try OwnedDirectories.openFile(
-        lockPath(lock), at: root.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+        lockPath ?? [], at: root.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
       let facts: FileStatus
       do throws(SystemError) {
         facts = try status(of: file)
@@ -115,6 +122,7 @@ struct CandidateGathering {
       let notAFile: String? =
         switch facts.type {
         case .regular: nil
+        case .directory where outerLock == .candidate: nil
         case .directory: "a directory"
         case .symbolicLink: "a symbolic link"
         case .other(let what): what
@@ -144,7 +152,7 @@ struct CandidateGathering {
   }
 
   /// What is said where somebody may have the file open, and locked, through another of its names.
-  private func otherNames(of file: Descriptor) -> String? {
+  func otherNames(of file: Descriptor) -> String? {
     guard isRemote else { return nil }
     do {
       guard let count = try separateNames(of: file), count > 1 else { return nil }
@@ -158,17 +166,18 @@ struct CandidateGathering {
     #if DEBUG
       if Fault.injected == .lock { return .taken }
     #endif
-    let result = tryLock(file.descriptor, lockType)
+    let result =
+      locksDirectory ? tryLockDirectory(file.descriptor) : tryLock(file.descriptor, lockType)
     isLocked = result == .taken
     return result
   }
 
   private func lockFileStatus() -> Result<FileStatus, SystemError> {
-    guard let lock else { return .failure(SystemError("stat", "(no lock file)", ENOENT)) }
+    guard let path = lockPath else {
+      return .failure(SystemError("stat", "(no lock file)", ENOENT))
+    }
     do {
-      return .success(
-        try status(
-          ofPath: lockPath(lock), at: root.descriptor))
+      return .success(try status(ofPath: path, at: root.descriptor))
     } catch {
       return .failure(error)
     }
@@ -188,12 +197,12 @@ struct CandidateGathering {
   /// - Returns: nil where the directory is no longer the one that was looked at first.
   mutating func gatherInside(lock: Evidence.Lock) throws(SystemError) -> Evidence.Inside? {
     if directory == nil {
-      directory = try OwnedDirectories.openFile(
-        name.bytes, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+      directory = isFile ? try openCandidateFile() : try openCandidateDirectory()
     }
     guard let directory, try status(of: directory).identity == identity else { return nil }
+    guard !isFile else { return try gatherFile(directory, lock: lock) }
     // Taken before anything else: held from here to the end, it keeps others from coming in.
-    let directoryLock = tryLockDirectory(directory)
+    let directoryLock = outerLock == .candidate ? .taken : tryLockDirectory(directory)
     if case .failed(let reason) = directoryLock {
       return Evidence.Inside(openness: .unknown(reason))
     }
@@ -208,11 +217,11 @@ struct CandidateGathering {
       #if DEBUG
         if Fault.injected == .lock { return inside }
       #endif
-      if let held, held.isLock {
+      if let held, held.isLock, outerLock != .candidate {
         switch probeOpen(held.descriptor) {
         case .notOpen: break
         case .open where isOurs(held): break
-        case .open: inside.openness = .open(self.lock?.display ?? "a lock file")
+        case .open: inside.openness = .open(lockName)
         case .unknown(let reason): inside.openness = .unknown(reason)
         }
         inside.namedProcess = processNamed(in: held)
@@ -228,6 +237,7 @@ struct CandidateGathering {
 
   /// The lock file must be, at the end as at the beginning, the inode that we hold, or missing.
   func lockIsStill(_ lock: Evidence.Lock, in directory: Descriptor) -> Bool {
+    if let outerLock { return self.outerLock(outerLock, isStill: lock, in: directory) }
     guard let file = self.lock else { return true }
     do {
       let place = lockIsBeside ? root.descriptor : directory
@@ -294,6 +304,8 @@ struct CandidateGathering {
       places.note(entry.name, facts)
       inside.newestChange = max(inside.newestChange ?? facts.change, facts.change)
       guard facts.type == .regular else { continue }
+      // Our own descriptor of a lock file that lies deeper.
+      if outerLock != nil, let held, held.isLock, facts.identity == held.identity { continue }
       if searchesAlways, inside.writer == nil {
         inside.writer = livingWriter(TemporaryName(data: entry.name), changed: facts.change)
       }

@@ -56,9 +56,10 @@ struct Look {
     _ known: KnownBefore, at spot: Spot, _ terms: LookTerms
   ) {
     let original = claimName?.original ?? name
+    let isFile = facts.type == .regular && terms.part.takesFiles
     evidence = Evidence(
       entry: Evidence.Entry(
-        name: original, type: facts.type == .regular ? .other : .init(facts.type),
+        name: original, type: facts.type == .regular && !isFile ? .other : .init(facts.type),
         owner: facts.owner, isMountPoint: facts.isMountPoint ?? false),
       clocks: Evidence.Clocks(
         name: spillNameTime(original), birth: facts.birth,
@@ -74,6 +75,7 @@ struct Look {
     gathering = CandidateGathering(
       shared: terms.shared, contents: terms.contents, root: spot.directory,
       name: name, identity: facts.identity, known: known, inherited: terms.inherited)
+    gathering.isFile = isFile
     gathering.isSettled = request.wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     identity = facts.identity
     self.terms = terms

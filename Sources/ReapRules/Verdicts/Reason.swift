@@ -28,6 +28,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case quarantined
   case needsQuarantine = "needs-quarantine"
   case notAFile = "not-a-file"
+  case unproved
 
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
@@ -115,6 +116,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .recentlySuperseded: "the cursor moved on a short time ago: readers may still be in it"
     case .quarantined:
       "it is condemned, and its quarantine is not over: a change in it, something open, or a cursor that names it ends that"
+    case .unproved: "nothing shows that its owner lives, and nothing proves that it is dead"
     case .notAFile: "it is not a regular file; links are never followed or removed"
     case .ownerDead: "its owner is gone: the process that the owner's file names has ended"
     case .quiet: "the cursor names another one, nothing in it changed for long, and nothing is open"

@@ -1,0 +1,113 @@
+import ReapRules
+
+/// The keys of kind `scratch`.
+struct ScratchKeys: KindKeys {
+  private static let longestSpan: Nanoseconds = 365 * 86400 * nanosecondsPerSecond
+
+  var required: [RuleKey] { [.match, RuleKey("owned_by")] }
+  /// Never used: `match` has to be written.
+  var defaultMatch: Glob { SpillSettings.defaultGlob }
+
+  func settings(preset: Preset?, root: FilePath) -> ScratchSettings { ScratchSettings() }
+
+  func kind(_ settings: ScratchSettings) -> Rule.Kind { .scratch(settings) }
+
+  var keys: [Key<ScratchSettings>] { Self.all }
+
+  private static let all: [Key<ScratchSettings>] = [
+    Key("entries") { given, settings, _ throws(ConfigurationError) in
+      let word = try given.word(of: ScratchSettings.Entries.allCases.map(\.rawValue))
+      settings.entries = ScratchSettings.Entries(rawValue: word) ?? settings.entries
+    } print: {
+      .word($0.entries.rawValue)
+    },
+    Key("owned_by") { given, settings, _ throws(ConfigurationError) in
+      settings.ownedBy = try ways(given)
+    } print: {
+      printedWays($0.ownedBy)
+    },
+    Key(.lockType) { given, settings, _ throws(ConfigurationError) in
+      settings.lockType = try LockType(given)
+    } print: {
+      .word($0.lockType.rawValue)
+    },
+    Key("quiet") { given, settings, _ throws(ConfigurationError) in
+      settings.quiet = try given.duration(1...longestSpan)
+    } print: {
+      .word($0.quiet.map(formatDuration), remark: "off")
+    },
+    Key("quarantine") { given, settings, _ throws(ConfigurationError) in
+      settings.quarantine = try given.duration(0...longestSpan)
+    } print: {
+      .word(
+        $0.quarantine.map(formatDuration),
+        remark: "0s with a proof, else " + formatDuration(ScratchSettings.defaultQuarantine))
+    },
+    Key("also") { given, settings, _ throws(ConfigurationError) in
+      settings.also = try companions(given)
+    } print: {
+      printedCompanions($0.also)
+    },
+  ]
+}
+
+private func ways(_ setting: Setting) throws(ConfigurationError) -> [ScratchSettings.Way] {
+  let wanted = "write a list of {lock: '../{name}.lock'} and {open: true}"
+  let elements = try setting.elements()
+  guard !elements.isEmpty else { throw setting.error("is an empty list", wanted) }
+  var ways: [ScratchSettings.Way] = []
+  for element in elements {
+    let members = try element.members(of: ["lock", "open"], wanted: wanted)
+    guard members.count == 1 else { throw element.error("has several ways in one entry", wanted) }
+    if let open = members["open"] {
+      guard try open.bool() else { throw open.error("is false", "write true, or leave it out") }
+      ways.append(.open)
+    } else if let lock = members["lock"] {
+      let text = try lock.text("write a path relative to the entry")
+      guard let path = ScratchPath(text) else {
+        throw lock.error(
+          "is \(quoted(text))", "write a path in the entry, '../' and one beside it, or '.'")
+      }
+      ways.append(.lock(path))
+    }
+  }
+  for way in ways where ways.count(where: { $0.isLock == way.isLock }) > 1 {
+    throw setting.error("has \(way.isLock ? "lock" : "open") twice", "remove one")
+  }
+  return ways
+}
+
+private func companions(_ setting: Setting) throws(ConfigurationError) -> [ScratchPath] {
+  var paths: [ScratchPath] = []
+  for element in try setting.elements() {
+    let wanted = "write '../' and a name with {name} in it, such as '../{name}.lock'"
+    let text = try element.text(wanted)
+    guard let path = ScratchPath(text), path.isSibling else {
+      throw element.error("is \(quoted(text))", wanted)
+    }
+    paths.append(path)
+  }
+  return paths
+}
+
+private func printedWays(_ ways: [ScratchSettings.Way]) -> PrintedValue {
+  let parts = ways.map { way -> (String, JSONValue) in
+    switch way {
+    case .lock(let path):
+      ("{lock: \(yamlText(path.text))}", .object([("lock", .string(path.text))]))
+    case .open: ("{open: true}", .object([("open", .bool(true))]))
+    }
+  }
+  return PrintedValue(
+    yaml: "[" + parts.map(\.0).joined(separator: ", ") + "]", json: .array(parts.map(\.1)))
+}
+
+private func printedCompanions(_ paths: [ScratchPath]) -> PrintedValue {
+  PrintedValue(
+    yaml: paths.isEmpty ? nil : "[" + paths.map { yamlText($0.text) }.joined(separator: ", ") + "]",
+    remark: "none", json: .array(paths.map { .string($0.text) }))
+}
+
+extension ScratchSettings.Way {
+  fileprivate var isLock: Bool { if case .lock = self { true } else { false } }
+}
