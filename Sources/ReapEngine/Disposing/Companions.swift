@@ -4,13 +4,17 @@ import Glibc
 import OwnedDirectories
 import ReapRules
 
-extension Claimed {
+struct Companions {
+  let claimed: Claimed
+
+  private var spot: Spot { claimed.spot }
+
   /// Removes the entries that go with what was claimed, once everything in it is gone. One that may be
   /// somebody's stays: it is in nobody's way.
   ///
   /// - Parameter removed: called with what each was.
-  func removeCompanions(_ removed: (FileStatus) -> Void) {
-    for name in spot.shared.part.companions(of: original) {
+  func remove(_ removed: (FileStatus) -> Void) {
+    for name in spot.shared.part.companions(of: claimed.original) {
       if let facts = companion(name),
         (try? unlink(name, at: spot.directory.descriptor, isDirectory: false)) != nil
       {
@@ -23,14 +27,15 @@ extension Claimed {
   /// in use.
   private func companion(_ name: EntryName) -> FileStatus? {
     let directory = spot.directory.descriptor
-    guard rule.role(of: name, isDirectory: false) != .candidate,
+    guard claimed.rule.role(of: name, isDirectory: false) != .candidate,
       let facts = try? status(of: name, at: directory), facts.type == .regular,
-      facts.owner == evidence.entry.owner, facts.isMountPoint != true
+      facts.owner == claimed.evidence.entry.owner, facts.isMountPoint != true
     else { return nil }
-    let isOurLock = held?.identity == facts.identity
     // A lock file goes only while we hold it: whoever takes it next would own what is not there.
-    guard isOurLock || !isLockFile(name) else { return nil }
-    guard !isOurLock else { return probeOpen(held!.descriptor) == .notOpen ? facts : nil }
+    if let held = claimed.held, held.identity == facts.identity {
+      return probeOpen(held.descriptor) == .notOpen ? facts : nil
+    }
+    guard !isLockFile(name) else { return nil }
     guard
       let file = try? openFile(
         name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
@@ -40,6 +45,6 @@ extension Claimed {
   }
 
   private func isLockFile(_ name: EntryName) -> Bool {
-    spot.shared.part.outerLock(of: original) == .beside(name.bytes)
+    spot.shared.part.outerLock(of: claimed.original) == .beside(name.bytes)
   }
 }

@@ -4,28 +4,28 @@ import Glibc
 import OwnedDirectories
 import ReapRules
 
-extension Claimed {
-  var isFile: Bool { evidence.entry.type == .regularFile }
+struct FileRemoval {
+  let claimed: Claimed
 
-  func removeFile() -> RemovalResult {
+  func run() -> RemovalResult {
     var result = RemovalResult()
-    let root = spot.directory.descriptor
+    let root = claimed.spot.directory.descriptor
     do throws(SystemError) {
-      let there = try status(of: name, at: root)
-      guard there.identity == identity else {
-        throw SystemError("unlink", name.display, ESTALE)
+      let there = try status(of: claimed.name, at: root)
+      guard there.identity == claimed.identity else {
+        throw SystemError("unlink", claimed.name.display, ESTALE)
       }
-      removeCompanions { result.count($0) }
-      try unlink(name, at: root, isDirectory: false)
+      Companions(claimed: claimed).remove { result.count($0) }
+      try unlink(claimed.name, at: root, isDirectory: false)
       result.count(there)
     } catch {
       // Somebody else was faster, where it is gone.
       if error.code != ENOENT { result.failure = error }
-      if Obstacle.explains(error) { result.obstacle = Obstacle(name, in: root) }
+      if Obstacle.explains(error) { result.obstacle = Obstacle(claimed.name, in: root) }
     }
-    directory.close()
-    held?.descriptor.close()
-    spot.directory.release()
+    claimed.directory.close()
+    claimed.held?.descriptor.close()
+    claimed.spot.directory.release()
     return result
   }
 }

@@ -34,7 +34,7 @@ struct CandidateGathering {
   var isFile = false
   /// Whether we hold the lock on `held`.
   var isLocked: Bool
-  var lockIsBeside = false
+  private var lockIsBeside = false
   /// Entries that a walk may come by; more are too many.
   var walkLimit = Int.max
   private var walked = 0
@@ -106,6 +106,13 @@ struct CandidateGathering {
     return .unknown("it was held, and unlinked while it was not open here")
   }
 
+  /// From the directory that holds the candidate; nil where owners lock nothing.
+  private var lockPath: [UInt8]? {
+    if let outerLock { return outerLock.path(under: name) }
+    guard let lock else { return nil }
+    return lockIsBeside ? lock.bytes : name.bytes + [UInt8(ascii: "/")] + lock.bytes
+  }
+
   private mutating func openLock() -> Evidence.Lock {
     do throws(SystemError) {
       // Without waiting, and never for writing: a FIFO or a socket comes to no harm, and is closed
@@ -167,7 +174,8 @@ struct CandidateGathering {
       if Fault.injected == .lock { return .taken }
     #endif
     let result =
-      locksDirectory ? tryLockDirectory(file.descriptor) : tryLock(file.descriptor, lockType)
+      outerLock == .candidate && !isFile
+      ? tryLockDirectory(file.descriptor) : tryLock(file.descriptor, lockType)
     isLocked = result == .taken
     return result
   }
@@ -197,7 +205,7 @@ struct CandidateGathering {
   /// - Returns: nil where the directory is no longer the one that was looked at first.
   mutating func gatherInside(lock: Evidence.Lock) throws(SystemError) -> Evidence.Inside? {
     if directory == nil {
-      directory = isFile ? try openCandidateFile() : try openCandidateDirectory()
+      directory = try openCandidate()
     }
     guard let directory, try status(of: directory).identity == identity else { return nil }
     guard !isFile else { return try gatherFile(directory, lock: lock) }
@@ -221,7 +229,8 @@ struct CandidateGathering {
         switch probeOpen(held.descriptor) {
         case .notOpen: break
         case .open where isOurs(held): break
-        case .open: inside.openness = .open(lockName)
+        case .open:
+          inside.openness = .open(self.lock?.display ?? outerLock?.display ?? "a lock file")
         case .unknown(let reason): inside.openness = .unknown(reason)
         }
         inside.namedProcess = processNamed(in: held)
@@ -237,9 +246,13 @@ struct CandidateGathering {
 
   /// The lock file must be, at the end as at the beginning, the inode that we hold, or missing.
   func lockIsStill(_ lock: Evidence.Lock, in directory: Descriptor) -> Bool {
-    if let outerLock { return self.outerLock(outerLock, isStill: lock, in: directory) }
-    guard let file = self.lock else { return true }
+    guard outerLock != nil || self.lock != nil else { return true }
     do {
+      if let outerLock {
+        let there = try outerLock.status(in: directory, of: root.descriptor)
+        return there.identity == held?.identity && lock == .taken
+      }
+      guard let file = self.lock else { return true }
       let place = lockIsBeside ? root.descriptor : directory
       return try status(of: file, at: place).identity == held?.identity && lock == .taken
     } catch {

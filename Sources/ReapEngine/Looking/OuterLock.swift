@@ -5,44 +5,34 @@ import Glibc
 import OwnedDirectories
 import ReapRules
 
-extension CandidateGathering {
-  /// Of the lock file, from the directory that holds the candidate; nil where owners lock nothing.
-  var lockPath: [UInt8]? {
-    let inside = name.bytes + [UInt8(ascii: "/")]
-    switch outerLock {
-    case .candidate?: return name.bytes
-    case .inside(let path)?: return inside + path
-    case .beside(let path)?: return path
-    case nil: return lock.map { lockIsBeside ? $0.bytes : inside + $0.bytes }
+extension OuterLock {
+  /// From the directory that holds the candidate, by the name that the candidate has.
+  func path(under name: EntryName) -> [UInt8] {
+    switch self {
+    case .candidate: name.bytes
+    case .inside(let path): name.bytes + [UInt8(ascii: "/")] + path
+    case .beside(let path): path
     }
   }
-
-  /// A directory knows no other lock than the BSD one.
-  var locksDirectory: Bool { outerLock == .candidate && !isFile }
 
   /// For people.
-  var lockName: String {
-    switch outerLock {
-    case .candidate?: "itself"
-    case .inside(let path)?, .beside(let path)?: displayText(path)
-    case nil: lock?.display ?? "a lock file"
+  var display: String {
+    switch self {
+    case .candidate: "itself"
+    case .inside(let path), .beside(let path): displayText(path)
     }
   }
 
-  /// The same as `lockIsStill`, whatever name the candidate has by now.
-  func outerLock(
-    _ place: OuterLock, isStill lock: Evidence.Lock, in directory: Descriptor
-  ) -> Bool {
-    do {
-      let there =
-        switch place {
-        case .candidate: try status(of: directory)
-        case .inside(let path): try status(ofPath: path, at: directory)
-        case .beside(let path): try status(ofPath: path, at: root.descriptor)
-        }
-      return there.identity == held?.identity && lock == .taken
-    } catch {
-      return error.code == ENOENT && lock != .taken
+  /// The file at its place now, whatever name the candidate has by now.
+  ///
+  /// - Parameters:
+  ///   - candidate: open.
+  ///   - root: the directory that holds it.
+  func status(in candidate: Descriptor, of root: Descriptor) throws(SystemError) -> FileStatus {
+    switch self {
+    case .candidate: try OwnedDirectories.status(of: candidate)
+    case .inside(let path): try OwnedDirectories.status(ofPath: path, at: candidate)
+    case .beside(let path): try OwnedDirectories.status(ofPath: path, at: root)
     }
   }
 }

@@ -20,7 +20,7 @@ struct ScratchEdge: RootKind {
     _ evidence: inout Evidence, of name: EntryName, isHalfRemoved: Bool, at spot: Spot
   ) {
     if let condemned = spot.claims.condemnation(of: spot.path(name)) {
-      evidence.scratch?.condemned = condemned
+      evidence.ofKind.scratch?.condemned = condemned
     }
     if ClaimName(name) != nil { evidence.claim = isHalfRemoved ? .unfinished : .found }
   }

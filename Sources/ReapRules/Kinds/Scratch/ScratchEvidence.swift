@@ -9,10 +9,10 @@ package struct ScratchEvidence: Sendable, Equatable {
   var members: [(String, JSONValue)] { [] }
 }
 
-extension Evidence {
+extension Evidence.OfKind {
   /// Nil for evidence of another kind, which no assignment makes one of this.
   package var scratch: ScratchEvidence? {
-    get { if case .scratch(let own) = ofKind { own } else { nil } }
-    set { if case .scratch = ofKind, let newValue { ofKind = .scratch(newValue) } }
+    get { if case .scratch(let own) = self { own } else { nil } }
+    set { if case .scratch = self, let newValue { self = .scratch(newValue) } }
   }
 }

@@ -76,7 +76,9 @@ extension ScratchSettings {
   ) -> Verdict {
     let span = quarantine ?? (proof == .quiet ? Self.defaultQuarantine : 0)
     guard span > 0 else { return .dispose(proof) }
-    guard let condemned = evidence.scratch?.condemned else { return .condemn(proof, for: span) }
+    guard let condemned = evidence.ofKind.scratch?.condemned else {
+      return .condemn(proof, for: span)
+    }
     // Somebody was at work in it since: what follows begins from nothing, at once.
     if let before = condemned.newestChange, let change = inside.newestChange, before != change {
       return .keep(.recentlyChanged, recheckAfter: 1)
