@@ -31,6 +31,11 @@ struct ScratchKeys: KindKeys {
     } print: {
       .word($0.lockType.rawValue)
     },
+    Key("trust_pids") { given, settings, _ throws(ConfigurationError) in
+      settings.trustPids = try given.bool()
+    } print: {
+      .flag($0.trustPids)
+    },
     Key("quiet") { given, settings, _ throws(ConfigurationError) in
       settings.quiet = try given.duration(1...longestSpan)
     } print: {
@@ -52,16 +57,18 @@ struct ScratchKeys: KindKeys {
 }
 
 private func ways(_ setting: Setting) throws(ConfigurationError) -> [ScratchSettings.Way] {
-  let wanted = "write a list of {lock: '../{name}.lock'} and {open: true}"
+  let wanted = "write a list of {lock: '../{name}.lock'}, {pid: {name: 'x-{pid}'}} and {open: true}"
   let elements = try setting.elements()
   guard !elements.isEmpty else { throw setting.error("is an empty list", wanted) }
   var ways: [ScratchSettings.Way] = []
   for element in elements {
-    let members = try element.members(of: ["lock", "open"], wanted: wanted)
+    let members = try element.members(of: ["lock", "pid", "open"], wanted: wanted)
     guard members.count == 1 else { throw element.error("has several ways in one entry", wanted) }
     if let open = members["open"] {
       guard try open.bool() else { throw open.error("is false", "write true, or leave it out") }
       ways.append(.open)
+    } else if let pid = members["pid"] {
+      ways.append(try pidWay(pid))
     } else if let lock = members["lock"] {
       let text = try lock.text("write a path relative to the entry")
       guard let path = ScratchPath(text) else {
@@ -71,10 +78,29 @@ private func ways(_ setting: Setting) throws(ConfigurationError) -> [ScratchSett
       ways.append(.lock(path))
     }
   }
-  for way in ways where ways.count(where: { $0.isLock == way.isLock }) > 1 {
-    throw setting.error("has \(way.isLock ? "lock" : "open") twice", "remove one")
+  for way in ways where ways.count(where: { $0.word == way.word }) > 1 {
+    throw setting.error("has \(way.word) twice", "remove one")
   }
   return ways
+}
+
+private func pidWay(_ setting: Setting) throws(ConfigurationError) -> ScratchSettings.Way {
+  let wanted =
+    "write {name: 'x-{pid}'} or {link: SingletonLock, pattern: '{host}-{pid}'}"
+  let members = try setting.members(of: ["name", "link", "pattern"], wanted: wanted)
+  guard let written = members["name"] ?? members["pattern"],
+    (members["name"] == nil) == (members["link"] != nil), members.count < 3
+  else { throw setting.error("is not whole", wanted) }
+  let text = try written.text(wanted)
+  guard let pattern = PidPattern(text) else {
+    throw written.error("is \(quoted(text))", "write {pid} in it once")
+  }
+  guard let link = members["link"] else { return .pidInName(pattern) }
+  let path = try link.text(wanted)
+  guard let place = ScratchPath(path), place.place != .itself else {
+    throw link.error("is \(quoted(path))", "write a path in the entry, or '../' and one beside it")
+  }
+  return .pidInLink(place, pattern)
 }
 
 private func companions(_ setting: Setting) throws(ConfigurationError) -> [ScratchPath] {
@@ -95,6 +121,21 @@ private func printedWays(_ ways: [ScratchSettings.Way]) -> PrintedValue {
     switch way {
     case .lock(let path):
       ("{lock: \(yamlText(path.text))}", .object([("lock", .string(path.text))]))
+    case .pidInName(let pattern):
+      (
+        "{pid: {name: \(yamlText(pattern.text))}}",
+        .object([("pid", .object([("name", .string(pattern.text))]))])
+      )
+    case .pidInLink(let path, let pattern):
+      (
+        "{pid: {link: \(yamlText(path.text)), pattern: \(yamlText(pattern.text))}}",
+        .object([
+          (
+            "pid",
+            .object([("link", .string(path.text)), ("pattern", .string(pattern.text))])
+          )
+        ])
+      )
     case .open: ("{open: true}", .object([("open", .bool(true))]))
     }
   }
@@ -109,5 +150,11 @@ private func printedCompanions(_ paths: [ScratchPath]) -> PrintedValue {
 }
 
 extension ScratchSettings.Way {
-  fileprivate var isLock: Bool { if case .lock = self { true } else { false } }
+  fileprivate var word: String {
+    switch self {
+    case .lock: "lock"
+    case .pidInName, .pidInLink: "pid"
+    case .open: "open"
+    }
+  }
 }

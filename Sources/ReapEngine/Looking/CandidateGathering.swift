@@ -30,6 +30,8 @@ struct CandidateGathering {
   var openFile: HeldFile?
   /// The directory itself, once its inside was asked for.
   var directory: Descriptor?
+  /// Whose the candidate is.
+  var owner: UInt32 = 0
   /// The candidate is a single file.
   var isFile = false
   /// Whether we hold the lock on `held`.
@@ -139,7 +141,7 @@ struct CandidateGathering {
         return .notAFile(notAFile)
       }
       lockFacts = facts
-      if let unknown = otherNames(of: file) {
+      if let unknown = outerLock?.doubt(facts, candidatesOwner: owner) ?? otherNames(of: file) {
         file.close()
         return .unknown(unknown)
       }

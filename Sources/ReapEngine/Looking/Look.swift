@@ -45,6 +45,8 @@ struct Look {
   /// The candidate has a claimed name, and some of it may be gone.
   let isHalfRemoved: Bool
   let known: KnownBefore
+  /// Monotonic.
+  private let begun = readMonotonic()
   var evidence: Evidence
   var gathering: CandidateGathering
 
@@ -76,6 +78,7 @@ struct Look {
       shared: terms.shared, contents: terms.contents, root: spot.directory,
       name: name, identity: facts.identity, known: known, inherited: terms.inherited)
     gathering.isFile = isFile
+    gathering.owner = facts.owner
     gathering.isSettled = request.wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     identity = facts.identity
     self.terms = terms
@@ -103,8 +106,12 @@ struct Look {
         }
       case .gather(.life):
         guard mayTakeTime else { return nil }
-        evidence.life = try gathering.gatherLife(
-          LifeView.shared.current(), mounts: terms.surroundings.mounts.current())
+        let view = LifeView.shared.current()
+        evidence.life = try gatherLife(view)
+        // The end of whoever was seen there may be what this look is about.
+        if case .used = evidence.life, view.begun < begun {
+          evidence.life = try gatherLife(LifeView.shared.current(since: begun))
+        }
         try noteLaterChange()
       case .gather(let stage):
         guard terms.kind.gather(stage, of: name, at: spot, into: &evidence) else {
@@ -112,6 +119,10 @@ struct Look {
         }
       }
     }
+  }
+
+  private mutating func gatherLife(_ view: ProcessView) throws(SystemError) -> Evidence.Life {
+    try gathering.gatherLife(view, mounts: terms.surroundings.mounts.current())
   }
 
   /// The walk and the look at processes are not one instant: somebody may have begun to use it in one

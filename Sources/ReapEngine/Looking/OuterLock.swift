@@ -23,6 +23,15 @@ extension OuterLock {
     }
   }
 
+  /// What is said where somebody else may have put the lock file beside the candidate, which proves
+  /// nothing of its owner: in a directory that many share anybody may make that name, or link it to an
+  /// older file of the owner's.
+  func doubt(_ facts: FileStatus, candidatesOwner owner: UInt32) -> String? {
+    guard case .beside = self else { return nil }
+    if facts.owner != owner, facts.owner != 0 { return "it belongs to another user" }
+    return facts.links > 1 ? "it has \(facts.links) names" : nil
+  }
+
   /// The file at its place now, whatever name the candidate has by now.
   ///
   /// - Parameters:

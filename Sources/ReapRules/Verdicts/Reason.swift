@@ -41,6 +41,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case lockUnknown = "lock-unknown"
   case lockNamesProcess = "lock-names-process"
   case useUnknown = "use-unknown"
+  case ownerUnknown = "owner-unknown"
   case processesUnknown = "processes-unknown"
   case surroundingsUnknown = "surroundings-unknown"
   case unreadable
@@ -62,6 +63,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .lockUnknown: "asking for the lock failed with something else than 'held'"
     case .lockNamesProcess:
       "its lock file is free, and holds the number of a living process: its owner may not lock"
+    case .ownerUnknown: "whether the process that it names lives cannot be told from here"
     case .useUnknown: "it could not be found out whether its files are open"
     case .processesUnknown: "there are processes that cannot be looked at, and may be in it"
     case .surroundingsUnknown:
@@ -125,7 +127,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"
     // Explained above.
     case .lockNotAFile, .lockUnreadable, .lockUnknown, .lockNamesProcess, .useUnknown,
-      .processesUnknown, .surroundingsUnknown, .unreadable, .replaced, .removalFailed,
+      .ownerUnknown, .processesUnknown, .surroundingsUnknown, .unreadable, .replaced,
+      .removalFailed,
       .auditUnwritable, .claimConflict, .cursorUnknown, .liveAbsent, .liveIncomplete, .liveUnknown:
       ""
     }

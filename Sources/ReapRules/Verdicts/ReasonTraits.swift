@@ -125,7 +125,8 @@ extension Reason {
       .init(.nobody, [.attributes, .deadline], claimedName: .stays, isQuarantine: true)
 
     case .rootInside, .cannotClaim, .needsQuarantine, .notAFile: .init(.once, [.cursor])
-    case .missingLockKept, .unproved, .foreignContents, .lockNotAFile, .lockUnreadable,
+    case .missingLockKept, .unproved, .ownerUnknown, .foreignContents, .lockNotAFile,
+      .lockUnreadable,
       .lockUnknown,
       .useUnknown:
       .init(.once, [.backOff, .cursor])

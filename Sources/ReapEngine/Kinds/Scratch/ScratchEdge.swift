@@ -3,7 +3,14 @@
 import OwnedDirectories
 import ReapRules
 
-struct ScratchEdge: RootKind {
+final class ScratchEdge: RootKind {
+  /// Nil where no way names a process.
+  private let owners: NamedOwners?
+
+  init(_ settings: ScratchSettings, ownerExited: (@Sendable () -> Void)?) {
+    owners = settings.namesProcess ? NamedOwners(settings, exited: ownerExited) : nil
+  }
+
   /// A file that somebody has opened since it was looked at stays.
   private struct Hold: ClaimHold {
     let file: Descriptor?
@@ -27,7 +34,11 @@ struct ScratchEdge: RootKind {
 
   func gather(
     _ stage: Judgement.Stage, of name: EntryName, at spot: Spot, into evidence: inout Evidence
-  ) -> Bool { false }
+  ) -> Bool {
+    guard stage == .owner, let owners else { return false }
+    evidence.ofKind.scratch?.process = owners.find(of: name, evidence.entry.name, at: spot)
+    return true
+  }
 
   func examineFile(
     _ name: EntryName, _ request: LookRequest, at spot: Spot, _ examination: Examination

@@ -17,6 +17,7 @@ extension ScratchSettings {
     let grace = evidence.clocks.remainingGrace(rule.grace, now: now)
     guard grace <= 0 else { return .keep(.young, recheckAfter: grace) }
 
+    if let objection = objectionOfOwner(evidence) { return objection }
     if lockFile != nil {
       guard let lock = evidence.lock else { return .gather(.lock) }
       switch lock {
@@ -37,6 +38,16 @@ extension ScratchSettings {
     guard let inside = evidence.inside else { return .gather(.inside) }
     if let objection = objectionOfUse(evidence, inside, now: now) { return objection }
     return judgeUnused(evidence, inside, now: now)
+  }
+
+  private func objectionOfOwner(_ evidence: Evidence) -> Judgement? {
+    guard namesProcess else { return nil }
+    return switch evidence.ofKind.scratch?.process {
+    case nil: .gather(.owner)
+    case .alive?: .keep(.ownerAlive)
+    case .unknown?: .unsure(.ownerUnknown)
+    case .dead?, .nothing?: nil
+    }
   }
 
   /// Signs of life count whether the rule asks for them or not; not to be able to look is a doubt where
@@ -60,7 +71,8 @@ extension ScratchSettings {
   private func judgeUnused(
     _ evidence: Evidence, _ inside: Evidence.Inside, now: Now
   ) -> Judgement {
-    let proof: Reason? = evidence.isProvedByLock ? .lockReleased : nil
+    var proof: Reason? = evidence.isProvedByLock ? .lockReleased : nil
+    if proof == nil, case .dead? = evidence.ofKind.scratch?.process { proof = .ownerDead }
     // Its removal was decided upon once, and has begun: nobody is served by half of it.
     if evidence.claim == .unfinished { return .verdict(.dispose(proof ?? .quiet)) }
     if proof == nil {

@@ -13,6 +13,10 @@ package struct ScratchSettings: Sendable, Equatable {
   package enum Way: Sendable, Equatable {
     /// Holds a lock on a file.
     case lock(ScratchPath)
+    /// Is the process whose number stands in the entry's name.
+    case pidInName(PidPattern)
+    /// Is the process whose number stands in the target of a link.
+    case pidInLink(ScratchPath, PidPattern)
     /// Has something of it open, or works in it.
     case open
   }
@@ -20,6 +24,8 @@ package struct ScratchSettings: Sendable, Equatable {
   package var entries = Entries.directories
   package var ownedBy: [Way]
   package var lockType = LockType.auto
+  /// Pids are those of this PID namespace.
+  package var trustPids = false
   /// How long nothing may have changed before what nothing proves dead is condemned; nil for never.
   package var quiet: Nanoseconds?
   /// How long something is left where it is after it was judged dead; nil for the usual.
@@ -32,6 +38,15 @@ package struct ScratchSettings: Sendable, Equatable {
   package var lockFile: ScratchPath? {
     for case .lock(let path) in ownedBy { return path }
     return nil
+  }
+
+  package var namesProcess: Bool {
+    ownedBy.contains {
+      switch $0 {
+      case .pidInName, .pidInLink: true
+      case .lock, .open: false
+      }
+    }
   }
 
   /// Where a lease or a process cannot be asked for, that counts.
@@ -58,7 +73,6 @@ extension ScratchSettings: KindPart {
   package var remakesNames: Bool { false }
   package var pinsCountInside: Bool { false }
   package var ownerPidfile: OwnerPidfile? { nil }
-  package var trustPids: Bool { false }
   package var room: Retention.RoomBounds { Retention.RoomBounds(minFree: nil, minFreeInodes: nil) }
   package var evidence: Evidence.OfKind { .scratch(ScratchEvidence()) }
   package var takesFiles: Bool { entries.takesFiles }
