@@ -77,6 +77,8 @@ package protocol KindPart: Sendable {
   /// What evidence begins with.
   var evidence: Evidence.OfKind { get }
 
+  /// Its root may be a directory that many share.
+  var sharesRoots: Bool { get }
   /// A single file may be a candidate.
   var takesFiles: Bool { get }
   /// The owner's lock file where it does not stand in each candidate under one name.

@@ -20,6 +20,9 @@ final class NamedOwners: Sendable {
   private let settings: ScratchSettings
   private let exits: ProcessExits?
   private let seen = Mutex<[CandidatePath: Seen]>([:])
+  /// How many may be there before those are let go of whose candidates are gone.
+  private let nextLook = Mutex(NamedOwners.firstLook)
+  private static let firstLook = 64
 
   /// - Parameter exited: called on a thread of its own; nil where nobody stays to see an exit.
   init(_ settings: ScratchSettings, exited: (@Sendable () -> Void)?) {
@@ -46,7 +49,7 @@ final class NamedOwners: Sendable {
       case .lock, .open: continue
       case .pidInName(let pattern):
         guard let match = pattern.match(original.bytes) else { return .unknown("no number in it") }
-        return find(match, facts.change, facts.identity, spot.path(original))
+        return find(match, facts.change, facts.identity, original, at: spot)
       case .pidInLink(let place, let pattern):
         let inside = place.place == .inside ? name.bytes + [UInt8(ascii: "/")] : []
         let path = inside + place.path(for: original)
@@ -56,7 +59,7 @@ final class NamedOwners: Sendable {
           let target = try? linkTarget(path, at: directory)
         else { return .unknown("its link is none, or another user's") }
         guard let match = pattern.match(target) else { return .unknown("no number in its link") }
-        return find(match, link.change, facts.identity, spot.path(original))
+        return find(match, link.change, facts.identity, original, at: spot)
       }
     }
     return .nothing
@@ -64,8 +67,9 @@ final class NamedOwners: Sendable {
 
   private func find(
     _ match: PidPattern.Match, _ changed: Nanoseconds, _ candidate: FileIdentity,
-    _ path: CandidatePath
+    _ original: EntryName, at spot: Spot
   ) -> ScratchEvidence.Process {
+    let path = spot.path(original)
     if let host = match.host, host != hostName() { return .unknown("another host's") }
     let pid = match.pid
     let known = seen.withLock { seen -> Bool? in
@@ -104,7 +108,22 @@ final class NamedOwners: Sendable {
       seen.updateValue(Seen(candidate: candidate, process: process), forKey: path).map(letGo)
     }
     exits?.watch(process)
+    forgetGone(at: spot)
     return .alive(pid)
+  }
+
+  /// Lets go of the processes of candidates that are gone.
+  private func forgetGone(at spot: Spot) {
+    nextLook.withLock { next in
+      seen.withLock { seen in
+        guard seen.count >= next else { return }
+        for (path, one) in seen {
+          let there = try? status(of: path.name, at: spot.directory.descriptor)
+          if there?.identity != one.candidate { seen.removeValue(forKey: path).map(letGo) }
+        }
+        next = max(Self.firstLook, 2 * seen.count)
+      }
+    }
   }
 
   private func letGo(_ one: Seen) {

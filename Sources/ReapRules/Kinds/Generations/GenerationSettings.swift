@@ -80,6 +80,7 @@ extension GenerationSettings: KindPart {
   package var remakesNames: Bool { true }
   package var pinsCountInside: Bool { true }
   package var evidence: Evidence.OfKind { .generations(GenerationEvidence()) }
+  package var sharesRoots: Bool { false }
   package var takesFiles: Bool { false }
   package func outerLock(of name: EntryName) -> OuterLock? { nil }
   package func companions(of name: EntryName) -> [EntryName] { [] }

@@ -75,6 +75,7 @@ extension ScratchSettings: KindPart {
   package var ownerPidfile: OwnerPidfile? { nil }
   package var room: Retention.RoomBounds { Retention.RoomBounds(minFree: nil, minFreeInodes: nil) }
   package var evidence: Evidence.OfKind { .scratch(ScratchEvidence()) }
+  package var sharesRoots: Bool { true }
   package var takesFiles: Bool { entries.takesFiles }
 
   package func outerLock(of name: EntryName) -> OuterLock? {
