@@ -2,6 +2,8 @@
 #include <linux/kcmp.h>
 #include "linux_shims.h"
 #include <errno.h>
+#include <link.h>
+#include <sys/mman.h>
 #include <fcntl.h>
 #include <linux/btrfs.h>
 #include <linux/openat2.h>
@@ -131,6 +133,19 @@ int shim_epoll_wait(int poll) {
   struct epoll_event event;
   return epoll_wait(poll, &event, 1, -1) == 1 ? event.data.fd : -1;
 }
+
+static int release_read_only(struct dl_phdr_info *object, size_t size, void *unused) {
+  (void)size, (void)unused;
+  for (int index = 0; index < object->dlpi_phnum; index++) {
+    const ElfW(Phdr) *part = &object->dlpi_phdr[index];
+    if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
+    uintptr_t begin = (object->dlpi_addr + part->p_vaddr) & ~(uintptr_t)4095;
+    madvise((void *)begin, object->dlpi_addr + part->p_vaddr + part->p_memsz - begin, MADV_DONTNEED);
+  }
+  return 0;
+}
+void shim_release_read_only_pages(void) { dl_iterate_phdr(release_read_only, NULL); }
+
 int shim_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 const void *shim_memrchr(const void *bytes, int byte, size_t size) { return memrchr(bytes, byte, size); }
 

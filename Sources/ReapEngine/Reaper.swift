@@ -26,7 +26,7 @@ final class Reaper {
   /// Messages that the inotify thread may work off itself: the kernel's queue waits meanwhile.
   private static let fewMessages = 8
 
-  let mailbox: Mailbox<ReaperMessage>
+  let mailbox: LoopMailbox<ReaperMessage>
   private let hub: WatchHub
   private let facilities: Facilities
   private let roster: Roster
@@ -34,7 +34,7 @@ final class Reaper {
 
   /// Starts the inotify thread, if nobody has; call it before many descriptors are open.
   init(options: ReaperOptions, reporter: Reporter, descriptorLimit: Int) throws {
-    let mailbox = Mailbox<ReaperMessage>(limit: Self.mailboxLimit)
+    let mailbox = LoopMailbox<ReaperMessage>(limit: Self.mailboxLimit)
     self.mailbox = mailbox
     hub = try WatchHub.shared()
     facilities = Facilities(
@@ -42,6 +42,7 @@ final class Reaper {
       heldLimit: max(0, descriptorLimit - Shortage.reservedDescriptors),
       kindEdge: { kindEdge(of: $0, ownerExited: $1) })
     roster = Roster(facilities)
+    let mounts = hub.thread.seesMounts ? facilities.mounts : nil
     hub.setTenant { messages, arrival in
       #if DEBUG
         if Fault.injected == .deaf {
@@ -52,6 +53,7 @@ final class Reaper {
           return
         }
       #endif
+      mounts?.note(isChanged: messages.contains(.mountsChanged), at: arrival)
       // What answers a command is never dropped; what tells of the world may be, and is counted.
       let isNews = !messages.contains { if case .armed = $0 { true } else { false } }
       mailbox.post(

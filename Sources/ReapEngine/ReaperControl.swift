@@ -3,7 +3,7 @@ import Watching
 
 /// A running reaper, seen from other threads.
 package struct ReaperControl: Sendable {
-  private let mailbox: Mailbox<ReaperMessage>
+  private let mailbox: LoopMailbox<ReaperMessage>
   private let thread: Thread
 
   /// Opens every root, then works on a thread of its own until `stop()`. Call it before many

@@ -60,6 +60,9 @@ package final class INotifyThread: @unchecked Sendable {
     }
   }
 
+  /// Whether it would tell of a change of the mount table.
+  package var seesMounts: Bool { mounts >= 0 }
+
   /// Asks for a watch; `.armed` answers, and events of it follow that answer.
   package func watch(path: String, token: UInt64, _ purpose: WatchPurpose) {
     watch(path: FilePath(path), token: token, purpose)
@@ -102,7 +105,9 @@ package final class INotifyThread: @unchecked Sendable {
     if isFirst { wake() }
   }
 
+  /// What the thread asks of itself, it works off before it waits again.
   private func wake() {
+    guard pthread_equal(thread, pthread_self()) == 0 else { return }
     var one: UInt64 = 1
     _ = unsafe write(wakeUp, &one, MemoryLayout.size(ofValue: one))
   }
@@ -124,20 +129,31 @@ package final class INotifyThread: @unchecked Sendable {
       if polled[2].revents != 0 { messages.append(.mountsChanged) }
       let arrival = Self.monotonic()
       if !messages.isEmpty { sink(messages, arrival) }
-      if polled[1].revents != 0 {
-        guard obey(arrival) else { return shutDown() }
+      var isRung = polled[1].revents != 0
+      if isRung {
+        var count: UInt64 = 0
+        _ = unsafe read(wakeUp, &count, MemoryLayout.size(ofValue: count))
+      }
+      while let queue = asked(evenIfHeld: isRung) {
+        isRung = false
+        guard obey(queue, arrival) else { return shutDown() }
       }
     }
   }
 
-  /// Carries out what was asked; false when asked to stop.
-  private func obey(_ arrival: Int64) -> Bool {
-    var count: UInt64 = 0
-    _ = unsafe read(wakeUp, &count, MemoryLayout.size(ofValue: count))
-    let queue = commands.withLock { commands in
+  /// What is to be done now; nil where there is nothing, or more of it is being collected.
+  ///
+  /// - Parameter evenIfHeld: somebody has asked for it to be done, and collects the next already.
+  private func asked(evenIfHeld: Bool) -> [Command]? {
+    commands.withLock { commands in
+      guard !commands.queue.isEmpty, evenIfHeld || !commands.isHeld else { return nil }
       defer { commands.queue = [] }
       return commands.queue
     }
+  }
+
+  /// Carries out what was asked; false when asked to stop.
+  private func obey(_ queue: [Command], _ arrival: Int64) -> Bool {
     var answers: [WatchMessage] = []
     for command in queue {
       switch command {

@@ -16,6 +16,9 @@ struct WatchCommand: ParsableCommand, NeedsProc {
       rereads the configuration and reopens the audit log.
       """)
 
+  /// Room for descriptors that a start makes at once: for 16,000 live directories, 128 KiB.
+  private static let usualDescriptors = 16_384
+
   @Argument(help: "Directories to watch (default: those of the configuration).")
   var roots: [FilePath] = []
 
@@ -40,15 +43,18 @@ struct WatchCommand: ParsableCommand, NeedsProc {
     let reporter = Reporter(
       audit: try reaping.audit.open(configuration, logger, isRequired: !reaping.dryRun),
       logger: logger, hearing: loudness.narrates ? .told : .audited)
+    let descriptorLimit = raiseDescriptorLimit()
+    reserveDescriptors(min(descriptorLimit, Self.usualDescriptors))
     let reaper: ReaperControl
     do {
       reaper = try ReaperControl.start(
-        options(setup), reporter: reporter, descriptorLimit: raiseDescriptorLimit())
+        options(setup), reporter: reporter, descriptorLimit: descriptorLimit)
     } catch let failure as RootFailure {
       throw fail(failure, fromFile: setup.fromFile)
     } catch {
       throw fail(.someFailed, "\(error)")
     }
+    releaseReadOnlyPages()
     while waitForSignal(signals) == SIGHUP { reload(reaper, reporter) }
     reaper.stop()
     reporter.audit?.close()

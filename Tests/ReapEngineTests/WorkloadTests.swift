@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct WorkloadTests {
   private let folder = Folder()
-  private let mailbox = Mailbox<ReaperMessage>(limit: 1000)
+  private let mailbox = LoopMailbox<ReaperMessage>(limit: 1000)
   private let inherited = InheritedLocks()
   private let workload: Workload
   private let examination: Examination

@@ -196,6 +196,28 @@ struct ScheduleTests {
     #expect(driven.schedule.nextDeadline == nil)
   }
 
+  @Test("What is found held at the start is looked at once more, when the rest is through")
+  func armedAtStart() {
+    var driven = Driven()
+    let id = driven.examined(by: .listed(driven.first, .startup))!
+    driven.feed(.examined(id, .kept(.lockHeld, recheckAfter: nil, .unwatched)))
+    #expect(driven.feed(.armed(id, true)) == [])
+    #expect(driven.schedule.nextDeadline == driven.now + Schedule.pauseAfterStart)
+    let request = driven.request(in: driven.tickAtDeadline())
+    #expect(request?.onlyLock == true)
+    driven.feed(.examined(id, held))
+    #expect(driven.schedule.nextDeadline == nil)
+  }
+
+  @Test("An end that came before its watch at the start is not waited for twice")
+  func closedWhileArmingAtStart() {
+    var driven = Driven()
+    let id = driven.examined(by: .listed(driven.first, .startup))!
+    driven.feed(.examined(id, .kept(.lockHeld, recheckAfter: nil, .unwatched)))
+    driven.feed(.closed(id))
+    #expect(driven.id(in: driven.feed(.armed(id, true))) == id)
+  }
+
   @Test("A watch that cannot be had is not tried again by itself")
   func notArmed() {
     var driven = Driven()

@@ -55,6 +55,9 @@ int shim_start_writeback(int fd, int64_t offset, int64_t count);
 int shim_eventfd(void);
 // Names the calling thread for ps and top; at most 15 bytes.
 void shim_name_thread(const char *name);
+// Has the kernel drop the pages of the program's and its libraries' read-only segments; used again, they
+// are read from the page cache.
+void shim_release_read_only_pages(void);
 // The arguments of this process, as the C library was given them: without /proc.
 int shim_argument_count(void);
 const char *shim_argument(int index);

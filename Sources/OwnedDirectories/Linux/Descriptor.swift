@@ -25,10 +25,20 @@ package enum Follow: Sendable {
 
 /// What statx(2) tells of a file.
 package struct FileStatus: Sendable {
-  package enum FileType: Sendable, Equatable {
-    case directory, regular, symbolicLink
-    /// In words: "a FIFO", "a socket", "a device".
-    case other(String)
+  package enum FileType: Sendable {
+    case directory, regular, symbolicLink, fifo, socket, device
+
+    /// For people, with its article.
+    package var words: String {
+      switch self {
+      case .directory: "a directory"
+      case .regular: "a regular file"
+      case .symbolicLink: "a symbolic link"
+      case .fifo: "a FIFO"
+      case .socket: "a socket"
+      case .device: "a device"
+      }
+    }
   }
   package let type: FileType
   package let permissions: UInt32
@@ -169,9 +179,9 @@ func statx(
     case S_IFDIR: .directory
     case S_IFREG: .regular
     case S_IFLNK: .symbolicLink
-    case S_IFIFO: .other("a FIFO")
-    case S_IFSOCK: .other("a socket")
-    default: .other("a device")
+    case S_IFIFO: .fifo
+    case S_IFSOCK: .socket
+    default: .device
     }
   let birth = raw.has_birth != 0 ? raw.birth_ns : nil
   return FileStatus(
@@ -237,7 +247,9 @@ package func unlink(
 /// Names go to the kernel as C strings; an `EntryName` holds no NUL.
 func withCPath<Result>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> Result) -> Result {
   unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { buffer in
-    for (index, byte) in bytes.enumerated() { unsafe buffer[index] = CChar(bitPattern: byte) }
+    unsafe bytes.withUnsafeBytes { source in
+      if let first = source.baseAddress { unsafe memcpy(buffer.baseAddress!, first, source.count) }
+    }
     unsafe buffer[bytes.count] = 0
     return unsafe body(UnsafePointer(buffer.baseAddress!))
   }

@@ -26,14 +26,17 @@ package struct DirectoryEntry: Sendable {
 
   private let directory: Descriptor
   private var buffer: UnsafeMutableRawBufferPointer
+  /// Where a listing goes on behind what was read last; nil where nothing was.
+  package private(set) var position: Int64?
 
   /// The buffer lives until `finish()`.
   ///
-  /// - Parameter position: the beginning, or `next` of an entry that was listed before.
-  package init(_ directory: Descriptor, from position: Int64 = 0) {
+  /// - Parameter position: the beginning, or `next` of an entry that was listed before; nil for where
+  ///   the descriptor stands, which is the beginning where it was only opened.
+  package init(_ directory: Descriptor, from position: Int64? = 0) {
     self.directory = directory
     unsafe self.buffer = .allocate(byteCount: Self.bufferSize, alignment: 8)
-    _ = lseek(directory.number, Int(position), SEEK_SET)
+    if let position { _ = lseek(directory.number, Int(position), SEEK_SET) }
   }
 
   package func finish() { unsafe buffer.deallocate() }
@@ -59,6 +62,7 @@ package struct DirectoryEntry: Sendable {
         let record = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset...])
         let length = unsafe Int(record.loadUnaligned(fromByteOffset: 16, as: UInt16.self))
         offset += length
+        position = unsafe record.loadUnaligned(fromByteOffset: 8, as: Int64.self)
         let type = unsafe Int(record[18])
         if onlyDirectories, type != DT_DIR, type != DT_UNKNOWN { continue }
         let size = unsafe strnlen(record.baseAddress! + 19, length - 19)

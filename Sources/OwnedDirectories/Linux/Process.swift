@@ -29,6 +29,18 @@ package func raiseDescriptorLimit() -> Int {
   return Int(min(limit.rlim_cur, rlim_t(Int32.max)))
 }
 
+/// Has the kernel make room for that many descriptors now. Call it while there is one thread: later on
+/// each doubling of the table waits for an RCU grace period, 10 ms and more (`expand_fdtable` in Linux
+/// 6.1's fs/file.c), and from 64 to 16,384 there are eight. The room costs 8 bytes a descriptor.
+package func reserveDescriptors(_ count: Int) {
+  let number = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, Int32(count - 1))
+  if number >= 0 { close(number) }
+}
+
+/// Gives back the pages of programs and libraries that are mapped for reading only: most of them held what
+/// only the start needed. What is used again comes back from the page cache, 64 KiB at a fault.
+package func releaseReadOnlyPages() { shim_release_read_only_pages() }
+
 /// Takes the numbers of the standard streams where whoever started this process closed them: else
 /// the first files that are opened have them, and what is written for people goes into those.
 package func fillStandardStreams() {

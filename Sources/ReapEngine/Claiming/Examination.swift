@@ -79,9 +79,15 @@ final class Examination: Sendable {
       return .gone
     }
     let facts: FileStatus
+    let directory = known.isLocked ? openDirectory(name, at: spot) : nil
     do {
-      facts = try status(of: name, at: spot.directory.descriptor)
+      if let directory {
+        facts = try status(of: directory)
+      } else {
+        facts = try status(of: name, at: spot.directory.descriptor)
+      }
     } catch {
+      directory?.close()
       // Moved to another name, it has its owner still.
       if let held = known.held { inherited.leave(held) }
       if error.code == ENOENT { return .gone }
@@ -89,7 +95,7 @@ final class Examination: Sendable {
     }
     var known = known
     inherited.claim(&known, of: facts.identity)
-    var look = Look(facts, name, claimName, request, known, at: spot, terms)
+    var look = Look(facts, directory, name, claimName, request, known, at: spot, terms)
     defer { look.end() }
     do {
       guard let verdict = try look.decide(mayTakeTime: request.mayTakeTime) else {
@@ -100,6 +106,14 @@ final class Examination: Sendable {
       look.gathering.drop()
       return error.code == ENOENT ? .gone : .failed(error, look.evidence)
     }
+  }
+
+  /// What goes in all likelihood is opened first, which spares a look at its name: then one status
+  /// tells of the very directory that is claimed. Nil where it cannot be opened, or is none.
+  private func openDirectory(_ name: EntryName, at spot: Spot) -> Descriptor? {
+    try? openFile(
+      name.bytes, at: spot.directory.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+      follow: .within)
   }
 
   private func act(on verdict: Verdict, _ look: inout Look, mayTakeTime: Bool) -> Examined {

@@ -17,7 +17,7 @@ package struct Pin: Sendable {
 package func pins(below root: OpenRoot, rule: Rule) throws(SystemError) -> [Pin] {
   var pins: [Pin] = []
   let now = readClocks().wall
-  var descent = try TreeDescent(from: root.descriptor)
+  var descent = TreeDescent(from: root.descriptor)
   defer { descent.abandon() }
   // Of the current directory, below the root.
   var path: [EntryName] = []

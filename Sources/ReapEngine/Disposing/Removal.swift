@@ -320,7 +320,7 @@ final class Removal: Sendable {
   }
 
   private func descend(into name: EntryName, in parent: Descriptor) throws(SystemError) {
-    var descent = try TreeDescent(from: parent)
+    var descent = TreeDescent(from: parent)
     defer { descent.abandon() }
     try enter(name, &descent)
     while true {

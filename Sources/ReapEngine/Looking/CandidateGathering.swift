@@ -51,10 +51,12 @@ struct CandidateGathering {
   /// What the walk came by.
   var places = TreePlaces()
 
+  /// - Parameter directory: of that identity, where it is open already; handed over.
   init(
     shared: SharedRule, contents: ContentsPattern?, root: OpenRoot, name: EntryName,
-    identity: FileIdentity, known: KnownBefore, inherited: InheritedLocks
+    identity: FileIdentity, directory: Descriptor?, known: KnownBefore, inherited: InheritedLocks
   ) {
+    self.directory = directory
     isLockLost = known.isLockLost
     self.inherited = inherited
     lock = shared.part.ownersLock
@@ -128,17 +130,9 @@ struct CandidateGathering {
         file.close()
         throw error
       }
-      let notAFile: String? =
-        switch facts.type {
-        case .regular: nil
-        case .directory where outerLock == .candidate: nil
-        case .directory: "a directory"
-        case .symbolicLink: "a symbolic link"
-        case .other(let what): what
-        }
-      if let notAFile {
+      guard facts.type == .regular || facts.type == .directory && outerLock == .candidate else {
         file.close()
-        return .notAFile(notAFile)
+        return .notAFile(facts.type.words)
       }
       lockFacts = facts
       if let unknown = outerLock?.doubt(facts, candidatesOwner: owner) ?? otherNames(of: file) {
@@ -183,10 +177,12 @@ struct CandidateGathering {
   }
 
   private func lockFileStatus() -> Result<FileStatus, SystemError> {
-    guard let path = lockPath else {
-      return .failure(SystemError("stat", "(no lock file)", ENOENT))
-    }
-    do {
+    do throws(SystemError) {
+      // Through the directory where that is open: one name to be looked up instead of two.
+      if let lock, !lockIsBeside, let directory {
+        return .success(try status(of: lock, at: directory))
+      }
+      guard let path = lockPath else { throw SystemError("stat", "(no lock file)", ENOENT) }
       return .success(try status(ofPath: path, at: root.descriptor))
     } catch {
       return .failure(error)
@@ -207,9 +203,14 @@ struct CandidateGathering {
   /// - Returns: nil where the directory is no longer the one that was looked at first.
   mutating func gatherInside(lock: Evidence.Lock) throws(SystemError) -> Evidence.Inside? {
     if directory == nil {
-      directory = try openCandidate()
+      let opened = try openCandidate()
+      directory = opened
+      guard try status(of: opened).identity == identity else {
+        finish()
+        return nil
+      }
     }
-    guard let directory, try status(of: directory).identity == identity else { return nil }
+    guard let directory else { return nil }
     guard !isFile else { return try gatherFile(directory, lock: lock) }
     // Taken before anything else: held from here to the end, it keeps others from coming in.
     let directoryLock = outerLock == .candidate ? .taken : tryLockDirectory(directory)
@@ -268,7 +269,7 @@ struct CandidateGathering {
     _ directory: Descriptor, probing: Bool
   ) throws(SystemError) -> Evidence.Inside {
     var inside = Evidence.Inside(openness: .nothingOpen)
-    var descent = try TreeDescent(from: directory)
+    var descent = TreeDescent(from: directory)
     defer { descent.abandon() }
     if probing {
       let facts = try status(of: directory)

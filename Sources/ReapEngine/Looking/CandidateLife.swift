@@ -71,7 +71,7 @@ extension CandidateGathering {
     _ directory: Descriptor, _ view: ProcessView
   ) throws(SystemError) -> ProcessHold? {
     guard !view.holdsNothing else { return nil }
-    var descent = try TreeDescent(from: directory)
+    var descent = TreeDescent(from: directory)
     defer { descent.abandon() }
     if let hold = view.holder(of: identity) { return hold }
     while true {
@@ -90,7 +90,7 @@ extension CandidateGathering {
         guard let facts = try? status(of: entry.name, at: descent.current) else { continue }
         if facts.type == .directory { subdirectories.append(entry) }
         if let hold = view.holder(of: facts.identity) { return hold }
-        if facts.type == .other("a socket"),
+        if facts.type == .socket,
           let hold = view.binder(of: entry.name, identity: facts.identity)
         {
           return hold

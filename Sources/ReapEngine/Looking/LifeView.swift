@@ -42,7 +42,7 @@ struct TreePlaces {
       isWhole = false
       return
     }
-    if facts.type == .other("a socket"), let name { sockets.append((name, facts.identity)) }
+    if facts.type == .socket, let name { sockets.append((name, facts.identity)) }
     directories.append(facts.identity)
   }
 

@@ -52,10 +52,10 @@ struct Look {
 
   var original: EntryName { claimName?.original ?? name }
 
-  /// Begins with what one statx(2) of the name has told.
+  /// Begins with what one statx(2) has told: of the name, or of the directory where that is open.
   init(
-    _ facts: FileStatus, _ name: EntryName, _ claimName: ClaimName?, _ request: LookRequest,
-    _ known: KnownBefore, at spot: Spot, _ terms: LookTerms
+    _ facts: FileStatus, _ directory: Descriptor?, _ name: EntryName, _ claimName: ClaimName?,
+    _ request: LookRequest, _ known: KnownBefore, at spot: Spot, _ terms: LookTerms
   ) {
     let original = claimName?.original ?? name
     let isFile = facts.type == .regular && terms.part.takesFiles
@@ -76,7 +76,8 @@ struct Look {
     terms.kind.begin(&evidence, of: name, isHalfRemoved: isHalfRemoved, at: spot)
     gathering = CandidateGathering(
       shared: terms.shared, contents: terms.contents, root: spot.directory,
-      name: name, identity: facts.identity, known: known, inherited: terms.inherited)
+      name: name, identity: facts.identity, directory: directory, known: known,
+      inherited: terms.inherited)
     gathering.isFile = isFile
     gathering.owner = facts.owner
     gathering.isSettled = request.wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
@@ -90,14 +91,19 @@ struct Look {
 
   /// Gathers what the judge asks for until it gives its verdict; nil where that takes time.
   mutating func decide(mayTakeTime: Bool) throws(SystemError) -> Verdict? {
+    if known.isLocked {
+      // The judge would ask for these one after the other: its grace is over, and the lock is in hand.
+      evidence.lock = gathering.gatherLock()
+      evidence.surroundings = surroundings
+    }
     while true {
       let clocks = readClocks()
       let now = Now(wall: clocks.wall, monotonic: clocks.monotonic)
-      switch judge(evidence, rule: terms.shared.rule, now: now) {
+      switch terms.shared.judge(evidence, now: now) {
       case .verdict(let verdict): return verdict
       case .gather(.lock): evidence.lock = gathering.gatherLock()
       case .gather(.surroundings):
-        evidence.surroundings = terms.surroundings.look(below: spot.directory.path(of: name))
+        evidence.surroundings = surroundings
       case .gather(.inside):
         guard mayTakeTime || isShallow || mayBeSmall else { return nil }
         if !mayTakeTime { gathering.walkLimit = Self.smallTree }
@@ -123,6 +129,10 @@ struct Look {
 
   private mutating func gatherLife(_ view: ProcessView) throws(SystemError) -> Evidence.Life {
     try gathering.gatherLife(view, mounts: terms.surroundings.mounts.current())
+  }
+
+  private var surroundings: Evidence.Surroundings {
+    terms.surroundings.look(below: spot.directory.path(of: name))
   }
 
   /// The walk and the look at processes are not one instant: somebody may have begun to use it in one
@@ -187,7 +197,7 @@ extension Evidence.Entry.FileType {
       case .directory: .directory
       case .symbolicLink: .symbolicLink
       case .regular: .regularFile
-      case .other: .other
+      case .fifo, .socket, .device: .other
       }
   }
 }

@@ -1,17 +1,5 @@
 import OwnedDirectories
-package import ReapRules
-
-/// A rule, by reference: each of a hundred thousand candidates is looked at by it, and a copy costs
-/// more than what is asked of it.
-package final class SharedRule: Sendable {
-  package let rule: Rule
-  package let part: any KindPart
-
-  package init(_ rule: Rule) {
-    self.rule = rule
-    part = rule.kind.part
-  }
-}
+import ReapRules
 
 /// Where a candidate lies: the directory that holds it, open.
 struct Spot: Sendable {

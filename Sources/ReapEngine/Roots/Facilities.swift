@@ -41,7 +41,7 @@ enum ReaperMessage: Sendable {
 final class Facilities {
   let reporter: Reporter
   let inotify: INotifyThread
-  let mailbox: Mailbox<ReaperMessage>
+  let mailbox: LoopMailbox<ReaperMessage>
   let workload: Workload
   let agenda = Agenda()
   let inherited = InheritedLocks()
@@ -64,7 +64,7 @@ final class Facilities {
 
   init(
     _ options: ReaperOptions, reporter: Reporter, inotify: INotifyThread,
-    mailbox: Mailbox<ReaperMessage>, heldLimit: Int,
+    mailbox: LoopMailbox<ReaperMessage>, heldLimit: Int,
     kindEdge: @escaping (Rule, @escaping @Sendable () -> Void) -> any RootKind
   ) {
     self.options = options

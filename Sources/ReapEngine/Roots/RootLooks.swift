@@ -13,6 +13,8 @@ final class RootLooks {
   private var isUnderWay: [CandidateID: CandidatePath] = [:]
   /// Those of them whose candidate was forgotten meanwhile.
   private var forgotten: Set<CandidateID> = []
+  /// Looks that a portion of a scan has asked for.
+  private var batch = LookBatch()
 
   init(_ root: WatchedRoot) { self.root = root }
 
@@ -46,8 +48,30 @@ final class RootLooks {
     guard !workload.isFull, !isShared else {
       return examineElsewhere(examination, id, examine, known)
     }
+    guard !root.scan.isListingNow else {
+      batch.append(.init(id: id, examine: examine, known: known))
+      if batch.looks.count >= workload.claimsLeft { makeBatch() }
+      return
+    }
     let examined = examination.run(LookRequest(examine, mayTakeTime: false), known)
+    made(examination, id, examine, known, examined)
+  }
+
+  /// Makes the looks that a portion of a scan has asked for.
+  func makeBatch() {
+    guard let examination = root.access.examination else { return batch.drop() }
+    for (look, examined) in batch.run(by: examination, sharing: workload.pool) {
+      made(examination, look.id, look.examine, look.known, examined)
+    }
+  }
+
+  /// - Parameter known: what the look was given.
+  private func made(
+    _ examination: Examination, _ id: CandidateID, _ examine: Schedule.Examine,
+    _ known: KnownBefore, _ examined: Examined
+  ) {
     guard examined.outcome == .needsWalk else { return settle(id, examine, examined) }
+    var known = known
     known.held = examined.held
     known.isLocked = false
     examineElsewhere(examination, id, examine, known)

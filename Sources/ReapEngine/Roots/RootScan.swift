@@ -39,6 +39,8 @@ final class RootScan {
   private unowned let root: WatchedRoot
   private var state = State.following
   private var listing: Listing?
+  /// A portion is being listed at this moment: the looks that it asks for are made together.
+  private(set) var isListingNow = false
   /// Places that wait to be listed.
   private var unlisted: [UInt32] = []
 
@@ -85,8 +87,17 @@ final class RootScan {
     return limit - root.holdings.arming - root.places.arming
   }
 
-  /// Goes on with a listing that is under way, or begins the next. What it finds is posted.
+  /// Goes on with a listing that is under way, or begins the next.
   func goOn() {
+    isListingNow = trigger != nil
+    list()
+    root.facilities.roster.drain()
+    isListingNow = false
+    root.looks.makeBatch()
+  }
+
+  /// Lists the next portion. What it finds is posted.
+  private func list() {
     var left = min(Self.portion, room)
     while left > 0, hasWork {
       guard listing != nil else {
@@ -127,7 +138,8 @@ final class RootScan {
           place.path, at: open.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
       else { continue }  // it went, and an event tells
       listing = Listing(
-        listing: DirectoryListing(opened), place: number, path: place.path, descriptor: opened)
+        listing: DirectoryListing(opened, from: nil), place: number, path: place.path,
+        descriptor: opened)
       return true
     }
     if trigger != nil, root.places.arming == 0 {

@@ -18,8 +18,8 @@ final class Workload {
     let work: WorkerPool.Work
   }
 
-  private let pool = WorkerPool()
-  private let mailbox: Mailbox<ReaperMessage>
+  let pool = WorkerPool()
+  private let mailbox: LoopMailbox<ReaperMessage>
   private let inherited: InheritedLocks
   private let shortage: Shortage
   private var looksInFlight = 0
@@ -27,7 +27,7 @@ final class Workload {
   /// The newest goes first.
   private var waiting: [Waiting] = []
 
-  init(mailbox: Mailbox<ReaperMessage>, inherited: InheritedLocks, shortage: Shortage) {
+  init(mailbox: LoopMailbox<ReaperMessage>, inherited: InheritedLocks, shortage: Shortage) {
     self.mailbox = mailbox
     self.inherited = inherited
     self.shortage = shortage
@@ -35,6 +35,9 @@ final class Workload {
 
   /// A claim made now would wait with its descriptors open; made by a worker it goes next.
   var isFull: Bool { removalsInFlight >= Self.maximumRemovals }
+
+  /// How many claims more could be made without that.
+  var claimsLeft: Int { max(1, Self.maximumRemovals - removalsInFlight) }
 
   /// Whether there are descriptors for one more look: what workers look at they may claim, and claims
   /// wait behind whatever else the workers are given.

@@ -66,7 +66,8 @@ struct OwnersReach: Sendable {
   func foreignDirectory(
     in candidate: Descriptor, found: (EntryName, Descriptor) -> Void = { _, _ in }
   ) -> String? {
-    guard isBound, var descent = try? TreeDescent(from: candidate) else { return nil }
+    guard isBound else { return nil }
+    var descent = TreeDescent(from: candidate)
     defer { descent.abandon() }
     var path: [EntryName] = []
     while true {

@@ -8,7 +8,8 @@ package import ReapRules
 package struct TreeDescent {
   private struct Level {
     let name: EntryName?
-    let identity: FileIdentity
+    /// Nil for the first: that is not opened again.
+    let identity: FileIdentity?
     /// How often it was entered before, as `enter` was told.
     let attempt: Int
     var descriptor: Descriptor?
@@ -16,8 +17,10 @@ package struct TreeDescent {
     var subdirectories: [DirectoryEntry] = []
     /// How many of those were taken.
     var taken = 0
-    /// Where its listing goes on.
-    var position: Int64 = 0
+    /// Where its listing goes on; nil for where the descriptor stands.
+    var position: Int64?
+    /// The same in any case: for another descriptor of it.
+    var place: Int64 = 0
     var isListed = false
     /// Where its listing went on when it was last forgotten.
     var resumedAt: Int64?
@@ -26,10 +29,11 @@ package struct TreeDescent {
     /// that would not get further than the last time (names with one position), they are given up.
     mutating func forgetNames() {
       if taken > 0, taken < subdirectories.count, subdirectories[taken - 1].next != resumedAt {
-        position = subdirectories[taken - 1].next
-        resumedAt = position
+        place = subdirectories[taken - 1].next
+        resumedAt = place
         isListed = false
       }
+      position = place
       subdirectories = []
       taken = 0
     }
@@ -41,9 +45,8 @@ package struct TreeDescent {
   private var levels: [Level]
 
   /// Starts at an open directory, which stays the caller's to close.
-  package init(from directory: Descriptor) throws(SystemError) {
-    let facts = try status(of: directory)
-    levels = [Level(name: nil, identity: facts.identity, attempt: 0, descriptor: directory)]
+  package init(from directory: Descriptor) {
+    levels = [Level(name: nil, identity: nil, attempt: 0, descriptor: directory, position: 0)]
   }
 
   package var current: Descriptor { levels[levels.count - 1].descriptor! }
@@ -64,10 +67,9 @@ package struct TreeDescent {
     var listing = DirectoryListing(current, from: levels[level].position)
     defer { listing.finish() }
     let batch = try listing.nextBatch(onlyDirectories: onlyDirectories)
-    if let last = batch.last {
-      levels[level].position = last.next
-      levels[level].isListed = false
-    }
+    if let place = listing.position { levels[level].place = place }
+    levels[level].position = nil
+    levels[level].isListed = batch.isEmpty
     return batch
   }
 

@@ -9,7 +9,7 @@ func allocatedBytes(of path: CandidatePath, below root: OpenRoot) -> Int64? {
   var links = HardLinks()
   guard let parent = try? openDirectory(path.directory, below: root) else { return nil }
   defer { parent.close() }
-  guard var descent = try? TreeDescent(from: parent) else { return nil }
+  var descent = TreeDescent(from: parent)
   defer { descent.abandon() }
   do throws(SystemError) {
     try descent.enter(path.name)

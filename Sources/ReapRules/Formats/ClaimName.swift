@@ -39,6 +39,16 @@ package struct ClaimName: Hashable, Sendable {
   package var id: String { "\(claimedAt)" }
 
   package var entry: EntryName {
-    EntryName(Self.prefix + "\(claimedAt)".utf8 + [UInt8(ascii: ".")] + original.bytes)!
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Self.prefix.count + Self.digits + 1 + original.bytes.count)
+    bytes += Self.prefix
+    var unit: Nanoseconds = 1_000_000_000_000_000_000
+    while unit > 0 {
+      bytes.append(UInt8(ascii: "0") + UInt8(claimedAt / unit % 10))
+      unit /= 10
+    }
+    bytes.append(UInt8(ascii: "."))
+    bytes += original.bytes
+    return EntryName(bytes)!
   }
 }

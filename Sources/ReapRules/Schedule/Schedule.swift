@@ -72,6 +72,11 @@ package struct Schedule: Sendable {
     50_000, 200_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000,
   ]
 
+  /// When what was found held at the start is looked at once more: its owner may have let go of it
+  /// before it was watched. One look so late serves for the one after the watch and for the last of
+  /// the ladder, and the rest of the start goes first.
+  package static let pauseAfterStart = nanosecondsPerSecond
+
   private let grace: Nanoseconds
   private var slots: [Candidate?] = []
   private var free: [UInt32] = []
@@ -136,7 +141,7 @@ package struct Schedule: Sendable {
       return []
     case .scanEnded: return forgetUnseen()
     case .closed(let id): return closed(id, now: now)
-    case .armed(let id, let success): return armed(id, success: success)
+    case .armed(let id, let success): return armed(id, success: success, now: now)
     case .examined(let id, let outcome): return examined(id, outcome, now: now)
     case .desynced: return [.scan(.rescan)]
     case .backstopDue: return [.scan(.backstop)]
@@ -243,10 +248,14 @@ package struct Schedule: Sendable {
     return look(id.slot, .closeEvent)
   }
 
-  private mutating func armed(_ id: CandidateID, success: Bool) -> [Action] {
+  private mutating func armed(_ id: CandidateID, success: Bool, now: Nanoseconds) -> [Action] {
     guard let candidate = candidate(id) else { return [] }
     let again = candidate.state == .armingAgain
     slots[Int(id.slot)]!.state = .waiting
+    if success, !again, candidate.trigger == .startup {
+      setDeadline(id.slot, min(candidate.deadline, now + Self.pauseAfterStart))
+      return []
+    }
     // Without a watch a second look would ask for it again, and so on ten times a second.
     if success { lookOnceMore(id.slot) }
     return success || again ? look(id.slot, candidate.trigger) : []

@@ -121,7 +121,7 @@ private func entries(of directory: Descriptor) throws(SystemError) -> [EntryName
 }
 
 private func removeEmptyDirectories(below source: Descriptor) throws(SystemError) {
-  var descent = try TreeDescent(from: source)
+  var descent = TreeDescent(from: source)
   defer { descent.abandon() }
   while true {
     if let next = descent.nextSubdirectory() {

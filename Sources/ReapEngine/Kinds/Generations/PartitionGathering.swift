@@ -145,7 +145,7 @@ struct PartitionGathering {
     _ directory: Descriptor, _ components: ArraySlice<Glob>
   ) throws(SystemError) -> Bool {
     guard let glob = components.first else { return false }
-    var listing = DirectoryListing(directory)
+    var listing = DirectoryListing(directory, from: nil)
     defer { listing.finish() }
     while true {
       let batch = try listing.nextBatch()

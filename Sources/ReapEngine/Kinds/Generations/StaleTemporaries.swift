@@ -162,7 +162,7 @@ struct TemporaryFiles {
     in generation: EntryName,
     _ body: (EntryName, Descriptor, [UInt8]) throws(SystemError) -> Void
   ) throws(SystemError) {
-    var descent = try TreeDescent(from: spot.directory.descriptor)
+    var descent = TreeDescent(from: spot.directory.descriptor)
     defer { descent.abandon() }
     try descent.enter(generation)
     guard try !isPinned(descent.current) else { return }

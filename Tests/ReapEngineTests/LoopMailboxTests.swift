@@ -4,10 +4,12 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import OwnedDirectories
+import OwnedDirectories
+
+@testable import ReapEngine
 
 @Suite("The mailbox", .timeLimit(.minutes(2)))
-struct MailboxTests {
+struct LoopMailboxTests {
   /// What a reader and those who stand in for it have done.
   private struct Work {
     var seen: [Int] = []
@@ -17,7 +19,7 @@ struct MailboxTests {
   }
 
   private final class Desk: Sendable {
-    let mailbox = Mailbox<Int>(limit: 1 << 30)
+    let mailbox = LoopMailbox<Int>(limit: 1 << 30)
     let work = Mutex(Work())
     let reader = Mutex<pthread_t?>(nil)
 
@@ -81,7 +83,7 @@ struct MailboxTests {
 
   @Test("It is full by the weight of what waits, and commands come in all the same")
   func full() {
-    let mailbox = Mailbox<Int>(limit: 100)
+    let mailbox = LoopMailbox<Int>(limit: 100)
     for number in 0..<10 { mailbox.post(number, weight: 60, droppable: true) }
     mailbox.post(10)
     let first = mailbox.take(until: 0)
@@ -93,7 +95,7 @@ struct MailboxTests {
 
   @Test("Work done in place that has to go on sooner wakes the reader then")
   func deadline() throws {
-    let mailbox = Mailbox<Int>(limit: 8)
+    let mailbox = LoopMailbox<Int>(limit: 8)
     let woken = Mutex<[Int64]>([])
     let end = Mutex(false)
     let reader = try #require(
@@ -123,7 +125,7 @@ struct MailboxTests {
 
   @Test("An instant that two set in place, one after the other, is not slept through")
   func sameDeadline() throws {
-    let mailbox = Mailbox<Int>(limit: 8)
+    let mailbox = LoopMailbox<Int>(limit: 8)
     let due = Mutex(Int64.max)
     let lates = Mutex(0)
     let end = Mutex(false)
