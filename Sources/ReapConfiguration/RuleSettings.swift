@@ -48,6 +48,9 @@ struct RuleSettings {
       // What is written in the rule wins.
       written.merge(try preset.settings) { own, _ in own }
     }
+    for key in keys.required where written[key] == nil {
+      throw place.error("the rule has no \(key.rawValue)", "write '\(key.rawValue): '")
+    }
     let match = try written[.match]?.glob() ?? keys.defaultMatch
     var rule = Rule(
       name: try name(root: root, preset), root: root, match: match,

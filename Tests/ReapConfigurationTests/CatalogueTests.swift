@@ -12,11 +12,7 @@ import Testing
       .deletingLastPathComponent().appending(path: "Sources/ReapConfiguration/Presets")
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     let known = Catalogue.presets.map { "\($0.name).yaml" }
-    if KindName(rawValue: "scratch") == nil {
-      #expect(Set(known).isSubset(of: files))
-    } else {
-      #expect(files.sorted() == known)
-    }
+    #expect(files.sorted() == known)
     for preset in Catalogue.presets { #expect(preset.rules.first?.name == preset.name) }
     #expect(Set(Catalogue.names).count == Catalogue.names.count)
   }

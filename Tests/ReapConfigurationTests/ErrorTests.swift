@@ -26,7 +26,8 @@ struct ErrorTests {
     "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents, cursor, layouts, "
     + "complete, marker, owner_pidfile, trust_pids, quiet, quarantine, quarantine_yields, min_free, "
-    + "min_free_inodes, compaction, retired_after, stale_temporaries"
+    + "min_free_inodes, compaction, retired_after, stale_temporaries, "
+    + "entries, owned_by, also"
   static let spillKeys =
     "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents"
@@ -135,10 +136,10 @@ struct ErrorTests {
         + "a minimal file is 'rules: [{kind: spill, root: /var/lib/app/spill}]'"),
     Case(
       "unknown kind", "rules:\n  - root: /data/spill\n    kind: instances\n",
-      "reapd.yaml:3: kind is 'instances', which is unknown; known: spill, generations"),
+      "reapd.yaml:3: kind is 'instances', which is unknown; known: spill, generations, scratch"),
     Case(
       "misspelt kind", "rules:\n  - root: /data/spill\n    kind: spil\n",
-      "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? known: spill, generations"
+      "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? known: spill, generations, scratch"
     ),
     Case(
       "unknown preset", "rules:\n  - preset: kilroy\n",

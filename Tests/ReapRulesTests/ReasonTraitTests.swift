@@ -69,7 +69,8 @@ struct ReasonTraitTests {
     // No event tells of these, or not of all that may end them.
     #expect(
       Self.ended(by: .backOff) == [
-        .lockNamesProcess, .missingLockKept, .foreignContents, .foreignInside, .lockNotAFile,
+        .lockNamesProcess, .missingLockKept, .unproved, .ownerUnknown, .foreignContents,
+        .foreignInside, .lockNotAFile,
         .lockUnreadable, .lockUnknown, .useUnknown, .processesUnknown, .unreadable,
         .removalFailed, .liveAbsent, .liveIncomplete, .liveUnknown,
       ])

@@ -42,6 +42,13 @@ uid_t shim_setfsuid(uid_t user);
 gid_t shim_setfsgid(gid_t group);
 // pidfd_open(2): a descriptor, or -1 with errno.
 int shim_pidfd_open(pid_t pid);
+// epoll_create1(2), close-on-exec.
+int shim_epoll_create(void);
+// epoll_ctl(2): until it was readable once, or for good; 0, or -1 with errno.
+int shim_epoll_add(int poll, int fd, int once);
+int shim_epoll_remove(int poll, int fd);
+// epoll_wait(2) for one descriptor, which is returned; -1 with errno.
+int shim_epoll_wait(int poll);
 // sync_file_range(2) with SYNC_FILE_RANGE_WRITE; 0, or -1 with errno.
 int shim_start_writeback(int fd, int64_t offset, int64_t count);
 // eventfd(2), close-on-exec and non-blocking.

@@ -54,6 +54,20 @@ package func openLockFile(
   return Descriptor(number: number)
 }
 
+/// Opens a lock file of this user's in the runtime directory, made where it is missing; nil where there
+/// is no such directory that nobody else may enter: whoever can open a file can lock it.
+package func openRuntimeLock(_ name: String) -> Descriptor? {
+  let user = geteuid()
+  let path = user == 0 ? "/run/reapd" : "/run/user/\(user)"
+  if user == 0, unsafe mkdir(path, 0o700) != 0, errno != EEXIST { return nil }
+  guard let directory = try? openPlace(path) else { return nil }
+  defer { directory.close() }
+  guard let facts = try? status(of: directory), facts.owner == user,
+    facts.permissions & 0o077 == 0, let entry = EntryName(name)
+  else { return nil }
+  return try? openLockFile(entry, in: directory, isNew: false)
+}
+
 /// Lets programs that this process starts inherit a descriptor, and with it the lock on it.
 package func keepAcrossExec(_ file: Descriptor) { _ = shim_fcntl(file.number, F_SETFD, 0) }
 

@@ -4,7 +4,7 @@ import Glibc
 /// A process that is watched through a pidfd, which names it and never another one.
 package struct ProcessHandle: Sendable {
   package let pid: Int32
-  private let descriptor: Descriptor
+  let descriptor: Descriptor
 
   /// - Throws: ESRCH where there is no such process; everything else tells nothing of it.
   package init(pid: Int32) throws(SystemError) {

@@ -3,12 +3,13 @@ import ReapRules
 /// Kinds by the name they are written with. The one place of the configuration that tells them apart:
 /// what is particular to one lies in its file beside this one.
 enum KindName: String, CaseIterable {
-  case spill, generations
+  case spill, generations, scratch
 
   init(_ kind: Rule.Kind) {
     switch kind {
     case .spill: self = .spill
     case .generations: self = .generations
+    case .scratch: self = .scratch
     }
   }
 
@@ -16,6 +17,7 @@ enum KindName: String, CaseIterable {
     switch self {
     case .spill: SpillKeys()
     case .generations: GenerationKeys()
+    case .scratch: ScratchKeys()
     }
   }
 }
@@ -26,6 +28,8 @@ protocol KindKeys: Sendable {
 
   /// In the order in which they are printed.
   var keys: [Key<Settings>] { get }
+  /// What has to be written.
+  var required: [RuleKey] { get }
   /// What the rule matches where no match is written.
   var defaultMatch: Glob { get }
 

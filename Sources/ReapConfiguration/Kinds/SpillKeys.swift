@@ -2,6 +2,7 @@ import ReapRules
 
 /// The keys of kind `spill`.
 struct SpillKeys: KindKeys {
+  var required: [RuleKey] { [] }
   var defaultMatch: Glob { SpillSettings.defaultGlob }
 
   var defaults: SpillSettings { SpillSettings() }

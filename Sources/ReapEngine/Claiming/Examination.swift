@@ -177,7 +177,8 @@ final class Examination: Sendable {
   }
 
   private func mayGiveBack(_ look: Look, _ verdict: Verdict) -> Bool {
-    rights.claiming && !look.isHalfRemoved && look.evidence.entry.type == .directory
+    rights.claiming && !look.isHalfRemoved
+      && [.directory, .regularFile].contains(look.evidence.entry.type)
       && !look.evidence.entry.isMountPoint && !look.evidence.claim.stays(for: verdict.reason)
   }
 

@@ -72,6 +72,9 @@ final class Removal: Sendable {
     _ claimed: Claimed, on pool: WorkerPool,
     done: @escaping @Sendable (Claimed, RemovalResult) -> Void
   ) {
+    guard claimed.evidence.entry.type == .directory else {
+      return pool.submit { done(claimed, FileRemoval(claimed: claimed).run()) }
+    }
     let removal = Removal(claimed, pool, done)
     let top = Node(
       descriptor: claimed.directory, name: claimed.name, identity: claimed.identity, parent: nil,
@@ -203,13 +206,12 @@ final class Removal: Sendable {
 
   private func finishTop(_ top: Node) {
     if !hasFailed {
-      do {
-        try remove(claimed.lastFile, facts: nil, in: top.descriptor)
-      } catch {
-        fail(error)
-      }
+      do { try remove(claimed.lastFile, facts: nil, in: top.descriptor) } catch { fail(error) }
     }
-    if !hasFailed { removeTop(top) }
+    if !hasFailed {
+      Companions(claimed: claimed).remove { facts in state.withLock { $0.result.count(facts) } }
+      removeTop(top)
+    }
     end(top)
   }
 

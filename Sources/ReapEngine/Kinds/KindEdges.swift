@@ -12,5 +12,6 @@ func kindEdge(
   switch rule.kind {
   case .spill: SpillEdge()
   case .generations(let settings): GenerationsEdge(settings, ownerExited: ownerExited)
+  case .scratch(let settings): ScratchEdge(settings, ownerExited: ownerExited)
   }
 }

@@ -9,6 +9,8 @@ import ReapRules
 struct CandidateGathering {
   /// Nil where owners lock nothing.
   let lock: EntryName?
+  /// Where the owner's lock file is, if not in every candidate under that one name.
+  let outerLock: OuterLock?
   let lockType: LockType
   let contents: ContentsPattern?
   /// Change times and open files tell of its use, whatever its lock does; and the lock file may
@@ -25,9 +27,13 @@ struct CandidateGathering {
   var held: HeldFile?
   /// What was found open the last time and is watched: probed through this descriptor, since one
   /// closed after each look would tell of itself.
-  private var openFile: HeldFile?
+  var openFile: HeldFile?
   /// The directory itself, once its inside was asked for.
   var directory: Descriptor?
+  /// Whose the candidate is.
+  var owner: UInt32 = 0
+  /// The candidate is a single file.
+  var isFile = false
   /// Whether we hold the lock on `held`.
   var isLocked: Bool
   private var lockIsBeside = false
@@ -54,6 +60,8 @@ struct CandidateGathering {
     isLockLost = known.isLockLost
     self.inherited = inherited
     lock = shared.part.ownersLock
+    outerLock =
+      lock == nil ? shared.part.outerLock(of: ClaimName(name)?.original ?? name) : nil
     lockType = shared.part.lockType
     searchesAlways = shared.part.searchesAlways
     isRemote = shared.rule.allowRemote
@@ -86,27 +94,35 @@ struct CandidateGathering {
       }
     }
     drop()
-    guard let lock else { return .missing }
-    lockIsBeside = false
-    var found = openLock(lock)
-    if found == .missing, searchesAlways {
-      lockIsBeside = true
-      found = openLock(lock)
+    var found = Evidence.Lock.missing
+    if outerLock != nil {
+      found = openLock()
+    } else {
+      guard lock != nil else { return .missing }
+      lockIsBeside = false
+      found = openLock()
+      if found == .missing, searchesAlways {
+        lockIsBeside = true
+        found = openLock()
+      }
     }
     guard found == .missing, isLockLost, !hasLostOwnerEnded() else { return found }
     return .unknown("it was held, and unlinked while it was not open here")
   }
 
-  private func lockPath(_ lock: EntryName) -> [UInt8] {
-    lockIsBeside ? lock.bytes : name.bytes + [UInt8(ascii: "/")] + lock.bytes
+  /// From the directory that holds the candidate; nil where owners lock nothing.
+  private var lockPath: [UInt8]? {
+    if let outerLock { return outerLock.path(under: name) }
+    guard let lock else { return nil }
+    return lockIsBeside ? lock.bytes : name.bytes + [UInt8(ascii: "/")] + lock.bytes
   }
 
-  private mutating func openLock(_ lock: EntryName) -> Evidence.Lock {
+  private mutating func openLock() -> Evidence.Lock {
     do throws(SystemError) {
       // Without waiting, and never for writing: a FIFO or a socket comes to no harm, and is closed
       // again once its type is known.
       let file = try OwnedDirectories.openFile(
-        lockPath(lock), at: root.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+        lockPath ?? [], at: root.descriptor, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
       let facts: FileStatus
       do throws(SystemError) {
         facts = try status(of: file)
@@ -114,12 +130,12 @@ struct CandidateGathering {
         file.close()
         throw error
       }
-      guard facts.type == .regular else {
+      guard facts.type == .regular || facts.type == .directory && outerLock == .candidate else {
         file.close()
         return .notAFile(facts.type.words)
       }
       lockFacts = facts
-      if let unknown = otherNames(of: file) {
+      if let unknown = outerLock?.doubt(facts, candidatesOwner: owner) ?? otherNames(of: file) {
         file.close()
         return .unknown(unknown)
       }
@@ -139,7 +155,7 @@ struct CandidateGathering {
   }
 
   /// What is said where somebody may have the file open, and locked, through another of its names.
-  private func otherNames(of file: Descriptor) -> String? {
+  func otherNames(of file: Descriptor) -> String? {
     guard isRemote else { return nil }
     do {
       guard let count = try separateNames(of: file), count > 1 else { return nil }
@@ -153,17 +169,21 @@ struct CandidateGathering {
     #if DEBUG
       if Fault.injected == .lock { return .taken }
     #endif
-    let result = tryLock(file.descriptor, lockType)
+    let result =
+      outerLock == .candidate && !isFile
+      ? tryLockDirectory(file.descriptor) : tryLock(file.descriptor, lockType)
     isLocked = result == .taken
     return result
   }
 
   private func lockFileStatus() -> Result<FileStatus, SystemError> {
-    guard let lock else { return .failure(SystemError("stat", "(no lock file)", ENOENT)) }
-    do {
+    do throws(SystemError) {
       // Through the directory where that is open: one name to be looked up instead of two.
-      if !lockIsBeside, let directory { return .success(try status(of: lock, at: directory)) }
-      return .success(try status(ofPath: lockPath(lock), at: root.descriptor))
+      if let lock, !lockIsBeside, let directory {
+        return .success(try status(of: lock, at: directory))
+      }
+      guard let path = lockPath else { throw SystemError("stat", "(no lock file)", ENOENT) }
+      return .success(try status(ofPath: path, at: root.descriptor))
     } catch {
       return .failure(error)
     }
@@ -183,8 +203,7 @@ struct CandidateGathering {
   /// - Returns: nil where the directory is no longer the one that was looked at first.
   mutating func gatherInside(lock: Evidence.Lock) throws(SystemError) -> Evidence.Inside? {
     if directory == nil {
-      let opened = try OwnedDirectories.openFile(
-        name.bytes, at: root.descriptor, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
+      let opened = try openCandidate()
       directory = opened
       guard try status(of: opened).identity == identity else {
         finish()
@@ -192,8 +211,9 @@ struct CandidateGathering {
       }
     }
     guard let directory else { return nil }
+    guard !isFile else { return try gatherFile(directory, lock: lock) }
     // Taken before anything else: held from here to the end, it keeps others from coming in.
-    let directoryLock = tryLockDirectory(directory)
+    let directoryLock = outerLock == .candidate ? .taken : tryLockDirectory(directory)
     if case .failed(let reason) = directoryLock {
       return Evidence.Inside(openness: .unknown(reason))
     }
@@ -208,11 +228,12 @@ struct CandidateGathering {
       #if DEBUG
         if Fault.injected == .lock { return inside }
       #endif
-      if let held, held.isLock {
+      if let held, held.isLock, outerLock != .candidate {
         switch probeOpen(held.descriptor) {
         case .notOpen: break
         case .open where isOurs(held): break
-        case .open: inside.openness = .open(self.lock?.display ?? "a lock file")
+        case .open:
+          inside.openness = .open(self.lock?.display ?? outerLock?.display ?? "a lock file")
         case .unknown(let reason): inside.openness = .unknown(reason)
         }
         inside.namedProcess = processNamed(in: held)
@@ -228,8 +249,13 @@ struct CandidateGathering {
 
   /// The lock file must be, at the end as at the beginning, the inode that we hold, or missing.
   func lockIsStill(_ lock: Evidence.Lock, in directory: Descriptor) -> Bool {
-    guard let file = self.lock else { return true }
+    guard outerLock != nil || self.lock != nil else { return true }
     do {
+      if let outerLock {
+        let there = try outerLock.status(in: directory, of: root.descriptor)
+        return there.identity == held?.identity && lock == .taken
+      }
+      guard let file = self.lock else { return true }
       let place = lockIsBeside ? root.descriptor : directory
       return try status(of: file, at: place).identity == held?.identity && lock == .taken
     } catch {
@@ -294,6 +320,8 @@ struct CandidateGathering {
       places.note(entry.name, facts)
       inside.newestChange = max(inside.newestChange ?? facts.change, facts.change)
       guard facts.type == .regular else { continue }
+      // Our own descriptor of a lock file that lies deeper.
+      if outerLock != nil, let held, held.isLock, facts.identity == held.identity { continue }
       if searchesAlways, inside.writer == nil {
         inside.writer = livingWriter(TemporaryName(data: entry.name), changed: facts.change)
       }

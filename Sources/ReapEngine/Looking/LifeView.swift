@@ -14,8 +14,10 @@ final class LifeView: Sendable {
   private let latest = Mutex<ProcessView?>(nil)
 
   /// Whoever asks while another thread walks waits, and takes what that has found.
-  func current() -> ProcessView {
-    let earliest = readMonotonic() - Self.tolerance
+  ///
+  /// - Parameter instant: monotonic; nothing that was seen before it counts.
+  func current(since instant: Nanoseconds? = nil) -> ProcessView {
+    let earliest = instant ?? readMonotonic() - Self.tolerance
     return latest.withLock { latest in
       if let latest, latest.begun >= earliest { return latest }
       let view = ProcessView()

@@ -45,6 +45,8 @@ struct Look {
   /// The candidate has a claimed name, and some of it may be gone.
   let isHalfRemoved: Bool
   let known: KnownBefore
+  /// Monotonic.
+  private let begun = readMonotonic()
   var evidence: Evidence
   var gathering: CandidateGathering
 
@@ -56,9 +58,10 @@ struct Look {
     _ request: LookRequest, _ known: KnownBefore, at spot: Spot, _ terms: LookTerms
   ) {
     let original = claimName?.original ?? name
+    let isFile = facts.type == .regular && terms.part.takesFiles
     evidence = Evidence(
       entry: Evidence.Entry(
-        name: original, type: facts.type == .regular ? .other : .init(facts.type),
+        name: original, type: facts.type == .regular && !isFile ? .other : .init(facts.type),
         owner: facts.owner, isMountPoint: facts.isMountPoint ?? false),
       clocks: Evidence.Clocks(
         name: spillNameTime(original), birth: facts.birth,
@@ -75,6 +78,8 @@ struct Look {
       shared: terms.shared, contents: terms.contents, root: spot.directory,
       name: name, identity: facts.identity, directory: directory, known: known,
       inherited: terms.inherited)
+    gathering.isFile = isFile
+    gathering.owner = facts.owner
     gathering.isSettled = request.wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     identity = facts.identity
     self.terms = terms
@@ -107,8 +112,12 @@ struct Look {
         }
       case .gather(.life):
         guard mayTakeTime else { return nil }
-        evidence.life = try gathering.gatherLife(
-          LifeView.shared.current(), mounts: terms.surroundings.mounts.current())
+        let view = LifeView.shared.current()
+        evidence.life = try gatherLife(view)
+        // The end of whoever was seen there may be what this look is about.
+        if case .used = evidence.life, view.begun < begun {
+          evidence.life = try gatherLife(LifeView.shared.current(since: begun))
+        }
         try noteLaterChange()
       case .gather(let stage):
         guard terms.kind.gather(stage, of: name, at: spot, into: &evidence) else {
@@ -116,6 +125,10 @@ struct Look {
         }
       }
     }
+  }
+
+  private mutating func gatherLife(_ view: ProcessView) throws(SystemError) -> Evidence.Life {
+    try gathering.gatherLife(view, mounts: terms.surroundings.mounts.current())
   }
 
   private var surroundings: Evidence.Surroundings {

@@ -150,7 +150,7 @@ final class RootAccess {
     guard let table = facilities.mounts.current() else { return nil }
     return ReapRules.refusal(
       root: path, homes: [], mounts: table, allowShallow: owner.rule.allowShallow,
-      allowRemote: owner.rule.allowRemote)
+      allowRemote: owner.rule.allowRemote, allowShared: owner.rule.mayShareRoot)
   }
 
   /// Opens a root that was absent, where it is there by now.

@@ -112,7 +112,7 @@ package func rootRefusal(
   guard let table = mounts.current() else { throw .mountsUnknown }
   return refusal(
     root: path, homes: resolvedHomes(), mounts: table, allowShallow: rule.allowShallow,
-    allowRemote: rule.allowRemote)
+    allowRemote: rule.allowRemote, allowShared: rule.mayShareRoot)
 }
 
 /// Opens a resolved root after checking it against the policy.

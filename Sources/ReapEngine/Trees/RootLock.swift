@@ -20,6 +20,8 @@ package final class RootLock: Sendable {
   private struct Use {
     /// The descriptor that has the lock, kept open for the last use.
     let root: OpenRoot
+    /// What has it instead, for a root that many share.
+    let file: Descriptor?
     var hold: Hold
     var trouble: String?
     /// Nil for a rule that is about to leave.
@@ -43,9 +45,10 @@ package final class RootLock: Sendable {
       }
       if holdings[root.identity] == nil {
         do throws(RootFailure) {
-          let (hold, trouble) = try acquire(root)
+          let file = rule.mayShareRoot ? try lockOfSharedRoot(root) : nil
+          let (hold, trouble) = file == nil ? try acquire(root) : (.exclusive, nil)
           root.retain()
-          holdings[root.identity] = Use(root: root, hold: hold, trouble: trouble)
+          holdings[root.identity] = Use(root: root, file: file, hold: hold, trouble: trouble)
         } catch {
           return error
         }
@@ -98,9 +101,22 @@ package final class RootLock: Sendable {
         let held = holdings[identity], held.users.isEmpty
       else { return }
       holdings[identity] = nil
-      releaseLock(held.root.descriptor, .flock)
+      if let file = held.file { file.close() } else { releaseLock(held.root.descriptor, .flock) }
       held.root.release()
     }
+  }
+
+  /// On a root that many share, anybody could keep everybody else out: each user has a lock of its own
+  /// there, in the runtime directory. Nil for any other root, and where there is no such directory.
+  private static func lockOfSharedRoot(_ root: OpenRoot) throws(RootFailure) -> Descriptor? {
+    guard let facts = try? status(of: root.descriptor), facts.permissions & 0o1002 == 0o1002,
+      let file = openRuntimeLock("reapd-\(root.identity.device)-\(root.identity.inode).lock")
+    else { return nil }
+    guard tryLock(file, .flock) == .taken else {
+      file.close()
+      throw .held(path: root.path, by: "another reapd of this user's")
+    }
+    return file
   }
 
   private static func acquire(_ root: OpenRoot) throws(RootFailure) -> (Hold, trouble: String?) {

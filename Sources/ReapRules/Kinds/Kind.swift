@@ -6,12 +6,14 @@ extension Rule {
   package enum Kind: Sendable, Equatable {
     case spill(SpillSettings)
     case generations(GenerationSettings)
+    case scratch(ScratchSettings)
 
     /// What the kind says of itself.
     package var part: any KindPart {
       switch self {
       case .spill(let settings): settings
       case .generations(let settings): settings
+      case .scratch(let settings): settings
       }
     }
 
@@ -21,6 +23,7 @@ extension Rule {
       switch self {
       case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
       case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
+      case .scratch(let settings): settings.judge(evidence, rule: rule, now: now)
       }
     }
 
@@ -28,6 +31,7 @@ extension Rule {
       switch self {
       case .spill(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .generations(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
+      case .scratch(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       }
     }
 
@@ -73,12 +77,31 @@ package protocol KindPart: Sendable {
   /// What evidence begins with.
   var evidence: Evidence.OfKind { get }
 
+  /// Its root may be a directory that many share.
+  var sharesRoots: Bool { get }
+  /// A single file may be a candidate.
+  var takesFiles: Bool { get }
+  /// The owner's lock file where it does not stand in each candidate under one name.
+  func outerLock(of name: EntryName) -> OuterLock?
+  /// Entries beside a candidate that go with it.
+  func companions(of name: EntryName) -> [EntryName]
+
   /// What an entry that the rule's match or another of its globs did not decide is.
   ///
   /// - Parameter isDirectory: nil where that is not known.
   func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole
 
   func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement
+}
+
+/// A lock file that is found otherwise than by its name in the candidate.
+package enum OuterLock: Sendable, Equatable {
+  /// The candidate itself.
+  case candidate
+  /// By its path in the candidate.
+  case inside([UInt8])
+  /// By its path from the directory that holds the candidate.
+  case beside([UInt8])
 }
 
 /// What an entry of a directory is to a rule.
@@ -97,11 +120,13 @@ extension Evidence {
   package enum OfKind: Sendable, Equatable {
     case spill
     case generations(GenerationEvidence)
+    case scratch(ScratchEvidence)
 
     var members: [(String, JSONValue)] {
       switch self {
       case .spill: []
       case .generations(let own): own.members
+      case .scratch(let own): own.members
       }
     }
   }

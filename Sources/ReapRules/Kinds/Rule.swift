@@ -53,6 +53,15 @@ package struct Rule: Sendable, Equatable {
     }
   }
 
+  /// Fewer literal bytes than this at a name's beginning say nothing of whose it is.
+  private static let shortestBeginning = 4
+
+  /// Whether its root may be a directory that many share, such as /tmp: it takes only what begins with
+  /// something of its own.
+  package var mayShareRoot: Bool {
+    kind.part.sharesRoots && match.beginnings.allSatisfy { $0.count >= Self.shortestBeginning }
+  }
+
   /// Whether another rule on the same tree might take what this one takes: then the two would judge
   /// it by different measures and undo each other's claims.
   package func mayTakeSame(as other: Rule) -> Bool { !match.isApart(from: other.match) }

@@ -41,6 +41,9 @@ private let systemDirectories: Set<FilePath> = [
   "/var/log", "/var/mail", "/var/opt", "/var/run", "/var/spool", "/var/tmp", "/dev/shm",
 ]
 
+/// Directories in which every user has something: roots for rules that name what they take.
+private let sharedDirectories: Set<FilePath> = ["/tmp", "/var/tmp", "/dev/shm"]
+
 /// Pseudo file systems have no candidates, only interfaces to the kernel.
 private let pseudoTrees: [FilePath] = ["/proc", "/sys"]
 
@@ -53,15 +56,19 @@ private let remoteTypes: Set<String> = [
 ///
 /// - Parameters:
 ///   - path: absolute, links resolved.
+///   - allowShared: the rule takes nothing but names with a beginning of their own.
 ///   - homes: every home directory known on this machine, links resolved.
 package func refusal(
   root path: FilePath, homes: Set<FilePath>, mounts: MountTable, allowShallow: Bool,
-  allowRemote: Bool
+  allowRemote: Bool, allowShared: Bool = false
 ) -> RootRefusal? {
-  if systemDirectories.contains(path) { return .systemDirectory }
+  let isShared = allowShared && sharedDirectories.contains(path)
+  if systemDirectories.contains(path), !isShared { return .systemDirectory }
   if pseudoTrees.contains(where: path.isWithin) { return .systemDirectory }
   if homes.contains(path) { return .homeDirectory }
-  if !allowShallow, path.bytes.count(where: { $0 == UInt8(ascii: "/") }) < 2 { return .tooShallow }
+  if !allowShallow, !isShared, path.bytes.count(where: { $0 == UInt8(ascii: "/") }) < 2 {
+    return .tooShallow
+  }
   if let layer = mounts.overlayDirectory(containing: path.bytes) {
     return .insideOverlay(layer: displayText(layer))
   }

@@ -28,6 +28,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case quarantined
   case needsQuarantine = "needs-quarantine"
   case notAFile = "not-a-file"
+  case unproved
 
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
@@ -40,6 +41,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case lockUnknown = "lock-unknown"
   case lockNamesProcess = "lock-names-process"
   case useUnknown = "use-unknown"
+  case ownerUnknown = "owner-unknown"
   case processesUnknown = "processes-unknown"
   case surroundingsUnknown = "surroundings-unknown"
   case unreadable
@@ -61,6 +63,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .lockUnknown: "asking for the lock failed with something else than 'held'"
     case .lockNamesProcess:
       "its lock file is free, and holds the number of a living process: its owner may not lock"
+    case .ownerUnknown: "whether the process that it names lives cannot be told from here"
     case .useUnknown: "it could not be found out whether its files are open"
     case .processesUnknown: "there are processes that cannot be looked at, and may be in it"
     case .surroundingsUnknown:
@@ -115,6 +118,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .recentlySuperseded: "the cursor moved on a short time ago: readers may still be in it"
     case .quarantined:
       "it is condemned, and its quarantine is not over: a change in it, something open, or a cursor that names it ends that"
+    case .unproved: "nothing shows that its owner lives, and nothing proves that it is dead"
     case .notAFile: "it is not a regular file; links are never followed or removed"
     case .ownerDead: "its owner is gone: the process that the owner's file names has ended"
     case .quiet: "the cursor names another one, nothing in it changed for long, and nothing is open"
@@ -123,7 +127,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"
     // Explained above.
     case .lockNotAFile, .lockUnreadable, .lockUnknown, .lockNamesProcess, .useUnknown,
-      .processesUnknown, .surroundingsUnknown, .unreadable, .replaced, .removalFailed,
+      .ownerUnknown, .processesUnknown, .surroundingsUnknown, .unreadable, .replaced,
+      .removalFailed,
       .auditUnwritable, .claimConflict, .cursorUnknown, .liveAbsent, .liveIncomplete, .liveUnknown:
       ""
     }

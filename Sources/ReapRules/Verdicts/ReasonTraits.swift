@@ -125,7 +125,9 @@ extension Reason {
       .init(.nobody, [.attributes, .deadline], claimedName: .stays, isQuarantine: true)
 
     case .rootInside, .cannotClaim, .needsQuarantine, .notAFile: .init(.once, [.cursor])
-    case .missingLockKept, .foreignContents, .lockNotAFile, .lockUnreadable, .lockUnknown,
+    case .missingLockKept, .unproved, .ownerUnknown, .foreignContents, .lockNotAFile,
+      .lockUnreadable,
+      .lockUnknown,
       .useUnknown:
       .init(.once, [.backOff, .cursor])
     case .mountInside: .init(.once, [.mounts, .cursor, .deadline], claimedName: .stays)

@@ -119,7 +119,8 @@ struct ReasonWalkTests {
     .unreadable: "HostileFileTests", .lockUnreadable: "HostileFileTests",
     .removalFailed: "StubbornTests", .foreignInside: "ForeignInsideTests",
     .lockUnknown: "UnlinkedOwnerTests", .auditUnwritable: "FullDiskTests",
-    .claimFound: "HalvesTests",
+    .claimFound: "HalvesTests", .unproved: "ScratchLockTests",
+    .ownerUnknown: "ScratchPidTests",
   ]
   static let endedByAnotherRule: Set<Reason> = [.notMatched, .rootInside, .cannotClaim]
   /// Of a pass, or of a file: nothing stays that could be woken.

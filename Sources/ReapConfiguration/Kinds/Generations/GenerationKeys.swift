@@ -5,6 +5,7 @@ struct GenerationKeys: KindKeys {
   /// The longest duration that a rule may hold, a year: more is a mistake.
   private static let longestSpan: Nanoseconds = 365 * 86400 * nanosecondsPerSecond
 
+  var required: [RuleKey] { [] }
   var defaultMatch: Glob { GenerationSettings.defaultGlob }
 
   var defaults: GenerationSettings { GenerationSettings() }

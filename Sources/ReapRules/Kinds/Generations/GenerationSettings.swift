@@ -80,6 +80,10 @@ extension GenerationSettings: KindPart {
   package var remakesNames: Bool { true }
   package var pinsCountInside: Bool { true }
   package var evidence: Evidence.OfKind { .generations(GenerationEvidence()) }
+  package var sharesRoots: Bool { false }
+  package var takesFiles: Bool { false }
+  package func outerLock(of name: EntryName) -> OuterLock? { nil }
+  package func companions(of name: EntryName) -> [EntryName] { [] }
 
   package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
     // Before the match, which may be as wide as `*`.

@@ -46,6 +46,10 @@ extension SpillSettings: KindPart {
   package var trustPids: Bool { false }
   package var room: Retention.RoomBounds { Retention.RoomBounds(minFree: nil, minFreeInodes: nil) }
   package var evidence: Evidence.OfKind { .spill }
+  package var sharesRoots: Bool { false }
+  package var takesFiles: Bool { false }
+  package func outerLock(of name: EntryName) -> OuterLock? { nil }
+  package func companions(of name: EntryName) -> [EntryName] { [] }
 
   package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
     rule.match.matches(name) ? .candidate : .nothing

@@ -1,0 +1,102 @@
+import CLinuxShims
+import Glibc
+import ReapRules
+
+/// Sees any number of processes end, on one thread that costs nothing meanwhile.
+package final class ProcessExits: Sendable {
+  private let poll: Descriptor
+  private let end: Descriptor
+
+  /// - Parameter exited: called on that thread, for each process that has ended.
+  package init(exited: @escaping @Sendable () -> Void) {
+    poll = Descriptor(number: shim_epoll_create())
+    end = Descriptor(number: shim_eventfd())
+    _ = shim_epoll_add(poll.number, end.number, 0)
+    let (poll, end) = (poll, end)
+    let thread = Thread.start(named: "owners") {
+      while true {
+        let ready = retrying { shim_epoll_wait(poll.number) }
+        guard ready >= 0, ready != end.number else { break }
+        exited()
+      }
+      poll.close()
+      end.close()
+    }
+    if thread == nil {
+      poll.close()
+      end.close()
+    }
+  }
+
+  /// Its end is told once.
+  package func watch(_ process: ProcessHandle) {
+    _ = shim_epoll_add(poll.number, process.descriptor.number, 1)
+  }
+
+  package func forget(_ process: ProcessHandle) {
+    _ = shim_epoll_remove(poll.number, process.descriptor.number)
+  }
+
+  /// Ends the thread.
+  package func stop() {
+    var one: UInt64 = 1
+    _ = unsafe write(end.number, &one, 8)
+  }
+}
+
+/// PROC_PID_INIT_INO of the kernel's proc_ns.h: the initial PID namespace has that inode.
+package let isInInitialPidNamespace: Bool =
+  readLink(Array("/proc/self/ns/pid".utf8)).map { $0.elementsEqual("pid:[4026531836]".utf8) }
+  ?? false
+
+/// Whether a visible process has that number in its own PID namespace; true where one cannot be read.
+package func isInnermostPid(_ pid: Int32) -> Bool {
+  guard let processes = try? entryNames(in: "/proc") else { return true }
+  return processes.contains { process in
+    guard let number = Int32(process), number != pid else { return false }
+    guard let status = try? readWhole("/proc/\(number)/status") else { return false }
+    let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first {
+      $0.hasPrefix("NSpid:")
+    }
+    let numbers = line?.split(whereSeparator: { $0 == "\t" || $0 == " " }).dropFirst() ?? []
+    return numbers.count > 1 && numbers.last == "\(pid)"
+  }
+}
+
+/// The machine's name, as programs write it into files.
+package func hostName() -> [UInt8] {
+  var name = [CChar](repeating: 0, count: 256)
+  guard unsafe gethostname(&name, name.count - 1) == 0 else { return [] }
+  return name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+}
+
+/// What a link below a directory leads to; the link itself is not followed.
+package func linkTarget(_ path: [UInt8], at directory: Descriptor) throws(SystemError) -> [UInt8] {
+  let link = try openLink(path, at: directory)
+  defer { link.close() }
+  var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+  let length = unsafe target.withUnsafeMutableBytes {
+    unsafe readlinkat(link.number, "", $0.baseAddress!, $0.count)
+  }
+  guard length > 0 else { throw SystemError("readlink", "(a link)") }
+  return Array(target[..<length])
+}
+
+/// The link and not what it leads to; links and mounts on the way are refused.
+private func openLink(_ path: [UInt8], at directory: Descriptor) throws(SystemError) -> Descriptor {
+  guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else {
+    return try openItself(path, at: directory)
+  }
+  let parent = try openDirectoryPath(Array(path[..<slash]), at: directory)
+  defer { parent.close() }
+  return try openItself(Array(path[(slash + 1)...]), at: parent)
+}
+
+private func openItself(_ name: [UInt8], at directory: Descriptor) throws(SystemError) -> Descriptor
+{
+  let number = unsafe withCPath(name) {
+    unsafe openat(directory.number, $0, Int32(shim_O_PATH) | O_NOFOLLOW | O_CLOEXEC)
+  }
+  guard number >= 0 else { throw SystemError("open", displayText(name)) }
+  return Descriptor(number: number)
+}

@@ -1,0 +1,50 @@
+// What goes with a candidate: entries beside it, such as its lock file.
+
+import Glibc
+import OwnedDirectories
+import ReapRules
+
+struct Companions {
+  let claimed: Claimed
+
+  private var spot: Spot { claimed.spot }
+
+  /// Removes the entries that go with what was claimed, once everything in it is gone. One that may be
+  /// somebody's stays: it is in nobody's way.
+  ///
+  /// - Parameter removed: called with what each was.
+  func remove(_ removed: (FileStatus) -> Void) {
+    for name in spot.shared.part.companions(of: claimed.original) {
+      if let facts = companion(name),
+        (try? unlink(name, at: spot.directory.descriptor, isDirectory: false)) != nil
+      {
+        removed(facts)
+      }
+    }
+  }
+
+  /// Nil where it is none of ours: another user's, a candidate itself, something that is no file, or
+  /// in use.
+  private func companion(_ name: EntryName) -> FileStatus? {
+    let directory = spot.directory.descriptor
+    guard claimed.rule.role(of: name, isDirectory: false) != .candidate,
+      let facts = try? status(of: name, at: directory), facts.type == .regular,
+      facts.owner == claimed.evidence.entry.owner, facts.isMountPoint != true
+    else { return nil }
+    // A lock file goes only while we hold it: whoever takes it next would own what is not there.
+    if let held = claimed.held, held.identity == facts.identity {
+      return probeOpen(held.descriptor) == .notOpen ? facts : nil
+    }
+    guard !isLockFile(name) else { return nil }
+    guard
+      let file = try? openFile(
+        name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+    else { return nil }
+    defer { file.close() }
+    return probeOpen(file) == .notOpen && (try? isPinned(file)) == false ? facts : nil
+  }
+
+  private func isLockFile(_ name: EntryName) -> Bool {
+    spot.shared.part.outerLock(of: claimed.original) == .beside(name.bytes)
+  }
+}

@@ -1,0 +1,45 @@
+// What was observed of scratch besides what is observed of every candidate.
+
+package struct ScratchEvidence: Sendable, Equatable {
+  /// Since it was judged dead without a proof of death; nil where it is not condemned.
+  package var condemned: Evidence.Condemnation?
+
+  /// What the process that its name or a link in it names tells; nil where that was not asked.
+  package var process: Process?
+
+  /// What a pid tells.
+  package enum Process: Sendable, Equatable {
+    case alive(Int32)
+    /// Its exit was seen, or there is none of that number and pids are trusted.
+    case dead(Int32)
+    /// A number without a process says nothing: it may be another PID namespace's.
+    case nothing
+    case unknown(String)
+
+    package var text: String {
+      switch self {
+      case .alive(let pid): "\(pid) lives"
+      case .dead(let pid): "\(pid) has ended"
+      case .nothing: "says nothing"
+      case .unknown(let why): "unknown: \(why)"
+      }
+    }
+  }
+
+  package init() {}
+
+  var members: [(String, JSONValue)] {
+    var members: [(String, JSONValue)] = []
+    if let condemned { members.append(("condemned_time", .string(formatTime(condemned.id)))) }
+    if let process { members.append(("owner_process", .string(process.text))) }
+    return members
+  }
+}
+
+extension Evidence.OfKind {
+  /// Nil for evidence of another kind, which no assignment makes one of this.
+  package var scratch: ScratchEvidence? {
+    get { if case .scratch(let own) = self { own } else { nil } }
+    set { if case .scratch = self, let newValue { self = .scratch(newValue) } }
+  }
+}

@@ -1,0 +1,56 @@
+/// Where a file that belongs to an entry lies: below the entry, beside it, or the entry itself.
+/// Written relative to the entry, with `{name}` for its name.
+package struct ScratchPath: Sendable, Equatable {
+  package enum Place: Sendable { case itself, inside, beside }
+
+  package let text: String
+  package let place: Place
+  /// What follows the entry's own path, or that of the directory that holds it.
+  private let rest: [UInt8]
+
+  /// Nil for an absolute path, one that leaves the directory that holds the entry, or one that does
+  /// not say what it names.
+  package init?(_ text: String) {
+    self.text = text
+    guard text != "." else {
+      (place, rest) = (.itself, [])
+      return
+    }
+    let isBeside = text.hasPrefix("../")
+    let rest = Array(text.utf8.dropFirst(isBeside ? 3 : 0))
+    // As names with something for the entry's name in them: neither `..` nor an empty one.
+    let parts = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard !parts.isEmpty, parts.allSatisfy({ EntryName($0) != nil }) else { return nil }
+    (place, self.rest) = (isBeside ? .beside : .inside, rest)
+  }
+
+  /// Whether it names one entry for each candidate, in the directory that holds both.
+  package var isSibling: Bool {
+    place == .beside && !rest.contains(UInt8(ascii: "/")) && holdsName
+  }
+
+  private var holdsName: Bool { text.contains("{name}") }
+
+  /// The sibling's name; nil where it cannot be one.
+  package func sibling(of name: EntryName) -> EntryName? {
+    guard isSibling, let sibling = EntryName(path(for: name)), sibling != name else { return nil }
+    return sibling
+  }
+
+  /// The path from the entry or, of one beside it, from the directory that holds both; with the name
+  /// filled in.
+  package func path(for name: EntryName) -> [UInt8] {
+    let mark = Array("{name}".utf8)
+    var result: [UInt8] = []
+    var left = rest[...]
+    while !left.isEmpty {
+      if left.starts(with: mark) {
+        result += name.bytes
+        left = left.dropFirst(mark.count)
+      } else {
+        result.append(left.removeFirst())
+      }
+    }
+    return result
+  }
+}

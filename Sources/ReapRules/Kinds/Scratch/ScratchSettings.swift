@@ -1,0 +1,102 @@
+/// Settings of kind `scratch`: an entry whose owner is known by other means than a lock file of a
+/// fixed name in it.
+package struct ScratchSettings: Sendable, Equatable {
+  /// What may be a candidate.
+  package enum Entries: String, Sendable, CaseIterable {
+    case directories, files, both
+
+    package var takesDirectories: Bool { self != .files }
+    package var takesFiles: Bool { self != .directories }
+  }
+
+  /// One way in which an owner shows that it lives.
+  package enum Way: Sendable, Equatable {
+    /// Holds a lock on a file.
+    case lock(ScratchPath)
+    /// Is the process whose number stands in the entry's name.
+    case pidInName(PidPattern)
+    /// Is the process whose number stands in the target of a link.
+    case pidInLink(ScratchPath, PidPattern)
+    /// Has something of it open, or works in it.
+    case open
+  }
+
+  package var entries = Entries.directories
+  package var ownedBy: [Way]
+  package var lockType = LockType.auto
+  /// Pids are those of this PID namespace.
+  package var trustPids = false
+  /// How long nothing may have changed before what nothing proves dead is condemned; nil for never.
+  package var quiet: Nanoseconds?
+  /// How long something is left where it is after it was judged dead; nil for the usual.
+  package var quarantine: Nanoseconds?
+  /// What goes with it, from the directory that holds it.
+  package var also: [ScratchPath] = []
+
+  package init(ownedBy: [Way] = []) { self.ownedBy = ownedBy }
+
+  package var lockFile: ScratchPath? {
+    for case .lock(let path) in ownedBy { return path }
+    return nil
+  }
+
+  package var namesProcess: Bool {
+    ownedBy.contains {
+      switch $0 {
+      case .pidInName, .pidInLink: true
+      case .lock, .open: false
+      }
+    }
+  }
+
+  /// Where a lease or a process cannot be asked for, that counts.
+  package var needsOpenness: Bool { ownedBy.contains(.open) }
+
+  /// Without a proof of death, unless the rule says otherwise.
+  package static let defaultQuarantine: Nanoseconds = 3600 * nanosecondsPerSecond
+}
+
+// What the kind says of itself.
+
+extension ScratchSettings: KindPart {
+  package var name: String { "scratch" }
+  package var ownersLock: EntryName? { nil }
+  package var locksInside: Bool { false }
+  package var searchesAlways: Bool { true }
+  package var contents: String? { nil }
+  package var lastFile: EntryName {
+    // Where no lock file lies in it, any name will do.
+    lockFile.flatMap { $0.place == .inside ? EntryName($0.text) : nil } ?? EntryName(".lock")!
+  }
+  package var quarantines: Bool { true }
+  package var hasPlaces: Bool { false }
+  package var remakesNames: Bool { false }
+  package var pinsCountInside: Bool { false }
+  package var ownerPidfile: OwnerPidfile? { nil }
+  package var room: Retention.RoomBounds { Retention.RoomBounds(minFree: nil, minFreeInodes: nil) }
+  package var evidence: Evidence.OfKind { .scratch(ScratchEvidence()) }
+  package var sharesRoots: Bool { true }
+  package var takesFiles: Bool { entries.takesFiles }
+
+  package func outerLock(of name: EntryName) -> OuterLock? {
+    guard let lockFile else { return nil }
+    return switch lockFile.place {
+    case .itself: .candidate
+    case .inside: .inside(lockFile.path(for: name))
+    case .beside: .beside(lockFile.path(for: name))
+    }
+  }
+
+  package func companions(of name: EntryName) -> [EntryName] {
+    also.compactMap { $0.sibling(of: name) }
+  }
+
+  package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
+    guard rule.match.matches(name) else { return .nothing }
+    switch isDirectory {
+    case true?: return entries.takesDirectories ? .candidate : .nothing
+    case false?: return entries.takesFiles ? .candidate : .nothing
+    case nil: return .candidate
+    }
+  }
+}

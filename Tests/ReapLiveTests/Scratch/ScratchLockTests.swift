@@ -1,0 +1,193 @@
+// Owners that hold a lock beside their scratch, in it or on it: killed one after the other.
+
+import Foundation
+import Glibc
+import Testing
+
+@Suite("Scratch that a lock owns", .serialized, .live)
+struct ScratchLockTests {
+  private let scratch = Scratch()
+  private var root: String { scratch.path + "/root" }
+
+  struct Way: Sendable, CustomTestStringConvertible {
+    let title: String
+    var keys: String
+    let code: String
+    var testDescription: String { title }
+  }
+
+  private static let directory = "os.mkdir(p); open(p + '/data', 'w').write('x' * 5000)\n"
+
+  static let ways: [Way] = [
+    Way(
+      title: "flock beside it", keys: "owned_by: [{lock: '../{name}.dirlock'}]",
+      code: """
+        f = open(p + '.dirlock', 'w'); fcntl.flock(f, fcntl.LOCK_EX)
+        """ + "\n" + directory),
+    Way(
+      title: "fcntl beside it", keys: "owned_by: [{lock: '../.{name}.lock'}], lock_type: fcntl",
+      code: """
+        f = open(os.path.dirname(p) + '/.' + name + '.lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX)
+        """ + "\n" + directory),
+    Way(
+      title: "OFD elsewhere", keys: "owned_by: [{lock: '../locks/{name}'}]",
+      code: """
+        os.makedirs(os.path.dirname(p) + '/locks', exist_ok=True)
+        f = open(os.path.dirname(p) + '/locks/' + name, 'w')
+        fcntl.fcntl(f, OFD_SETLK, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))
+        """ + "\n" + directory),
+    Way(
+      title: "flock deep inside", keys: "owned_by: [{lock: 'sub/own.lock'}]",
+      code: directory + """
+        os.mkdir(p + '/sub'); f = open(p + '/sub/own.lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX)
+        """),
+    Way(
+      title: "the directory itself", keys: "owned_by: [{lock: '.'}]",
+      code: directory + "f = os.open(p, os.O_RDONLY); fcntl.flock(f, fcntl.LOCK_EX)"),
+    Way(
+      title: "the file itself, by its mapping", keys: "owned_by: [{lock: '.'}], entries: files",
+      code: """
+        f = open(p, 'w+'); f.write('x' * 5000); f.flush(); fcntl.flock(f, fcntl.LOCK_EX)
+        m = mmap.mmap(os.dup(f.fileno()), 4096)
+        """),
+  ]
+
+  @Test("Each of 100 goes when its owner is killed, and none of the others", arguments: ways)
+  func kills(way: Way) throws {
+    _ = scratch.directory("root")
+    let also = way.title.contains("beside") ? ", also: ['../{name}.dirlock']" : ""
+    let watcher = try watchScratch(
+      "match: 'work-+([0-9])', grace: 100ms, \(way.keys)\(also)", root: root, in: scratch)
+    let owners = try ScratchOwners(way.code, count: 100, at: root + "/work-", in: scratch)
+    for (number, pid) in owners.pids.enumerated() {
+      let path = "\(root)/work-\(number)"
+      #expect(exists(path), "\(watcher.audit(of: path))")
+      kill(pid, SIGKILL)
+      #expect(wait(seconds: 60) { !exists(path) }, "\(number): \(watcher.background.error)")
+      #expect(wait(seconds: 60) { !exists(path + ".dirlock") })
+    }
+    #expect(wait { watcher.audit.count { $0.action == .reaped } == 100 })
+    watcher.printLatencies(way.title)
+    owners.killAll()
+  }
+
+  @Test("A link, a directory or a FIFO in the lock's place proves nothing, and nothing waits")
+  func noLock() throws {
+    _ = scratch.directory("root")
+    let keys = "match: 'work-+([0-9])', grace: 100ms, owned_by: [{lock: '../{name}.lock'}]"
+    let config = try scratchRule(keys, root: root, in: scratch)
+    for number in 0..<4 { _ = scratch.directory("root/work-\(number)") }
+    _ = FileManager.default.createFile(atPath: scratch.path + "/free", contents: nil)
+    symlink(scratch.path + "/free", root + "/work-0.lock")
+    mkfifo(root + "/work-1.lock", 0o666)
+    mkdir(root + "/work-2.lock", 0o777)
+    letPass(0.3, "the grace")
+    for number in 0..<3 {
+      #expect(explain("\(root)/work-\(number)", config: config)?.reason == "lock-not-a-file")
+    }
+    #expect(explain(root + "/work-3", config: config)?.reason == "unproved")
+    let swept = run(
+      reapdBinary, ["sweep", "--config", config, "--audit-log", scratch.path + "/a.jsonl"])
+    #expect(swept.status >= 0)
+    #expect((0..<4).allSatisfy { exists("\(root)/work-\($0)") })
+  }
+
+  @Test("A lock file that is replaced while it is held keeps the entry until its owner ends")
+  func replaced() throws {
+    _ = scratch.directory("root")
+    let watcher = try watchScratch(
+      "match: 'work-+([0-9])', grace: 100ms, owned_by: [{lock: '../{name}.dirlock'}]", root: root,
+      in: scratch)
+    let owners = try ScratchOwners(Self.ways[0].code, count: 1, at: root + "/work-", in: scratch)
+    #expect(
+      wait { openFiles(of: watcher.background.pid).contains(root + "/work-0.dirlock") },
+      "\(watcher.background.error)")
+    _ = FileManager.default.createFile(atPath: root + "/new", contents: nil)
+    #expect(rename(root + "/new", root + "/work-0.dirlock") == 0)
+    watcher.catchUpScratch(in: root)
+    #expect(exists(root + "/work-0/data"))
+    owners.killAll()
+    #expect(wait(seconds: 60) { !exists(root + "/work-0") }, "\(watcher.background.error)")
+  }
+
+  @Test("What goes with it goes only where it is nobody else's, in no use and no link")
+  func companions() throws {
+    let path = scratch.directory("root/work-1")
+    _ = scratch.directory("outside")
+    let file = scratch.path + "/outside/file"
+    for made in [file, path + ".lock", path + ".log", path + ".used"] {
+      _ = FileManager.default.createFile(atPath: made, contents: Data("x".utf8))
+    }
+    symlink(file, path + ".link")
+    mkdir(path + ".directory", 0o777)
+    let user = open(path + ".used", O_RDONLY)
+    defer { close(user) }
+    var kept = ["work-1.directory", "work-1.link", "work-1.used"]
+    if isRoot {
+      _ = FileManager.default.createFile(atPath: path + ".foreign", contents: nil)
+      chown(path + ".foreign", 65534, 65534)
+      kept = (kept + ["work-1.foreign"]).sorted()
+    }
+    let also = ["lock", "log", "used", "link", "directory", "foreign", "none"]
+      .map { "'../{name}.\($0)'" }.joined(separator: ", ")
+    let config = try scratchRule(
+      "match: 'work-+([0-9])', grace: 100ms, owned_by: [{lock: '../{name}.lock'}], also: [\(also)]",
+      root: root, in: scratch)
+    letPass(0.3, "the grace")
+    let swept = run(
+      reapdBinary, ["sweep", "--config", config, "--audit-log", scratch.path + "/a.jsonl"])
+    #expect(swept.status == 0, "\(swept.error)")
+    #expect(names(in: root) == kept)
+    #expect(exists(file))
+  }
+
+  @Test("A name that another user plants in a shared directory is never touched")
+  func foreign() throws {
+    guard isRoot else { return skip("another user is needed") }
+    _ = scratch.directory("root")
+    chmod(root, 0o1777)
+    let keys =
+      "match: 'work-+([0-9])', grace: 100ms, entries: both, "
+      + "owned_by: [{lock: '../{name}.lock'}], also: ['../{name}.lock']"
+    let config = try scratchRule(keys, root: root, in: scratch)
+    let canary = scratch.directory("canary")
+    chown(canary, 65534, 65534)
+    let plant = """
+      import os, sys
+      root, canary = sys.argv[1:]
+      os.setgid(65534); os.setuid(65534)
+      os.mkdir(root + '/work-1'); open(root + '/work-1.lock', 'w')
+      open(root + '/work-2', 'w'); open(root + '/work-2.lock', 'w')
+      os.symlink(canary, root + '/work-3'); open(root + '/work-3.lock', 'w')
+      os.mkfifo(root + '/work-4'); open(root + '/work-4.lock', 'w')
+      """
+    chmod(scratch.path, 0o755)
+    #expect(run("/usr/bin/env", ["python3", "-c", plant, root, canary]).status == 0)
+    letPass(0.3, "the grace")
+    let before = portrait(root)
+    _ = run(reapdBinary, ["sweep", "--config", config, "--audit-log", scratch.path + "/a.jsonl"])
+    #expect(portrait(root) == before)
+    // A free lock file that somebody else made beside ours proves nothing of its owner.
+    mkdir(root + "/work-5", 0o755)
+    _ = FileManager.default.createFile(atPath: root + "/work-5.lock", contents: nil)
+    chown(root + "/work-5.lock", 65534, 65534)
+    letPass(0.3, "the grace")
+    #expect(explain(root + "/work-5", config: config)?.reason == "lock-unknown")
+    _ = run(reapdBinary, ["sweep", "--config", config, "--audit-log", scratch.path + "/a.jsonl"])
+    #expect(exists(root + "/work-5") && exists(root + "/work-5.lock"))
+    chown(root + "/work-5.lock", 0, 0)
+    _ = run(reapdBinary, ["sweep", "--config", config, "--audit-log", scratch.path + "/a.jsonl"])
+    #expect(!exists(root + "/work-5") && !exists(root + "/work-5.lock"))
+  }
+}
+
+extension Watcher {
+  /// Waits until it has removed an orphan made only now: whatever was due before, it has done.
+  func catchUpScratch(in root: String) {
+    let later = "\(root)/work-9\(UInt32.random(in: 0 ... .max))"
+    mkdir(later, 0o777)
+    _ = FileManager.default.createFile(atPath: later + ".dirlock", contents: nil)
+    #expect(wait(seconds: 60) { !exists(later) }, "reapd does not work: \(background.error)")
+    unlink(later + ".dirlock")
+  }
+}
