@@ -186,7 +186,7 @@ struct JudgeTests {
     ]
     let expected =
       Self.cases.map(\.expected) + GenerationJudgeTests.cases.map(\.expected)
-      + TemporaryFileTests.cases.map(\.expected)
+      + TemporaryFileTests.cases.map(\.expected) + ScratchJudgeTests.cases.map(\.expected)
     let reasons = expected.compactMap { judgement -> Reason? in
       if case .verdict(let verdict) = judgement { verdict.reason } else { nil }
     }

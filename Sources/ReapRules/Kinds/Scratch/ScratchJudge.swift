@@ -17,7 +17,7 @@ extension ScratchSettings {
     let grace = evidence.clocks.remainingGrace(rule.grace, now: now)
     guard grace <= 0 else { return .keep(.young, recheckAfter: grace) }
 
-    if let objection = objectionOfOwner(evidence) { return objection }
+    if let objection = objectionOfOwner(evidence, now: now) { return objection }
     if lockFile != nil {
       guard let lock = evidence.lock else { return .gather(.lock) }
       switch lock {
@@ -40,11 +40,11 @@ extension ScratchSettings {
     return judgeUnused(evidence, inside, now: now)
   }
 
-  private func objectionOfOwner(_ evidence: Evidence) -> Judgement? {
+  private func objectionOfOwner(_ evidence: Evidence, now: Now) -> Judgement? {
     guard namesProcess else { return nil }
     return switch evidence.ofKind.scratch?.process {
     case nil: .gather(.owner)
-    case .alive?: .keep(.ownerAlive)
+    case .alive?: .keep(.ownerAlive, recheckAfter: evidence.clocks.backOff(now: now))
     case .unknown?: .unsure(.ownerUnknown)
     case .dead?, .nothing?: nil
     }
