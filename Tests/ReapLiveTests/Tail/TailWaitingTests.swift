@@ -58,6 +58,21 @@ struct TailWaitingTests {
     #expect(try follow(to: 599, script, at: [150, 250]) == Array(100..<600))
   }
 
+  @Test(
+    "after a stop right behind a cut: what was cut off it since goes before it",
+    arguments: [false, true])
+  func stoppedBehindCut(packing: Bool) throws {
+    let script = script(packing: packing)
+    next(script, cut: false)
+    // Cut before its last line is taken, and nothing is written to it before the stop.
+    let onlyCut = script.replacingOccurrences(of: "from=$(", with: "exit 0; from=$(")
+    #expect(try follow(to: 99, onlyCut, at: [99]) == Array(0..<100))
+    next(script, cut: false)
+    next(script)
+    next(script)
+    #expect(try follow(to: 399, script) == Array(100..<400))
+  }
+
   @Test("while it runs, in its first reading and after that", arguments: [false, true])
   func running(packing: Bool) throws {
     let script = script(packing: packing)
