@@ -55,7 +55,8 @@ let package = Package(
     .executableTarget(
       name: "DoomedCompactor", dependencies: ["OwnedDirectories"], path: "Tests/DoomedCompactor"),
     .executableTarget(
-      name: "LogFollower", dependencies: ["Watching"], path: "Tests/LogFollower"),
+      name: "LogFollower", dependencies: ["Watching", "OwnedDirectories"], path: "Tests/LogFollower"
+    ),
     .testTarget(name: "ReapRulesTests", dependencies: ["ReapRules"]),
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
     .testTarget(

@@ -2,6 +2,7 @@
 // stands where the reaper stands, beside it on the same thread.
 
 import Glibc
+import OwnedDirectories
 import Watching
 
 @main
@@ -27,6 +28,8 @@ struct LogFollower {
           if left == 0 { withUnsafeCurrentTask { unsafe $0?.cancel() } }
         }
       }.value
+    case "steps":  // PATH CHECKPOINT LAST SCRIPT NUMBER…: runs it before such a line
+      try follow(paths)
     case "again":  // PATH COUNT: follows it so often to its first line, and then stays
       for _ in 0..<Int(paths[1])! {
         var lines = LogTail(path: paths[0], from: .start).makeAsyncIterator()
@@ -95,5 +98,24 @@ struct LogFollower {
   private static func say(_ words: String...) {
     print(words.joined(separator: " "))
     fflush(nil)
+  }
+
+  /// What is done in a script is done while nothing is read: between two lines of a part.
+  private static func follow(_ words: [String]) throws {
+    let (last, script, steps) = (Int(words[2])!, words[3], words[4...].map { Int($0)! })
+    let loop = try TailLoop(
+      [Array(words[0].utf8)], TailSettings(from: .start, checkpoint: Array(words[1].utf8))
+    ) { say($0) }
+    let stop = loop.stopper
+    _ = loop.run { piece in
+      let text = String(decoding: piece.buffer.bytes(piece.range), as: UTF8.self)
+      for line in text.split(separator: "\n") {
+        let number = Int(line.prefix(8)) ?? -1
+        if steps.contains(number) { _ = unsafe system(script) }
+        say("\(number)")
+        if number == last { stop() }
+      }
+      return piece.range.count
+    }
   }
 }

@@ -43,7 +43,7 @@ final class RootAccess {
   /// Commands to watch a directory on the way that are not answered yet.
   private var wayArming = 0
   /// Tells answers and events of the present directory watch from those of an earlier one.
-  private var incarnation: UInt32 = 0
+  private(set) var incarnation: UInt32 = 0
   /// Tells answers and events of the present watches on the way from those of earlier ones.
   private var wayIncarnation: UInt32 = 0
   /// Whose the root was when it was first opened.

@@ -60,7 +60,14 @@ final class RootLooks {
   /// Makes the looks that a portion of a scan has asked for.
   func makeBatch() {
     guard let examination = root.access.examination else { return batch.drop() }
+    let incarnation = root.access.incarnation
     for (look, examined) in batch.run(by: examination, sharing: workload.pool) {
+      // One before it may have shown that the root is another by now: these answers are of the old one.
+      guard root.access.incarnation == incarnation else {
+        root.claims.reprieve(look.examine.path)
+        workload.discard(examined)
+        continue
+      }
       made(examination, look.id, look.examine, look.known, examined)
     }
   }

@@ -31,7 +31,11 @@ extension TailedLog {
       let copies = successors(
         of: names.base, after: floor, current: nil, among: all, isLinked: names.isLinked,
         pattern: names.pattern)
-      for sibling in copies where isCandidate(sibling) {
+      // A copy of what was read and no more is known as that, and tells what came after it all the same.
+      for sibling in copies
+      where isCandidate(sibling)
+        || neighbours.contains(sibling.identity) && sibling.size == record.position.offset
+      {
         guard case .opened(let file, let status) = openSibling(sibling) else { continue }
         guard status.size >= record.position.offset, record.holds(file) else {
           file.close()
@@ -129,6 +133,7 @@ extension TailedLog {
   func goOn(_ id: Int, _ source: TailSource, _ now: Int64) -> [TailMachine.Action] {
     guard let lost = source.cutRecord else { return [.read(id)] }
     source.cutRecord = nil
+    source.before = lost
     let walk = PathWalk(path)
     let parts = rest(of: lost, born: source.identity.birth, walk, .cut, mayStop: false)
     remember(lost)

@@ -55,6 +55,9 @@ final class TailSource {
   /// What was read of the file before it turned out to have been cut below the position, which is at
   /// the beginning since; nil once that was seen to.
   var cutRecord: ReadRecord?
+  /// What was read of it before it was cut last: for as long as nothing was read since, that is what the
+  /// next start can find again.
+  var before: ReadRecord?
   /// It was cut, and waits for what it held before: what is cut off it meanwhile comes before it, too.
   /// Nil once its turn has come.
   var waiting: Waiting?

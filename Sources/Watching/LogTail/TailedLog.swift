@@ -339,6 +339,10 @@ final class TailedLog {
         guard let whole = try? FileHead(of: source.file, length: FileHead.size) else { return nil }
         head = whole
       }
+      // Cut, and nothing read since: the next start goes on from where it was cut.
+      if source.position.offset == 0, let before = source.before {
+        return .init(identity: source.identity, head: before.head, position: before.position)
+      }
       return .init(identity: source.identity, head: head, position: source.position)
     }
     return TailCheckpoint.Log(

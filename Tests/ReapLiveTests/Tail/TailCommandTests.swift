@@ -323,8 +323,15 @@ struct TailCommandTests {
       }
     }
     #expect(comesToRest(tail.background.pid))
-    let quiet = switches()
-    letPass(3, "idleness shows in nothing else")
-    #expect(switches() == quiet)
+    // On a busy machine the last of what was done before may come after a rest: one time without anything
+    // shows that nothing comes by itself.
+    var seen: [[String]] = []
+    for _ in 0..<4 {
+      let quiet = switches()
+      letPass(3, "idleness shows in nothing else")
+      seen = [quiet, switches()]
+      if seen[0] == seen[1] { break }
+    }
+    #expect(seen[0] == seen[1])
   }
 }
