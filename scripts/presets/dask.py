@@ -1,5 +1,5 @@
 """dask.distributed: a worker's spill directory, whose owner holds a lock on the file beside it."""
-import glob, os
+import fcntl, glob, os
 import proving
 
 WORK = """
@@ -52,7 +52,11 @@ class Driver(proving.Program):
         self.fact(os.listdir(mine) == ["storage"], f"no lock inside: {os.listdir(mine)}")
         owner.kill()
         self.fact(os.path.isdir(mine) and not proving.locks(beside), "after a kill it stays, its lock free")
+        with open(self.root(stage) + "/purge.lock", "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            self.start(stage).finish()
+        self.fact(os.path.exists(mine), "while purge.lock is held, the next start on the same place leaves it")
         again = self.start(stage)
-        self.fact(not os.path.exists(mine), "the next start on the same place removes it")
+        self.fact(not os.path.exists(mine), "otherwise it removes it")
         again.finish()
         self.fact(not self.found(stage), "an end in order leaves nothing")
