@@ -90,11 +90,46 @@ package func probeOpen(_ file: Descriptor) -> OpenProbe {
 package func numbers(in file: Descriptor) -> [Int32] {
   var bytes = [UInt8](repeating: 0, count: 256)
   let size = retrying { unsafe pread(file.number, &bytes, bytes.count, 0) }
-  guard size > 0 else { return [] }
-  let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
-  return bytes[..<size].split { !digits.contains($0) }.prefix(8).compactMap {
-    Int32(String(decoding: $0, as: UTF8.self))
+  return size > 0 ? numbers(in: bytes[..<size]) : []
+}
+
+/// The same in text. Dates and times of day are no numbers: many a lock file tells when it was taken.
+package func numbers(in text: ArraySlice<UInt8>) -> [Int32] {
+  var found: [Int32] = []
+  var rest = text
+  while let first = rest.first, found.count < 8 {
+    guard isDigit(first) else {
+      rest.removeFirst()
+      continue
+    }
+    let run = rest.prefix(while: isDigit)
+    if let length = lengthOfTime(rest) {
+      rest.removeFirst(length)
+    } else {
+      if let number = Int32(String(decoding: run, as: UTF8.self)) { found.append(number) }
+      rest.removeFirst(run.count)
+    }
   }
+  return found
+}
+
+/// How long a date (2026-11-28) or a time of day (05:28:59, with a fraction or without) is that a text
+/// begins with.
+private func lengthOfTime(_ text: ArraySlice<UInt8>) -> Int? {
+  for shape in ["0000-00-00", "00:00:00"] {
+    let isLike = zip(text, shape.utf8).allSatisfy {
+      $1 == UInt8(ascii: "0") ? isDigit($0) : $0 == $1
+    }
+    let after = text.dropFirst(shape.utf8.count)
+    guard isLike, text.count >= shape.utf8.count, after.first.map(isDigit) != true else { continue }
+    guard after.first == UInt8(ascii: ".") else { return shape.utf8.count }
+    return shape.utf8.count + 1 + after.dropFirst().prefix(while: isDigit).count
+  }
+  return nil
+}
+
+private func isDigit(_ byte: UInt8) -> Bool {
+  (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
 }
 
 /// Whether anybody has a file open for writing, by a read lease that is given back at once: the

@@ -37,20 +37,17 @@ package struct ProcessStart: Sendable {
   package let wall: Int64
   /// Dead, with every thread, and not yet waited for by its parent.
   package let hasEnded: Bool
+  /// A thread of the kernel, which owns no files.
+  package let isKernel: Bool
   /// The length of a tick, nanoseconds.
   package let tick: Int64
 }
 
 /// When a process began; nil where the process is gone or cannot be read.
 package func processStart(of pid: Int32) -> ProcessStart? {
-  guard let stat = try? readWhole("/proc/\(pid)/stat"),
-    // The name stands in parentheses and may hold anything, parentheses too.
-    let end = stat.lastIndex(of: UInt8(ascii: ")")),
+  guard let fields = statFields("/proc/\(pid)"), let ticks = Int64(fields[19]),
     let system = try? readWhole("/proc/stat")
   else { return nil }
-  let fields = String(decoding: stat[stat.index(after: end)...], as: UTF8.self).split(
-    separator: " ")
-  guard fields.count > 19, let ticks = Int64(fields[19]) else { return nil }
   let lines = String(decoding: system, as: UTF8.self).split(separator: "\n")
   guard let boot = lines.first(where: { $0.hasPrefix("btime ") })?.dropFirst(6),
     let seconds = Int64(boot)
@@ -58,5 +55,37 @@ package func processStart(of pid: Int32) -> ProcessStart? {
   let tick = 1_000_000_000 / max(1, Int64(sysconf(Int32(_SC_CLK_TCK))))
   return ProcessStart(
     ticks: ticks, wall: seconds * 1_000_000_000 + ticks * tick,
-    hasEnded: ["Z", "X"].contains(fields[0]) && Int(fields[17]) ?? 1 <= 1, tick: tick)
+    hasEnded: ["Z", "X"].contains(fields[0]) && Int(fields[17]) ?? 1 <= 1,
+    isKernel: has(kernelThread, fields), tick: tick)
 }
+
+/// Whether no thread of a process runs its program any more: it gives back its files and locks some
+/// while before it is seen to have ended, longer where it had many threads or much memory.
+package func isExiting(_ pid: Int32) -> Bool {
+  guard let threads = try? entryNames(in: "/proc/\(pid)/task"), !threads.isEmpty else {
+    return false
+  }
+  // A thread that is gone by now was exiting.
+  return threads.allSatisfy { thread in
+    statFields("/proc/\(pid)/task/\(thread)").map { has(exiting, $0) } ?? true
+  }
+}
+
+/// The fields of a stat file from the third on: proc_pid_stat(5) counts from one.
+private func statFields(_ process: String) -> [Substring]? {
+  guard let stat = try? readWhole(process + "/stat"),
+    // The name stands in parentheses and may hold anything, parentheses too.
+    let end = stat.lastIndex(of: UInt8(ascii: ")"))
+  else { return nil }
+  let fields = String(decoding: stat[stat.index(after: end)...], as: UTF8.self).split(
+    separator: " ")
+  return fields.count > 19 ? fields : nil
+}
+
+private func has(_ flag: UInt64, _ fields: [Substring]) -> Bool {
+  (UInt64(fields[6]) ?? 0) & flag != 0
+}
+
+/// PF_EXITING and PF_KTHREAD (linux/sched.h), among the flags of proc_pid_stat(5).
+private let exiting: UInt64 = 0x4
+private let kernelThread: UInt64 = 0x0020_0000

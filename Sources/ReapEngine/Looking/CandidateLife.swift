@@ -27,7 +27,10 @@ extension CandidateGathering {
       return nil
     }
     return numbers(in: held.descriptor).first {
-      guard let start = processStart(of: $0), !start.hasEnded else { return false }
+      guard let start = processStart(of: $0), !start.hasEnded, !start.isKernel, !isExiting($0)
+      else {
+        return false
+      }
       return saturatingDifference(start.wall, facts.modification) <= startTolerance
     }
   }

@@ -144,6 +144,28 @@ struct ProcessLifeTests {
     #expect(wait(seconds: 60) { !exists(directory) }, "\(watcher.background.error)")
   }
 
+  @Test("An owner that wrote its number into the file that it locks is dead once that is free")
+  func ownNumber() throws {
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    let watcher = try Watcher(
+      [root], grace: "300ms", in: scratch, environment: ["REAPD_BACKSTOP": "off"])
+    for round in 1...20 {
+      makeDirectory()
+      // Memory and threads take a while to go, and the number stands until they are gone.
+      let user = try start(
+        """
+        for _ in range(8): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+        much = bytearray(80_000_000)
+        keep = open(d + '/.lock', 'w'); fcntl.flock(keep, fcntl.LOCK_EX)
+        print('PID:', os.getpid(), file=keep, flush=True)
+        """)
+      watcher.catchUp(in: root)
+      user.killHard()
+      #expect(wait(seconds: 60) { !exists(directory) }, "\(watcher.background.error)")
+      #expect(watcher.audit(of: directory, action: .refused).isEmpty, "round \(round)")
+    }
+  }
+
   @Test("A number of a process that began after the lock file was written says nothing")
   func laterProcess() throws {
     makeDirectory()
