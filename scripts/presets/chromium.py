@@ -55,6 +55,7 @@ class Driver(proving.Program):
         self.fact(left, f"{left} of {len(below)} children are there after the kill, and end soon")
         self.fact(all(map(os.path.exists, mine)), "both stay after a kill")
         again, others = self.born(stage)
+        self.works(again)
         self.finish(again)
         self.fact(all(map(os.path.exists, mine)), "and after the next run")
-        self.say(f"an end in order leaves {self.names([path for path in others if os.path.exists(path)])}")
+        self.fact(all(map(os.path.exists, others)), "which ends in order by SIGTERM, and leaves its own as well")
