@@ -3,13 +3,15 @@
 A driver is a class `Driver(Program)`. It says how its program is had and started, and what must be so; the scenario
 that all of them go through is `Program.prove`.
 """
-import collections, contextlib, ctypes, glob, json, os, pwd, shutil, signal, subprocess, sys, tempfile, time
+
+import collections, contextlib, ctypes, glob, itertools, json, os, pwd, shutil, signal, subprocess, sys, tempfile, time
 
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "reapd-tests")
 HERE = os.path.dirname(os.path.realpath(__file__))
 USER = pwd.getpwuid(os.geteuid()).pw_name
 GRACE = 1  # seconds, of the rules here
 drivers = {}  # the modules in scripts/presets, by name
+rules_to_try = None  # a folder with rules of the same names, which the catalogue does not have yet
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 # A child in Python: `say` is read by us, `ending` is set once we asked it to finish.
@@ -44,6 +46,7 @@ def until(condition, what, seconds=60):
 
 # What the kernel says
 
+
 def identity(path):
     """What stays the same as long as nobody touches the entry itself."""
     status = os.lstat(path)
@@ -65,6 +68,7 @@ def users(path):
 
     def within(target):
         return target == path or target.startswith(path + "/")
+
     for pid in filter(str.isdigit, os.listdir("/proc")):
         for how, pattern in (("open", "fd/*"), ("cwd", "cwd"), ("root", "root")):
             for link in glob.glob(f"/proc/{pid}/{pattern}"):
@@ -131,6 +135,7 @@ def lives(pid):
 
 # How programs are had
 
+
 def venv(name, *packages):
     """The `bin` of a virtual environment that holds just these, made once."""
     home = os.path.join(CACHE, name)
@@ -158,11 +163,17 @@ def debian(*packages, command):
     found = shutil.which(command)
     if not found and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"   installing {', '.join(packages)}", file=sys.stderr, flush=True)
-        quiet = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True,
-                 "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+        quiet = {
+            "stdin": subprocess.DEVNULL,
+            "capture_output": True,
+            "text": True,
+            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        }
         subprocess.run(["apt-get", "update"], **quiet)
-        subprocess.run(["apt-get", "install", "--yes", "--no-install-recommends",
-                        "-o", "DPkg::Lock::Timeout=120", *packages], **quiet)
+        subprocess.run(
+            ["apt-get", "install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *packages],
+            **quiet,
+        )
         found = shutil.which(command)
     if not found:
         raise Skipped(f"needs {command}: apt-get install {' '.join(packages)}")
@@ -187,8 +198,15 @@ class Owner:
         self.command = command
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(
-                [*stage.prefix, *command], stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=cwd or stage.dir,
-                env={**stage.env, "ENDING": self.ending or "", **(env or {})}, start_new_session=True, preexec_fn=end_with_parent)
+                [*stage.prefix, *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=cwd or stage.dir,
+                env={**stage.env, "ENDING": self.ending or "", **(env or {})},
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
         self.pid = self.process.pid
         stage.owners.append(self)
 
@@ -198,12 +216,14 @@ class Owner:
 
     def until_said(self, word, count=1, seconds=90):
         """Until it said so often a line that begins with this word."""
+
         def enough():
             lines = [line for line in self.said() if line.split(" ")[0] == word]
             if len(lines) >= count:
                 return lines
             if self.process.poll() is not None:
                 raise Wrong(f"it ended ({self.process.returncode}) before it said {word}: {self.last()}")
+
         return until(enough, f"it says {word}: {self.last()}", seconds)[-1]
 
     def last(self):
@@ -299,13 +319,15 @@ class Reapd:
 
     def __enter__(self):
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen([self.binary, "watch", "--config", self.config], stderr=log,
-                                            env=self.env, preexec_fn=end_with_parent)
+            self.process = subprocess.Popen(
+                [self.binary, "watch", "--config", self.config], stderr=log, env=self.env, preexec_fn=end_with_parent
+            )
 
         def watching():
             if self.process.poll() is not None:
                 raise Wrong(f"reapd ended ({self.process.returncode}): {self.text()}")
             return "watching " in self.text()
+
         until(watching, "reapd watches")
         return self
 
@@ -341,16 +363,18 @@ class Reapd:
 
     def ask(self, *words):
         """What another command of reapd says, its JSON lines."""
-        done = subprocess.run([self.binary, *words, "--config", self.config, "--json"], capture_output=True,
-                              text=True, env=self.env)
+        done = subprocess.run(
+            [self.binary, *words, "--config", self.config, "--json"], capture_output=True, text=True, env=self.env
+        )
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 class Program:
     """How one program is had, started, killed and judged; what is not overridden is the way of most."""
+
     quick = False  # also in the short form for CI
     presets = ()  # the names in the catalogue, default: the driver's own
-    # What proves the death of its owner; without it only time tells, and the leftover is kept until that has passed.
+    # Whether something proves its owner's death; otherwise only time tells, and the leftover is kept that long.
     at_once = True
     # Without a proof: whether the kernel shows that its owner lives, whatever the quiet is.
     shows_life = False
@@ -377,6 +401,10 @@ class Program:
     def root(self, stage):
         return stage.place
 
+    def roots(self, stage):
+        """Where there is not just one."""
+        return [self.root(stage)]
+
     def found(self, stage):
         """The entries that the preset is about, and what goes with them, alive or not."""
         return glob.glob(self.root(stage) + "/*")
@@ -387,6 +415,10 @@ class Program:
 
     def works(self, owner):
         """Asks a program that says no rounds whether it still does what it should."""
+
+    def is_proved(self, path):
+        """Whether its owner's death proves that of an entry; asked while the owner lives."""
+        return self.at_once
 
     def kill(self, owner):
         owner.kill()
@@ -410,9 +442,19 @@ class Program:
         return ", ".join(os.path.basename(path) for path in paths) or "nothing"
 
     def rules(self, stage, *settings):
-        root = json.dumps(self.root(stage))
-        words = "".join(f"    {line}\n" for line in (f"root: {root}", f"grace: {GRACE}s", *settings))
-        return "".join(f"  - name: {name}\n    preset: {name}\n{words}" for name in self.presets or (self.name,))
+        """Rules with the catalogue's settings, but for the place and the times."""
+        text = ""
+        for number, (preset, root) in enumerate(itertools.product(self.presets or (self.name,), self.roots(stage))):
+            lines = [f"name: {preset}-{number}", f"preset: {preset}"]
+            if rules_to_try:
+                with open(f"{rules_to_try}/{preset}.yaml") as stream:
+                    given = stream.read().splitlines()
+                lines[1:] = [
+                    line for line in given if line.split(":")[0] not in {word.split(":")[0] for word in settings}
+                ]
+            lines += [f"root: {json.dumps(root)}", f"grace: {GRACE}s", *settings]
+            text += "  - " + "\n    ".join(lines) + "\n"
+        return text
 
     def born(self, stage, start=None):
         """An owner, and the entries that came with it."""
@@ -428,8 +470,10 @@ class Program:
             for owner in owners:
                 if owner.process.poll() is not None:
                     raise Wrong(f"it ended with {owner.process.returncode}: {owner.last()}")
-            return time.monotonic() - began > 1.5 * GRACE and (not self.says_rounds or all(
-                owner.rounds() >= before + 2 for owner, before in zip(owners, rounds)))
+            return time.monotonic() - began > 1.5 * GRACE and (
+                not self.says_rounds or all(owner.rounds() >= before + 2 for owner, before in zip(owners, rounds))
+            )
+
         until(ready, f"works on: {[owner.last() for owner in owners]}", 90)
         if not self.says_rounds:
             for owner in owners:
@@ -445,30 +489,33 @@ class Program:
 
     def prove(self, stage, binary):
         """It works, is killed, its leftover goes, a second one lives on, and a third works on the same place."""
-        os.makedirs(self.root(stage), mode=0o700, exist_ok=True)
+        for root in self.roots(stage):
+            os.makedirs(root, mode=0o700, exist_ok=True)
         with Reapd(binary, stage, self.rules(stage)) as reapd:
             first, of_first = self.born(stage)
             second, of_second = self.born(stage)
             dead, alive = self.stamps(of_first), self.stamps(of_second)
+            proved = [path for path in of_first if self.is_proved(path)]
             self.works_on(first, second)
             self.untouched(dead, alive)
             began = time.monotonic()
             self.kill(first)
-            if self.at_once:
-                self.goes(reapd, of_first, began)
-            else:
-                self.is_kept(reapd, dead)
+            if proved:
+                self.goes(reapd, proved, began)
+            left = [path for path in of_first if os.path.lexists(path)]
+            if left:
+                self.is_kept(reapd, left)
             self.works_on(second)
             third, of_third = self.born(stage)
             self.works_on(second, third)
             self.untouched(alive, self.stamps(of_third))
-            reapd.did_nothing_else(of_first if self.at_once else ())
+            reapd.did_nothing_else(proved)
             self.finish(third)
             if not self.shows_life:
                 self.finish(second)
             self.after_an_end(stage, reapd)
-        if not self.at_once:
-            self.prove_in_time(stage, binary, second, alive, [path for path in of_first if os.path.lexists(path)])
+        if left:
+            self.prove_in_time(stage, binary, second, alive, left)
         if second.process.poll() is None:
             self.finish(second)
         self.also(stage, binary)
@@ -485,25 +532,31 @@ class Program:
         """What must be so of those that ended in order."""
 
     def goes(self, reapd, paths, began):
-        until(lambda: not any(map(os.path.lexists, paths)),
-              lambda: f"gone: {self.names(filter(os.path.lexists, paths))}", self.reaps_within)
+        until(
+            lambda: not any(map(os.path.lexists, paths)),
+            lambda: f"gone: {self.names(filter(os.path.lexists, paths))}",
+            self.reaps_within,
+        )
         took = time.monotonic() - began
         rows = until(lambda: [row for row in reapd.lines("reaped") if row.get("path") in paths], "an audit line")
         self.say(f"gone {took * 1000:.0f} ms after the kill: {', '.join(sorted({row['reason'] for row in rows}))}")
 
-    def is_kept(self, reapd, stamps):
+    def is_kept(self, reapd, paths):
         """Nothing proves that its owner is dead, so it waits for the time that the preset has."""
-        listed = {row["path"]: row for row in reapd.ask("list") if row.get("path") in stamps}
+        listed = {row["path"]: row for row in reapd.ask("list") if row.get("path") in paths}
         if not listed:
-            raise Wrong(f"not listed: {self.names(stamps)}")
+            raise Wrong(f"not listed: {self.names(paths)}")
         self.say(f"kept: {', '.join(sorted({row['reason'] for row in listed.values()}))}")
         for path, row in listed.items():
             if row["verdict"] in ("dispose", "reap"):
                 raise Wrong(f"would go without a proof: {row}")
 
     def is_condemned(self, reapd, paths):
-        until(lambda: not any(map(os.path.lexists, paths)),
-              lambda: f"gone: {self.names(filter(os.path.lexists, paths))}", 30)
+        until(
+            lambda: not any(map(os.path.lexists, paths)),
+            lambda: f"gone: {self.names(filter(os.path.lexists, paths))}",
+            30,
+        )
         rows = [row for row in reapd.lines("condemned", "reaped") if row.get("path") in paths]
         actions = sorted({row["action"] for row in rows})
         if actions != ["condemned", "reaped"]:

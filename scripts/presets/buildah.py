@@ -1,4 +1,5 @@
 """buildah: layers that are being copied, in `storage<n>`, open while they come."""
+
 import glob, hashlib, http.server, io, json, os, tarfile, threading, time
 import proving
 
@@ -11,6 +12,7 @@ def digest(data):
 
 class Registry(http.server.ThreadingHTTPServer):
     """One image under any name; its layer comes by half, and the rest once there is a file for that name."""
+
     daemon_threads = True
 
     def __init__(self, where):
@@ -21,13 +23,32 @@ class Registry(http.server.ThreadingHTTPServer):
             member.size = 3_000_000
             archive.addfile(member, io.BytesIO(os.urandom(member.size)))
         self.layer = packed.getvalue()
-        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
-                             "rootfs": {"type": "layers", "diff_ids": [digest(self.layer)]}}).encode()
-        self.manifest = json.dumps({
-            "schemaVersion": 2, "mediaType": MANIFEST,
-            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest(config), "size": len(config)},
-            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest(self.layer),
-                        "size": len(self.layer)}]}).encode()
+        config = json.dumps(
+            {
+                "architecture": "amd64",
+                "os": "linux",
+                "config": {},
+                "rootfs": {"type": "layers", "diff_ids": [digest(self.layer)]},
+            }
+        ).encode()
+        self.manifest = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": {
+                    "mediaType": "application/vnd.oci.image.config.v1+json",
+                    "digest": digest(config),
+                    "size": len(config),
+                },
+                "layers": [
+                    {
+                        "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                        "digest": digest(self.layer),
+                        "size": len(self.layer),
+                    }
+                ],
+            }
+        ).encode()
         self.blobs = {digest(config): config, digest(self.layer): self.layer}
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -78,13 +99,32 @@ class Driver(proving.Program):
             with open(stage.work + "/policy.json", "w") as stream:
                 stream.write('{"default": [{"type": "insecureAcceptAnything"}]}')
         before, name = set(self.found(stage)), f"image{stage.count}"
-        place = ["--root", f"{stage.work}/{name}.root", "--runroot", f"{stage.work}/{name}.run", "--storage-driver", "vfs"]
+        place = [
+            "--root",
+            f"{stage.work}/{name}.root",
+            "--runroot",
+            f"{stage.work}/{name}.run",
+            "--storage-driver",
+            "vfs",
+        ]
         owner = proving.Owner(
-            stage, [self.buildah, *place, "pull", "--signature-policy", stage.work + "/policy.json", "--tls-verify=false",
-                    f"docker://127.0.0.1:{self.registry.server_address[1]}/{name}:latest"], env={"TMPDIR": stage.place})
+            stage,
+            [
+                self.buildah,
+                *place,
+                "pull",
+                "--signature-policy",
+                stage.work + "/policy.json",
+                "--tls-verify=false",
+                f"docker://127.0.0.1:{self.registry.server_address[1]}/{name}:latest",
+            ],
+            env={"TMPDIR": stage.place},
+        )
         owner.ending, owner.place = f"{stage.work}/{name}", place
-        proving.until(lambda: [path for path in set(self.found(stage)) - before if proving.size(path) > 1_000_000],
-                      lambda: f"half of the layer: {owner.last()}")
+        proving.until(
+            lambda: [path for path in set(self.found(stage)) - before if proving.size(path) > 1_000_000],
+            lambda: f"half of the layer: {owner.last()}",
+        )
         return owner
 
     def finish(self, owner):
@@ -94,10 +134,14 @@ class Driver(proving.Program):
 
     def facts(self, stage):
         owner, (mine,) = self.born(stage)
-        self.fact(os.path.basename(mine).startswith("storage"), f"leaves {self.names([mine])}, {proving.size(mine):,} bytes")
+        self.fact(
+            os.path.basename(mine).startswith("storage"), f"leaves {self.names([mine])}, {proving.size(mine):,} bytes"
+        )
         self.fact("open" in proving.users(mine).get(owner.pid, ()), "its file is open while the layer comes")
         self.fact(not any(map(proving.locks, glob.glob(mine + "/*"))), "no locks")
         owner.kill()
         again, (other,) = self.born(stage)
         self.finish(again)
-        self.fact(os.path.exists(mine) and not os.path.exists(other), "it stays after the next run, which removes its own")
+        self.fact(
+            os.path.exists(mine) and not os.path.exists(other), "it stays after the next run, which removes its own"
+        )

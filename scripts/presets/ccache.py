@@ -1,5 +1,6 @@
 """ccache: what it captures of the compiler, in `tmp` of the cache, open; and what it preprocessed, which is not."""
-import glob, os
+
+import os
 import proving
 
 # The compiler behind it: it preprocesses at once and compiles when asked to.
@@ -62,8 +63,10 @@ class Driver(proving.Program):
         self.fact(not any(map(proving.locks, mine)), "no locks")
         compiler = [pid for pid in proving.children(owner.pid) if pid != owner.pid]
         owner.kill()
-        self.fact(any(map(proving.lives, compiler)) and any(map(proving.users, mine)),
-                  "the compiler lives on when it is killed, and has them open")
+        self.fact(
+            any(map(proving.lives, compiler)) and any(map(proving.users, mine)),
+            "the compiler lives on when it is killed, and has them open",
+        )
         owner.ask_to_end()
         proving.until(lambda: not any(map(proving.lives, compiler)), "the compiler ends")
         again, _ = self.born(stage)

@@ -1,5 +1,6 @@
 """chdb: the folder of a session without a path, with a lock on `status` inside. One with a path is no scratch."""
-import glob, os
+
+import os
 import proving
 
 WORK = """
@@ -31,10 +32,16 @@ class Driver(proving.Program):
 
     def facts(self, stage):
         owner, (mine,) = self.born(stage)
-        self.fact(os.path.basename(mine).startswith("clickhouse-embedded-"),
-                  f"leaves {self.names([mine])}, {proving.size(mine):,} bytes")
-        self.fact(proving.locks(mine + "/status") == [("FLOCK", owner.pid)], f"status: {proving.locks(mine + '/status')}")
+        self.fact(
+            os.path.basename(mine).startswith("clickhouse-embedded-"),
+            f"leaves {self.names([mine])}, {proving.size(mine):,} bytes",
+        )
+        self.fact(
+            proving.locks(mine + "/status") == [("FLOCK", owner.pid)], f"status: {proving.locks(mine + '/status')}"
+        )
         owner.kill()
         again, (other,) = self.born(stage)
         again.finish()
-        self.fact(os.path.exists(mine) and not os.path.exists(other), "it stays after the next run, which removes its own")
+        self.fact(
+            os.path.exists(mine) and not os.path.exists(other), "it stays after the next run, which removes its own"
+        )

@@ -1,5 +1,6 @@
 """chromedriver (Selenium): profiles of its own in `org.chromium.Chromium.scoped_dir.*`; the browser outlives it."""
-import glob, json, os, signal, socket, urllib.request
+
+import json, os, signal, socket, urllib.request
 import proving
 
 
@@ -13,8 +14,11 @@ class Driver(proving.Program):
         return proving.output(self.driver, "--version")
 
     def ask(self, owner, path, body=None):
-        request = urllib.request.Request(f"http://127.0.0.1:{owner.port}{path}", json.dumps(body or {}).encode(),
-                                         {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{owner.port}{path}",
+            json.dumps(body or {}).encode(),
+            {"Content-Type": "application/json"},
+        )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)["value"]
 
@@ -24,9 +28,13 @@ class Driver(proving.Program):
             port = free.getsockname()[1]
         owner = proving.Owner(stage, [self.driver, f"--port={port}"], env={"TMPDIR": stage.place})
         owner.port = port
-        proving.until(lambda: any("started successfully" in line for line in owner.said()), lambda: f"it listens: {owner.last()}")
+        proving.until(
+            lambda: any("started successfully" in line for line in owner.said()), lambda: f"it listens: {owner.last()}"
+        )
         options = {"args": ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]}
-        owner.session = self.ask(owner, "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}})["sessionId"]
+        owner.session = self.ask(owner, "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}})[
+            "sessionId"
+        ]
         return owner
 
     def works(self, owner):
@@ -34,6 +42,9 @@ class Driver(proving.Program):
         script = {"script": "return document.title", "args": []}
         if self.ask(owner, f"/session/{owner.session}/execute/sync", script) != "works":
             raise proving.Wrong("a page does not load")
+
+    def is_proved(self, path):
+        return os.path.islink(path + "/SingletonLock")
 
     def kill(self, owner):
         """With its browser, as when a container's memory ends: the browser works on otherwise."""
@@ -56,13 +67,17 @@ class Driver(proving.Program):
         owner, mine = self.born(stage)
         profiles = [path for path in mine if os.path.islink(path + "/SingletonLock")]
         bare = [path for path in mine if not os.listdir(path)]
-        self.fact(len(profiles) == 1 and "/org.chromium.Chromium.scoped_dir." in profiles[0],
-                  f"leaves {self.names(profiles)}, its SingletonLock leads to {os.readlink(profiles[0] + '/SingletonLock')}")
+        self.fact(
+            len(profiles) == 1 and "/org.chromium.Chromium.scoped_dir." in profiles[0],
+            f"leaves {self.names(profiles)}, its SingletonLock leads to {os.readlink(profiles[0] + '/SingletonLock')}",
+        )
         self.fact(len(bare) == 1 and not proving.users(bare[0]), f"and {self.names(bare)}, empty and not open")
         self.fact(len(mine) == 3, f"all in all {self.names(mine)}")
         below = proving.children(owner.pid)
         owner.kill()
-        self.fact(proving.users(profiles[0]) and all(map(proving.lives, below[:1])), "the browser lives on when it is killed")
+        self.fact(
+            proving.users(profiles[0]) and all(map(proving.lives, below[:1])), "the browser lives on when it is killed"
+        )
         again = self.start(stage)
         self.works(again)
         self.finish(again)

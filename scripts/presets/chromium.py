@@ -1,5 +1,6 @@
-"""Chromium, as its drivers start it: a profile with a link that names host and pid, and a socket in a directory of its own."""
-import glob, json, os, signal, socket, urllib.request
+"""Chromium, as its drivers start it: a profile whose link names host and pid, a directory with its socket."""
+
+import json, os, signal, socket, urllib.request
 import proving
 
 
@@ -15,10 +16,22 @@ class Driver(proving.Program):
         profile = f"{stage.place}/puppeteer_dev_chrome_profile-{stage.count:06}"
         os.mkdir(profile, 0o700)
         owner = proving.Owner(
-            stage, [self.chromium, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
-                    f"--user-data-dir={profile}", "about:blank"], env={"TMPDIR": stage.place})
-        proving.until(lambda: [line for line in owner.said() if line.startswith("DevTools listening on ")],
-                      lambda: f"it listens: {owner.last()}")
+            stage,
+            [
+                self.chromium,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--remote-debugging-port=0",
+                f"--user-data-dir={profile}",
+                "about:blank",
+            ],
+            env={"TMPDIR": stage.place},
+        )
+        proving.until(
+            lambda: [line for line in owner.said() if line.startswith("DevTools listening on ")],
+            lambda: f"it listens: {owner.last()}",
+        )
         owner.address = next(line for line in owner.said() if line.startswith("DevTools ")).split("/")[2]
         proving.until(lambda: os.path.islink(profile + "/SingletonLock"), "its link")
         return owner
@@ -32,6 +45,9 @@ class Driver(proving.Program):
             if made not in [tab["id"] for tab in json.load(answer)]:
                 raise proving.Wrong("the new tab is not listed")
 
+    def is_proved(self, path):
+        return os.path.islink(path + "/SingletonLock")
+
     def finish(self, owner):
         owner.process.send_signal(signal.SIGTERM)
         if owner.ended():
@@ -42,12 +58,23 @@ class Driver(proving.Program):
         sockets = [path for path in mine if "org.chromium.Chromium." in path]
         (profile,) = set(mine) - set(sockets)
         link = os.readlink(profile + "/SingletonLock")
-        self.fact(link == f"{socket.gethostname()}-{owner.pid}", f"leaves {self.names([profile])}, its SingletonLock leads to {link}")
-        self.fact("open" in proving.users(profile).get(owner.pid, ()), f"its files are open in {len(proving.users(profile))} processes")
-        self.fact(len(sockets) == 1 and sorted(os.listdir(sockets[0])) == ["SingletonCookie", "SingletonSocket"],
-                  f"and {self.names(sockets)}, with a socket that the profile's SingletonSocket leads to")
-        self.fact(os.readlink(profile + "/SingletonSocket") == sockets[0] + "/SingletonSocket" and not proving.users(sockets[0]),
-                  "no file of that is open, its socket listens")
+        self.fact(
+            link == f"{socket.gethostname()}-{owner.pid}",
+            f"leaves {self.names([profile])}, its SingletonLock leads to {link}",
+        )
+        self.fact(
+            "open" in proving.users(profile).get(owner.pid, ()),
+            f"its files are open in {len(proving.users(profile))} processes",
+        )
+        self.fact(
+            len(sockets) == 1 and sorted(os.listdir(sockets[0])) == ["SingletonCookie", "SingletonSocket"],
+            f"and {self.names(sockets)}, with a socket that the profile's SingletonSocket leads to",
+        )
+        self.fact(
+            os.readlink(profile + "/SingletonSocket") == sockets[0] + "/SingletonSocket"
+            and not proving.users(sockets[0]),
+            "no file of that is open, its socket listens",
+        )
         below = proving.children(owner.pid)
         owner.kill()
         left = sum(map(proving.lives, below))

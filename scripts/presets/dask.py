@@ -1,4 +1,5 @@
 """dask.distributed: a worker's spill directory, whose owner holds a lock on the file beside it."""
+
 import fcntl, glob, os
 import proving
 
@@ -44,8 +45,10 @@ class Driver(proving.Program):
 
     def facts(self, stage):
         owner, (mine, beside) = self.born(stage)
-        self.fact(beside == mine + ".dirlock" and proving.size(mine) > 20_000_000,
-                  f"leaves {self.names([mine])}, {proving.size(mine):,} bytes in it")
+        self.fact(
+            beside == mine + ".dirlock" and proving.size(mine) > 20_000_000,
+            f"leaves {self.names([mine])}, {proving.size(mine):,} bytes in it",
+        )
         self.fact(proving.locks(beside) == [("FLOCK", owner.pid)], f"beside it: {proving.locks(beside)}")
         proving.until(lambda: not proving.users(mine), "nothing in it is open between two tasks")
         self.fact(True, "between two tasks nothing in it is open")

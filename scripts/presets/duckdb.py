@@ -1,4 +1,5 @@
 """duckdb: spill files in its temp_directory. Those that hold data stay open; the pid in their names proves nothing."""
+
 import glob, os, signal
 import proving
 
@@ -40,8 +41,10 @@ class Driver(proving.Program):
         data = glob.glob(stage.place + "/*.tmp")
         (mark,) = set(mine) - set(data)
         self.fact(all(f"/duckdb_temp_{owner.pid}_0_" in path for path in mine), f"leaves {self.names(mine[:2])} …")
-        self.fact(data and all("open" in proving.users(path).get(owner.pid, ()) for path in data),
-                  f"{len(data)} files with data, all open")
+        self.fact(
+            data and all("open" in proving.users(path).get(owner.pid, ()) for path in data),
+            f"{len(data)} files with data, all open",
+        )
         self.fact(not proving.users(mark) and not proving.size(mark), f"{self.names([mark])} is empty and not open")
         self.fact(not any(map(proving.locks, mine)), "no locks")
         owner.kill()
@@ -54,5 +57,8 @@ class Driver(proving.Program):
         with stage.namespace():
             self.start(stage).finish()
         gone = [path for path in mine if not os.path.exists(path)]
-        self.fact(any(path.endswith("_owner") for path in gone), f"a start in another PID namespace removes {len(gone)} of a "
-                  f"living one's {len(mine)} files, which {'works on' if proving.lives(owner.pid) else 'fails'}")
+        self.fact(
+            any(path.endswith("_owner") for path in gone),
+            f"a start in another PID namespace removes {len(gone)} of a "
+            f"living one's {len(mine)} files, which {'works on' if proving.lives(owner.pid) else 'fails'}",
+        )

@@ -1,4 +1,5 @@
 """go: what a build works with, `go-build*`; a program that `go run` started is in it, and outlives it."""
+
 import os, signal
 import proving
 
@@ -34,8 +35,13 @@ class Driver(proving.Program):
     def start(self, stage):
         with open(stage.work + "/main.go", "w") as stream:
             stream.write(MAIN)
-        owner = proving.Owner(stage, [self.go, "run", "main.go"], cwd=stage.work, by_file=True,
-                              env={"TMPDIR": stage.place, "GOCACHE": proving.CACHE + "/go-cache"})
+        owner = proving.Owner(
+            stage,
+            [self.go, "run", "main.go"],
+            cwd=stage.work,
+            by_file=True,
+            env={"TMPDIR": stage.place, "GOCACHE": proving.CACHE + "/go-cache"},
+        )
         owner.until_said("spilled", seconds=300)  # the first time it builds its library
         return owner
 
@@ -50,8 +56,12 @@ class Driver(proving.Program):
     def facts(self, stage):
         owner, (mine,) = self.born(stage)
         (program,) = proving.children(owner.pid)
-        self.fact(os.path.basename(mine).startswith("go-build"), f"leaves {self.names([mine])}, {proving.size(mine):,} bytes")
-        self.fact(proving.users(mine) == {program: {"mapped"}}, "go has nothing of it open, its program is mapped from it")
+        self.fact(
+            os.path.basename(mine).startswith("go-build"), f"leaves {self.names([mine])}, {proving.size(mine):,} bytes"
+        )
+        self.fact(
+            proving.users(mine) == {program: {"mapped"}}, "go has nothing of it open, its program is mapped from it"
+        )
         owner.kill()
         self.fact(proving.lives(program), "the program lives on when go is killed")
         owner.ask_to_end()

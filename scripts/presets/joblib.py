@@ -1,4 +1,5 @@
 """joblib: memory-mapped arguments, used by the workers for minutes after their parent has died."""
+
 import glob, os, time
 import proving
 
@@ -24,7 +25,7 @@ say("right")
 
 class Driver(proving.Program):
     quick = True
-    stay = 2  # seconds a task lasts
+    stay = 1  # seconds a task lasts
 
     def install(self):
         self.binaries = proving.venv("joblib", "joblib==1.6.0", "numpy==2.4.6")
@@ -41,18 +42,24 @@ class Driver(proving.Program):
     def facts(self, stage):
         owner, (mine,) = self.born(stage)
         workers = proving.children(owner.pid)
-        self.fact(f"/joblib_memmapping_folder_{owner.pid}_" in mine,
-                  f"leaves {self.names([mine])[:34]}…, {proving.size(mine):,} bytes")
+        self.fact(
+            f"/joblib_memmapping_folder_{owner.pid}_" in mine,
+            f"leaves {self.names([mine])[:34]}…, {proving.size(mine):,} bytes",
+        )
         users = proving.until(lambda: proving.users(mine), "somebody uses it")
-        self.fact(owner.pid not in users and all("mapped" in how for how in users.values()),
-                  f"mapped by {users}, while the parent {owner.pid} has nothing of it")
+        self.fact(
+            owner.pid not in users and all("mapped" in how for how in users.values()),
+            f"mapped by {users}, while the parent {owner.pid} has nothing of it",
+        )
         self.fact(not any(map(proving.locks, glob.glob(mine + "/*"))), "no locks")
         owner.kill()
         killed = time.monotonic()
         self.fact(proving.users(mine), "the workers use it after their parent's death")
         proving.until(lambda: not proving.users(mine), "the workers end their task")
-        self.say(f"used for {time.monotonic() - killed:.1f} s after the kill, by tasks of {self.stay} s; then there: "
-                 f"{os.path.exists(mine)}, still living: {sum(map(proving.lives, workers))} of {len(workers)} children")
+        self.say(
+            f"used for {time.monotonic() - killed:.1f} s after the kill, by tasks of {self.stay} s; then there: "
+            f"{os.path.exists(mine)}, still living: {sum(map(proving.lives, workers))} of {len(workers)} children"
+        )
 
     def goes(self, reapd, paths, began):
         """Not before the workers are done with it, and then at once."""

@@ -1,4 +1,5 @@
 """lance: a data file that is being written, `data/.tmp*`."""
+
 import glob, os
 import proving
 
@@ -6,16 +7,16 @@ WORK = """
 import os, sys, time
 import pyarrow, lance
 schema = pyarrow.schema([("number", pyarrow.int64()), ("text", pyarrow.binary())])
-def batch():
-    return pyarrow.record_batch([list(range(2000)), [os.urandom(500) for _ in range(2000)]], schema=schema)
+def batch(rows):
+    return pyarrow.record_batch([list(range(rows)), [os.urandom(500) for _ in range(rows)]], schema=schema)
 def batches():
     for number in range(40):
-        yield batch()
+        yield batch(2000)
     say("spilled")
     while not ending.is_set():
         say("round")
         time.sleep(0.1)
-        yield batch()
+        yield batch(1)  # a file that grew too large would be finished
 # Its table is there already, so that many may append.
 lance.write_dataset(pyarrow.RecordBatchReader.from_batches(schema, batches()), sys.argv[1], mode="append")
 say("right" if lance.dataset(sys.argv[1]).count_rows() >= 80_000 else "too few rows")
@@ -61,4 +62,7 @@ class Driver(proving.Program):
         self.fact(os.path.exists(mine), "it stays after the next run and a clean-up of no age")
         command[2] = clean.format(", delete_unverified=True")
         proving.output(*command)
-        self.fact(not os.path.exists(mine), "only a clean-up with delete_unverified, which asks for no live writer, removes it")
+        self.fact(
+            not os.path.exists(mine),
+            "only a clean-up with delete_unverified, which asks for no live writer, removes it",
+        )

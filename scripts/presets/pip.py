@@ -1,4 +1,5 @@
 """pip: directories for what it builds, unpacks and downloads; nothing ever removes them, nothing shows whose they are."""
+
 import glob, os
 import proving
 
@@ -29,9 +30,22 @@ class Driver(proving.Program):
             stream.write(SETUP)
         # A package of ours is built, with nothing from outside; what it says goes past pip to our log.
         owner = proving.Owner(
-            stage, [self.binaries + "/python", "-m", "pip", "wheel", "--no-index", "--no-build-isolation", "--no-deps",
-                    "--wheel-dir", f"{project}/wheels", project],
-            env={"TMPDIR": stage.place, "SAYS": f"{stage.dir}/owner.{stage.count + 1}.log"}, by_file=True)
+            stage,
+            [
+                self.binaries + "/python",
+                "-m",
+                "pip",
+                "wheel",
+                "--no-index",
+                "--no-build-isolation",
+                "--no-deps",
+                "--wheel-dir",
+                f"{project}/wheels",
+                project,
+            ],
+            env={"TMPDIR": stage.place, "SAYS": f"{stage.dir}/owner.{stage.count + 1}.log"},
+            by_file=True,
+        )
         owner.until_said("spilled")
         return owner
 

@@ -1,4 +1,5 @@
 """Playwright: a profile, a directory of artifacts and a socket for each browser that it drives."""
+
 import os, signal
 import proving
 
@@ -33,6 +34,9 @@ class Driver(proving.Program):
         owner.until_said("spilled")
         return owner
 
+    def is_proved(self, path):
+        return os.path.islink(path + "/SingletonLock")
+
     def kill(self, owner):
         """With all that it started."""
         below = proving.children(owner.pid)
@@ -49,11 +53,16 @@ class Driver(proving.Program):
         mine = proving.until(lambda: len(self.found(stage)) > 2 and sorted(self.found(stage)), "all of it")
         (profile,) = [path for path in mine if os.path.islink(path + "/SingletonLock")]
         link = os.readlink(profile + "/SingletonLock")
-        self.fact("/playwright_chromiumdev_profile-" in profile and int(link.rpartition("-")[2]) in proving.children(owner.pid),
-                  f"leaves {self.names([profile])}, its SingletonLock leads to {link}, the browser")
+        self.fact(
+            "/playwright_chromiumdev_profile-" in profile
+            and int(link.rpartition("-")[2]) in proving.children(owner.pid),
+            f"leaves {self.names([profile])}, its SingletonLock leads to {link}, the browser",
+        )
         bare = [path for path in mine if not os.listdir(path)]
-        self.fact(len(bare) == 1 and "/playwright-artifacts-" in bare[0] and not proving.users(bare[0]),
-                  f"and {self.names(bare)}, empty and not open")
+        self.fact(
+            len(bare) == 1 and "/playwright-artifacts-" in bare[0] and not proving.users(bare[0]),
+            f"and {self.names(bare)}, empty and not open",
+        )
         self.fact(len(mine) == 3, f"all in all {self.names(mine)}")
         self.kill(owner)
         self.fact(sorted(self.found(stage)) == mine, "they stay when all of it is killed")

@@ -1,4 +1,5 @@
 """polars: spilled columns in a directory named by the pid, which are not held open."""
+
 import os
 import proving
 
@@ -28,8 +29,11 @@ class Driver(proving.Program):
 
     def start(self, stage, in_namespace=False):
         """One that has something on disk: between two queries its directory is empty."""
-        owner = stage.python(self.binaries, WORK, env={
-            "POLARS_OOC_SPILL_DIR": stage.place, "POLARS_OOC_MEMORY_BUDGET_MB": "30", "POLARS_MAX_THREADS": "2"})
+        owner = stage.python(
+            self.binaries,
+            WORK,
+            env={"POLARS_OOC_SPILL_DIR": stage.place, "POLARS_OOC_MEMORY_BUDGET_MB": "30", "POLARS_MAX_THREADS": "2"},
+        )
         owner.until_said("spilled")
         where = f"{stage.place}/{'2' if in_namespace else owner.pid}"
         proving.until(lambda: os.path.isdir(where) and os.listdir(where), "there is something in it")
@@ -45,10 +49,15 @@ class Driver(proving.Program):
         again = self.start(stage)
         self.fact(not os.path.exists(mine), "the next start on the same place removes it")
         again.finish()
-        self.fact(not any(map(os.listdir, self.found(stage))),
-                  f"an end in order leaves an empty directory: {self.names(self.found(stage))}")
+        self.fact(
+            not any(map(os.listdir, self.found(stage))),
+            f"an end in order leaves an empty directory: {self.names(self.found(stage))}",
+        )
         owner, (mine,) = self.born(stage)
         with stage.namespace():
             self.start(stage, in_namespace=True).finish()
-        self.fact(not os.path.exists(mine), "a start in another PID namespace removes a living one's, which "
-                  f"{'works on' if proving.lives(owner.pid) else 'fails'}")
+        self.fact(
+            not os.path.exists(mine),
+            "a start in another PID namespace removes a living one's, which "
+            f"{'works on' if proving.lives(owner.pid) else 'fails'}",
+        )

@@ -1,4 +1,5 @@
 """pyspark: directories of the JVM, often empty and never open between two jobs."""
+
 import glob, os, signal
 import proving
 
@@ -38,7 +39,11 @@ class Driver(proving.Program):
         return owner
 
     def found(self, stage):
-        return [path for pattern in ("blockmgr-*", "spark-*", "artifacts-*") for path in glob.glob(f"{stage.place}/{pattern}")]
+        return [
+            path
+            for pattern in ("blockmgr-*", "spark-*", "artifacts-*")
+            for path in glob.glob(f"{stage.place}/{pattern}")
+        ]
 
     def virtual_machine(self, owner):
         return next(pid for pid in proving.children(owner.pid) if os.readlink(f"/proc/{pid}/exe").endswith("/java"))
@@ -52,10 +57,18 @@ class Driver(proving.Program):
 
     def facts(self, stage):
         owner, mine = self.born(stage)
-        self.fact({path.split("/")[-1].split("-")[0] for path in mine} == {"blockmgr", "spark", "artifacts"}, f"leaves {self.names(mine)}")
+        self.fact(
+            {path.split("/")[-1].split("-")[0] for path in mine} == {"blockmgr", "spark", "artifacts"},
+            f"leaves {self.names(mine)}",
+        )
         proving.until(lambda: not any(map(proving.users, mine)), "nothing in them is open")
-        self.fact(not any(proving.locks(path) for path in mine), "between two jobs nothing in them is open, and no locks")
-        self.fact(any(not os.listdir(path) for path in mine), f"empty: {self.names(path for path in mine if not os.listdir(path))}")
+        self.fact(
+            not any(proving.locks(path) for path in mine), "between two jobs nothing in them is open, and no locks"
+        )
+        self.fact(
+            any(not os.listdir(path) for path in mine),
+            f"empty: {self.names(path for path in mine if not os.listdir(path))}",
+        )
         below = self.virtual_machine(owner)
         owner.kill()
         proving.until(lambda: not proving.lives(below), "the JVM has ended")

@@ -1,4 +1,5 @@
 """pytest: the temporary directories of a run; the `.lock` inside holds a pid and is never locked."""
+
 import os, time
 import proving
 
@@ -28,8 +29,12 @@ class Driver(proving.Program):
         with open(test, "w") as stream:
             stream.write(WORK)
         owner = proving.Owner(
-            stage, [self.binaries + "/python", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", test],
-            env={"PYTEST_DEBUG_TEMPROOT": stage.place}, cwd=stage.work, by_file=True)
+            stage,
+            [self.binaries + "/python", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", test],
+            env={"PYTEST_DEBUG_TEMPROOT": stage.place},
+            cwd=stage.work,
+            by_file=True,
+        )
         owner.until_said("spilled")
         return owner
 
@@ -50,8 +55,10 @@ class Driver(proving.Program):
         again, (other,) = self.born(stage)
         again.finish()
         self.fact(os.path.exists(mine), f"the next run takes {self.names([other])} and leaves it")
-        self.fact(os.path.isdir(other) and not os.path.exists(other + "/.lock"),
-                  "what a run in order leaves for its reader has no .lock")
+        self.fact(
+            os.path.isdir(other) and not os.path.exists(other + "/.lock"),
+            "what a run in order leaves for its reader has no .lock",
+        )
 
     def after_an_end(self, stage, reapd):
         """The directories of finished runs are for whoever reads them."""

@@ -1,4 +1,5 @@
 """ray: a session's directory with spilled objects; its agents outlive the driver and hold its logs open."""
+
 import glob, os, signal, time
 import proving
 
@@ -48,18 +49,30 @@ class Driver(proving.Program):
     def facts(self, stage):
         owner, (mine,) = self.born(stage)
         spilled = glob.glob(mine + "/ray_spilled_objects_*/*")
-        self.fact(mine.endswith(f"_{owner.pid}") and spilled, f"leaves {self.names([mine])}, {proving.size(mine):,} bytes, "
-                  f"{len(spilled)} files of spilled objects")
-        proving.until(lambda: not any(map(proving.users, glob.glob(mine + "/ray_spilled_objects_*/*"))), "spilled files are closed")
-        self.fact(not any(map(proving.locks, glob.glob(mine + "/**", recursive=True))), "spilled files are closed, and no locks")
+        self.fact(
+            mine.endswith(f"_{owner.pid}") and spilled,
+            f"leaves {self.names([mine])}, {proving.size(mine):,} bytes, " f"{len(spilled)} files of spilled objects",
+        )
+        proving.until(
+            lambda: not any(map(proving.users, glob.glob(mine + "/ray_spilled_objects_*/*"))),
+            "spilled files are closed",
+        )
+        self.fact(
+            not any(map(proving.locks, glob.glob(mine + "/**", recursive=True))),
+            "spilled files are closed, and no locks",
+        )
         below = proving.children(owner.pid)
         self.fact(len(proving.users(mine)) > 3, f"other files in it are open in {len(proving.users(mine))} processes")
         owner.kill()
         killed = time.monotonic()
         proving.until(lambda: not proving.users(mine), "nobody uses it", 150)
-        self.fact(time.monotonic() - killed > 20, f"in use for {time.monotonic() - killed:.0f} s after the driver's death")
+        self.fact(
+            time.monotonic() - killed > 20, f"in use for {time.monotonic() - killed:.0f} s after the driver's death"
+        )
         proving.until(lambda: not any(map(proving.lives, below)), "all have ended", 60)
         again, _ = self.born(stage)
         again.finish()
-        self.fact(os.path.exists(mine), "it stays after the next run, whose own stays too: "
-                  f"{len(self.found(stage))} of them")
+        self.fact(
+            os.path.exists(mine),
+            "it stays after the next run, whose own stays too: " f"{len(self.found(stage))} of them",
+        )

@@ -1,4 +1,5 @@
 """The recipe for a program with nothing of the kind: a directory of its own under `flock DIR/.lock`, with DuckDB."""
+
 import glob, os
 import proving
 
@@ -25,14 +26,17 @@ class Driver(proving.Program):
 
     def start(self, stage):
         work = "import os, sys; sys.argv.append(os.environ['TMPDIR'])" + proving.CHILD + proving.drivers["duckdb"].WORK
-        owner = proving.Owner(stage, ["sh", "-c", recipe(), "recipe", self.binaries + "/python", "-c", work],
-                              env={"SPILL": stage.place})
+        owner = proving.Owner(
+            stage, ["sh", "-c", recipe(), "recipe", self.binaries + "/python", "-c", work], env={"SPILL": stage.place}
+        )
         owner.until_said("spilled")
         return owner
 
     def facts(self, stage):
         owner, (mine,) = self.born(stage)
-        self.fact(proving.locks(mine + "/.lock") == [("FLOCK", owner.pid)], f"locked by the program itself: {owner.pid}")
+        self.fact(
+            proving.locks(mine + "/.lock") == [("FLOCK", owner.pid)], f"locked by the program itself: {owner.pid}"
+        )
         self.fact(glob.glob(mine + "/duckdb_temp_*"), f"{proving.size(mine):,} bytes in {self.names([mine])}")
         self.fact(not [name for name in os.listdir(stage.tmp) if "duckdb" in name], "and nothing elsewhere")
         owner.kill()

@@ -1,4 +1,5 @@
 """rustc: an incremental session, `s-*-working`, whose lock lies beside it and has its stem without `-working`."""
+
 import glob, os, subprocess
 import proving
 
@@ -18,8 +19,10 @@ pub fn hold(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
 }
 """
 # Enough for the optimizer to be seen at work.
-MANY = "".join(f"pub fn f{n}(mut a: Vec<u64>) -> u64 {{ a.sort(); a.iter().map(|x| x * {n}).filter(|x| x % 3 > 0).sum() }}\n"
-               for n in range(400))
+MANY = "".join(
+    f"pub fn f{n}(mut a: Vec<u64>) -> u64 {{ a.sort(); a.iter().map(|x| x * {n}).filter(|x| x % 3 > 0).sum() }}\n"
+    for n in range(400)
+)
 
 
 class Driver(proving.Program):
@@ -33,16 +36,32 @@ class Driver(proving.Program):
 
     def start(self, stage):
         if not os.path.exists(stage.work + "/libhold.so"):
-            for name, text in (("hold", HOLD), ("main", 'fn main() { println!("{}", hold::hold!()); }'), ("many", MANY)):
+            for name, text in (
+                ("hold", HOLD),
+                ("main", 'fn main() { println!("{}", hold::hold!()); }'),
+                ("many", MANY),
+            ):
                 with open(f"{stage.work}/{name}.rs", "w") as stream:
                     stream.write(text)
-            subprocess.run([self.rustc, "--crate-type=proc-macro", "hold.rs"], cwd=stage.work, env=stage.env, check=True)
+            subprocess.run(
+                [self.rustc, "--crate-type=proc-macro", "hold.rs"], cwd=stage.work, env=stage.env, check=True
+            )
         product = f"{stage.work}/main{stage.count}"
-        owner = proving.Owner(stage, [self.rustc, f"-Cincremental={stage.place}", "--extern", "hold=libhold.so", "main.rs",
-                                      "-o", product], cwd=stage.work, by_file=True)
+        owner = proving.Owner(
+            stage,
+            [self.rustc, f"-Cincremental={stage.place}", "--extern", "hold=libhold.so", "main.rs", "-o", product],
+            cwd=stage.work,
+            by_file=True,
+        )
         owner.product = product
         owner.until_said("spilled")
         return owner
+
+    def root(self, stage):
+        """That of the crate, which a run in order has made: it is named by a hash."""
+        if not glob.glob(stage.place + "/main-*"):
+            self.finish(self.start(stage))
+        return glob.glob(stage.place + "/main-*")[0]
 
     def finish(self, owner):
         owner.ask_to_end()
@@ -60,9 +79,14 @@ class Driver(proving.Program):
         owner.kill()
         again, (other, _) = self.born(stage)
         self.finish(again)
-        self.fact(os.path.exists(mine) and not os.path.exists(other), "it stays after the next run, which completes its own")
-        many = proving.Owner(stage, [self.rustc, f"-Cincremental={stage.place}", "--crate-type=lib", "-Copt-level=3",
-                                     "many.rs"], cwd=stage.work)
+        self.fact(
+            os.path.exists(mine) and not os.path.exists(other), "it stays after the next run, which completes its own"
+        )
+        many = proving.Owner(
+            stage,
+            [self.rustc, f"-Cincremental={stage.place}", "--crate-type=lib", "-Copt-level=3", "many.rs"],
+            cwd=stage.work,
+        )
         looks = quiet = 0
         while many.process.poll() is None:
             for path in glob.glob(stage.place + "/many-*/s-*-working"):

@@ -1,4 +1,5 @@
 """SwiftPM: directories in TMPDIR, some for each build, even where there is nothing to build and nobody is killed."""
+
 import glob, os, shutil
 import proving
 
@@ -26,14 +27,18 @@ class Driver(proving.Program):
             for name, text in (("Package.swift", MANIFEST), ("Sources/Small/main.swift", 'print("right")\n')):
                 with open(f"{where}/{name}", "w") as stream:
                     stream.write(text)
-        return proving.Owner(stage, [self.swift, "build", "--disable-sandbox"], env={"TMPDIR": stage.place}, cwd=where, **options)
+        return proving.Owner(
+            stage, [self.swift, "build", "--disable-sandbox"], env={"TMPDIR": stage.place}, cwd=where, **options
+        )
 
     def start(self, stage):
         before = set(self.found(stage))
         where = f"{stage.work}/package{stage.count}"
         owner = self.build(stage, where, by_file=True)
         owner.where = where
-        proving.until(lambda: set(self.found(stage)) - before and self.manifests(owner), "the manifest is evaluated", 180)
+        proving.until(
+            lambda: set(self.found(stage)) - before and self.manifests(owner), "the manifest is evaluated", 180
+        )
         return owner
 
     def manifests(self, owner):

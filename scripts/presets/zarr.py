@@ -1,4 +1,5 @@
 """zarr: a chunk that is being written, `*.partial`."""
+
 import glob, os, signal
 import proving
 
@@ -6,7 +7,7 @@ WORK = """
 import os, sys, numpy, zarr
 chunk = 20_000_000
 path, mine = sys.argv[1], int(sys.argv[2])
-array = (zarr.open_array(path) if os.path.exists(path) else
+array = (zarr.open_array(path) if os.path.exists(path + "/zarr.json") else
          zarr.create_array(path, shape=(16 * chunk,), chunks=(chunk,), dtype="f8", compressors=None))
 while not ending.is_set():
     array[mine * chunk:(mine + 1) * chunk] = mine + 1.0
@@ -37,6 +38,7 @@ class Driver(proving.Program):
                 return True
             os.kill(owner.pid, signal.SIGCONT)
             return False
+
         proving.until(caught, "a write is met")
         return owner
 
