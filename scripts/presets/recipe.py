@@ -1,6 +1,6 @@
 """The recipe for a program with nothing of the kind: a directory of its own under `flock DIR/.lock`, with DuckDB."""
 
-import glob, os
+import glob, os, signal, time
 import proving
 
 README = os.path.dirname(proving.HERE) + "/README.md"
@@ -41,3 +41,22 @@ class Driver(proving.Program):
         self.fact(not [name for name in os.listdir(stage.tmp) if "duckdb" in name], "and nothing elsewhere")
         owner.kill()
         self.fact(not proving.locks(mine + "/.lock"), "its lock is free when it is killed")
+
+    def also(self, stage, binary):
+        """A child that inherited the lock owns the directory when its parent is dead."""
+        with proving.Reapd(binary, stage, self.rules(stage)) as reapd:
+            parent = (
+                "import subprocess, time; subprocess.Popen(['sleep', '1000'], close_fds=False); print('on', flush=True)"
+            )
+            command = ["sh", "-c", recipe(), "recipe", self.binaries + "/python", "-c", parent + "; time.sleep(1000)"]
+            owner = proving.Owner(stage, command, env={"SPILL": stage.place})
+            owner.until_said("on")
+            (child,) = proving.children(owner.pid)
+            mine = self.stamps(self.found(stage))
+            owner.kill()
+            time.sleep(3 * proving.GRACE)
+            self.untouched(mine)
+            reapd.did_nothing_else(())
+            os.kill(child, signal.SIGKILL)
+            proving.until(lambda: not self.found(stage), "it goes with the child", 10)
+            self.say("with a child that inherited the lock it goes when that ends")
