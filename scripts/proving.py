@@ -515,10 +515,17 @@ class Program:
                 self.finish(second)
             self.after_an_end(stage, reapd)
         if left:
+            left = list(filter(os.path.lexists, left)) or self.killed(stage)
             self.prove_in_time(stage, binary, second, alive, left)
         if second.process.poll() is None:
             self.finish(second)
         self.also(stage, binary)
+
+    def killed(self, stage):
+        """What one that is killed leaves, where the next start removes what the last one left."""
+        owner, mine = self.born(stage)
+        self.kill(owner)
+        return list(filter(os.path.lexists, mine))
 
     def prove_in_time(self, stage, binary, living, alive, left):
         """The same with times as short as nobody should have them: what is done when the real ones are over."""
