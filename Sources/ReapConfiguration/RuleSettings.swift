@@ -51,7 +51,7 @@ struct RuleSettings {
     for key in keys.required where written[key] == nil {
       throw place.error("the rule has no \(key.rawValue)", "write '\(key.rawValue): '")
     }
-    let match = try written[.match]?.glob() ?? keys.defaultMatch
+    let match = try written[.match]?.glob(takesStem: keys.takesStem) ?? keys.defaultMatch
     var rule = Rule(
       name: try name(root: root, preset), root: root, match: match,
       grace: 30 * nanosecondsPerSecond, owners: .users([context.user.euid]),

@@ -27,7 +27,7 @@ struct ErrorTests {
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents, cursor, layouts, "
     + "complete, marker, owner_pidfile, trust_pids, quiet, quarantine, quarantine_yields, min_free, "
     + "min_free_inodes, compaction, retired_after, stale_temporaries, "
-    + "entries, owned_by, also"
+    + "entries, owned_by, also, cleaners_lock"
   static let spillKeys =
     "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents"

@@ -11,11 +11,11 @@ struct ScratchPatternTests {
     let name = EntryName("w-1")!
     #expect(ScratchPath(".")?.place == .itself)
     #expect(ScratchPath("sub/own.lock")?.place == .inside)
-    #expect(ScratchPath("../{name}.lock")?.path(for: name) == Array("w-1.lock".utf8))
-    #expect(ScratchPath("../{name}.lock")?.sibling(of: name) == EntryName("w-1.lock"))
+    #expect(ScratchPath("../{name}.lock")?.path(for: name, nil) == Array("w-1.lock".utf8))
+    #expect(ScratchPath("../{name}.lock")?.sibling(of: name, nil) == EntryName("w-1.lock"))
     #expect(ScratchPath("../locks/{name}")?.isSibling == false)
     #expect(ScratchPath("../lock")?.isSibling == false)
-    #expect(ScratchPath("../{name}")?.sibling(of: name) == nil)
+    #expect(ScratchPath("../{name}")?.sibling(of: name, nil) == nil)
     for wrong in ["", "/run/x", "..", "../", "../../x", "a/../b", "a//b", "./a", "../.", "a/"] {
       #expect(ScratchPath(wrong) == nil, "\(wrong)")
     }
@@ -38,42 +38,52 @@ struct ScratchPatternTests {
     #expect(PidPattern("x") == nil && PidPattern("{pid}{pid}") == nil)
   }
 
-  @Test("More evidence of life never turns keep into dispose")
-  func monotone() throws {
-    var settings = ScratchSettings(ownedBy: [
-      .lock(ScratchPath("../{name}.lock")!), .pidInName(PidPattern("w-{pid}")!), .open,
-    ])
-    settings.quiet = 1
-    settings.quarantine = 0
-    let rule = Rule(
-      name: "s", root: "/x/y", match: try Glob("w-*"), grace: 1, owners: .anyone,
-      kind: .scratch(settings))
-    let locks: [Evidence.Lock] = [.taken, .missing, .held, .notAFile("a link"), .unknown("?")]
-    let processes: [ScratchEvidence.Process] = [.dead(5), .nothing, .alive(5), .unknown("?")]
-    let uses: [Evidence.Inside.Openness] = [.nothingOpen, .open("f"), .unknown("?")]
-    for lock in locks {
-      for process in processes {
-        for use in uses {
-          var own = ScratchEvidence()
-          own.process = process
-          var evidence = Evidence(
-            entry: .init(
-              name: EntryName("w-5")!, type: .directory, owner: 0, isMountPoint: false),
-            clocks: .init(birth: 0, firstSeen: 0), ofKind: .scratch(own), lock: lock,
-            surroundings: .clear, inside: .init(openness: use, newestChange: 0))
-          evidence.life = .nobody
-          let isDoubted =
-            [.held, .notAFile("a link"), .unknown("?")].contains(lock)
-            || [.alive(5), .unknown("?")].contains(process) || use != .nothingOpen
-          let now = Now(wall: 1_000_000, monotonic: 1_000_000)
-          guard case .verdict(let verdict) = judge(evidence, rule: rule, now: now) else {
-            Issue.record("something is still asked for")
-            continue
-          }
-          var isDisposed = false
-          if case .dispose = verdict { isDisposed = true }
-          #expect(isDisposed == !isDoubted, "\(lock) \(process) \(use): \(verdict)")
-        }
+  @Test("A stem is what the entry shares with the files that belong to it")
+  func stems() throws {
+    let match = try Glob("s-{stem}-working", takesStem: true)
+    let name = EntryName("s-ab-1-working")!
+    #expect(match.matches(name) && !match.matches(EntryName("s-ab-1")!))
+    let stem = try #require(match.stem)
+    #expect(stem.part(of: name) == Array("ab-1".utf8))
+    #expect(stem.part(of: EntryName("s-working")!) == nil)
+    #expect(ScratchPath("../s-{stem}.lock")?.path(for: name, stem) == Array("s-ab-1.lock".utf8))
+    #expect(ScratchPath("../{stem}")?.isSibling == true)
+    #expect(
+      ScratchPath("../{stem}-{name}")?.sibling(of: name, stem)
+        == EntryName("ab-1-s-ab-1-working"))
+    #expect(throws: Glob.Malformed.self) { try Glob("{stem}-x") }
+    for wrong in ["{stem}{stem}", "*-{stem}", "{stem}[ab]", "@(a|b){stem}", "{stem}\\*"] {
+      #expect(throws: Glob.Malformed.self, "\(wrong)") { try Glob(wrong, takesStem: true) }
+    }
+  }
+
+  @Test("A pid file holds a number in its first line, or in a member of an object")
+  func pidFiles() throws {
+    let path = try #require(ScratchPath("x.pid"))
+    func pid(_ text: String, _ field: String? = nil, _ start: String? = nil) -> Int32? {
+      PidFile(path: path, field: field, startField: start).content(Array(text.utf8))?.pid
+    }
+    #expect(pid("42") == 42 && pid(" 42 \r\n/home/x\n") == 42)
+    for wrong in ["", "\n42", "42 x", "0x42", "1", "0", "-5", "99999999999", "4 2"] {
+      #expect(pid(wrong) == nil, "\(wrong)")
+    }
+    #expect(pid(#"{"p": 42}"#, "p") == 42)
+    #expect(pid(#"{"p": 42, "s": 7}"#, "p", "s") == 42)
+    for wrong in ["42", "{}", #"{"p": "42"}"#, #"{"p": 4.5}"#, #"{"p": 42"#] {
+      #expect(pid(wrong, "p") == nil, "\(wrong)")
+    }
+    #expect(pid(#"{"p": 42}"#, "p", "s") == nil)
+  }
+
+  @Test("A boot is known where the kernel's devices are as old as its count")
+  func boots() {
+    #expect(Boot(counted: 1_000 * second, devicesBorn: 1_003 * second) == .at(998 * second))
+    for (counted, born) in [(nil, 5), (1_000 * second, nil), (1_000 * second, 900 * second)]
+      as [(Nanoseconds?, Nanoseconds?)]
+    {
+      guard case .unknown = Boot(counted: counted, devicesBorn: born) else {
+        Issue.record("\(String(describing: counted)) \(String(describing: born))")
+        continue
       }
     }
   }

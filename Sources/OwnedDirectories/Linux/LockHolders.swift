@@ -107,17 +107,28 @@ package func openUnlinkedFiles(below directory: String) -> [(pid: Int32, path: S
 private func forEachOpenFile(_ body: (_ pid: Int32, _ path: [UInt8]) -> Void) {
   for process in (try? entryNames(in: "/proc")) ?? [] {
     guard let pid = Int32(process) else { continue }
-    for table in descriptorTables(of: pid) {
-      for place in ["fd", "map_files"] {
-        for name in (try? entryNames(in: "\(table)/\(place)")) ?? [] {
-          if let path = readLink(Array("\(table)/\(place)/\(name)".utf8)) { body(pid, path) }
-        }
-      }
-      for link in ["cwd", "root"] {
-        if let path = readLink(Array("\(table)/\(link)".utf8)) { body(pid, path) }
+    forEachOpenFile(of: pid) { body(pid, $0) }
+  }
+}
+
+private func forEachOpenFile(of pid: Int32, _ body: (_ path: [UInt8]) -> Void) {
+  for table in descriptorTables(of: pid) {
+    for place in ["fd", "map_files"] {
+      for name in (try? entryNames(in: "\(table)/\(place)")) ?? [] {
+        if let path = readLink(Array("\(table)/\(place)/\(name)".utf8)) { body(path) }
       }
     }
+    for link in ["cwd", "root"] {
+      if let path = readLink(Array("\(table)/\(link)".utf8)) { body(path) }
+    }
   }
+}
+
+/// Whether one process has something open at or below a path, as far as /proc shows it to us.
+package func hasOpen(_ pid: Int32, below path: [UInt8]) -> Bool {
+  var isFound = false
+  forEachOpenFile(of: pid) { isFound = isFound || isBelow($0, path) || $0 == path }
+  return isFound
 }
 
 /// The command line of a process, for messages to people.

@@ -46,17 +46,21 @@ package struct ProcessStart: Sendable {
 /// When a process began; nil where the process is gone or cannot be read.
 package func processStart(of pid: Int32) -> ProcessStart? {
   guard let fields = statFields("/proc/\(pid)"), let ticks = Int64(fields[19]),
-    let system = try? readWhole("/proc/stat")
-  else { return nil }
-  let lines = String(decoding: system, as: UTF8.self).split(separator: "\n")
-  guard let boot = lines.first(where: { $0.hasPrefix("btime ") })?.dropFirst(6),
-    let seconds = Int64(boot)
+    let boot = countedBoot()
   else { return nil }
   let tick = 1_000_000_000 / max(1, Int64(sysconf(Int32(_SC_CLK_TCK))))
   return ProcessStart(
-    ticks: ticks, wall: seconds * 1_000_000_000 + ticks * tick,
+    ticks: ticks, wall: boot + ticks * tick,
     hasEnded: ["Z", "X"].contains(fields[0]) && Int(fields[17]) ?? 1 <= 1,
     isKernel: has(kernelThread, fields), tick: tick)
+}
+
+/// When the machine was booted, by the clock as it is now, in nanoseconds: btime of proc_stat(5).
+package func countedBoot() -> Int64? {
+  guard let system = try? readWhole("/proc/stat") else { return nil }
+  let lines = String(decoding: system, as: UTF8.self).split(separator: "\n")
+  return lines.first { $0.hasPrefix("btime ") }.flatMap { Int64($0.dropFirst(6)) }
+    .map { $0 * 1_000_000_000 }
 }
 
 /// Whether no thread of a process runs its program any more: it gives back its files and locks some

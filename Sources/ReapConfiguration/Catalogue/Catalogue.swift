@@ -34,13 +34,27 @@ package enum Catalogue {
   /// In order of name.
   private static let files: [File] = [
     ("ant", PackageResources.ant_yaml),
+    ("buildah", PackageResources.buildah_yaml),
+    ("ccache", PackageResources.ccache_yaml),
     ("chdb", PackageResources.chdb_yaml),
+    ("chromium", PackageResources.chromium_yaml),
     ("dask", PackageResources.dask_yaml),
+    ("datasets", PackageResources.datasets_yaml),
     ("deltalake", PackageResources.deltalake_yaml),
     ("duckdb", PackageResources.duckdb_yaml),
+    ("git", PackageResources.git_yaml),
+    ("go", PackageResources.go_yaml),
     ("hypaware", PackageResources.hypaware_yaml),
     ("jdk", PackageResources.jdk_yaml),
+    ("joblib", PackageResources.joblib_yaml),
     ("lance", PackageResources.lance_yaml),
+    ("pip", PackageResources.pip_yaml),
+    ("polars", PackageResources.polars_yaml),
+    ("pyspark", PackageResources.pyspark_yaml),
+    ("pytest", PackageResources.pytest_yaml),
+    ("ray", PackageResources.ray_yaml),
+    ("rustc", PackageResources.rustc_yaml),
+    ("swiftpm", PackageResources.swiftpm_yaml),
     ("zarr", PackageResources.zarr_yaml),
   ]
 }

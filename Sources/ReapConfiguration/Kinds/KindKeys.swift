@@ -33,10 +33,17 @@ protocol KindKeys: Sendable {
   /// What the rule matches where no match is written.
   var defaultMatch: Glob { get }
 
+  /// Whether `{stem}` may stand in its match.
+  var takesStem: Bool { get }
   /// What holds where nothing is written.
   var defaults: Settings { get }
 
   func kind(_ settings: Settings) -> Rule.Kind
+
+  /// Checks what hangs on more than one key, once all are read.
+  func complete(
+    _ settings: inout Settings, _ written: [RuleKey: Setting], match: Glob
+  ) throws(ConfigurationError)
 }
 
 extension KindKeys {
@@ -54,6 +61,7 @@ extension KindKeys {
       try ReapConfiguration.read(
         keys, last: last, from: written, match: match, into: &settings, context)
     }
+    try complete(&settings, written, match: match)
     kind = self.kind(settings)
   }
 

@@ -12,6 +12,26 @@ struct ScratchKeys: KindKeys {
 
   func kind(_ settings: ScratchSettings) -> Rule.Kind { .scratch(settings) }
 
+  var takesStem: Bool { true }
+
+  func complete(
+    _ settings: inout ScratchSettings, _ written: [RuleKey: Setting], match: Glob
+  ) throws(ConfigurationError) {
+    settings.stem = match.stem
+    guard match.stem == nil else { return }
+    let keys: [(RuleKey, [ScratchPath])] = [
+      (RuleKey("owned_by"), settings.ownedBy.compactMap(\.path)), (RuleKey("also"), settings.also),
+      (RuleKey("cleaners_lock"), settings.cleanersLock.map { [$0] } ?? []),
+    ]
+    for (key, paths) in keys {
+      if let setting = written[key], let path = paths.first(where: \.holdsStem) {
+        throw setting.error(
+          "is \(quoted(path.text)), and the match has no {stem}",
+          "write {name}, or a match with {stem}")
+      }
+    }
+  }
+
   var keys: [Key<ScratchSettings>] { Self.all }
 
   private static let all: [Key<ScratchSettings>] = [
@@ -53,20 +73,26 @@ struct ScratchKeys: KindKeys {
     } print: {
       printedCompanions($0.also)
     },
+    Key("cleaners_lock") { given, settings, _ throws(ConfigurationError) in
+      settings.cleanersLock = try file(given)
+    } print: {
+      .word($0.cleanersLock?.text, remark: "none")
+    },
   ]
 }
 
 private func ways(_ setting: Setting) throws(ConfigurationError) -> [ScratchSettings.Way] {
-  let wanted = "write a list of {lock: '../{name}.lock'}, {pid: {name: 'x-{pid}'}} and {open: true}"
+  let wanted =
+    "write a list of {lock: '../{name}.lock'}, {pid: {name: 'x-{pid}'}}, {open: true}, {boot: true}"
   let elements = try setting.elements()
   guard !elements.isEmpty else { throw setting.error("is an empty list", wanted) }
   var ways: [ScratchSettings.Way] = []
   for element in elements {
-    let members = try element.members(of: ["lock", "pid", "open"], wanted: wanted)
+    let members = try element.members(of: ["lock", "pid", "open", "boot"], wanted: wanted)
     guard members.count == 1 else { throw element.error("has several ways in one entry", wanted) }
-    if let open = members["open"] {
-      guard try open.bool() else { throw open.error("is false", "write true, or leave it out") }
-      ways.append(.open)
+    if let flag = members["open"] ?? members["boot"] {
+      guard try flag.bool() else { throw flag.error("is false", "write true, or leave it out") }
+      ways.append(members["open"] == nil ? .boot : .open)
     } else if let pid = members["pid"] {
       ways.append(try pidWay(pid))
     } else if let lock = members["lock"] {
@@ -86,28 +112,60 @@ private func ways(_ setting: Setting) throws(ConfigurationError) -> [ScratchSett
 
 private func pidWay(_ setting: Setting) throws(ConfigurationError) -> ScratchSettings.Way {
   let wanted =
-    "write {name: 'x-{pid}'} or {link: SingletonLock, pattern: '{host}-{pid}'}"
-  let members = try setting.members(of: ["name", "link", "pattern"], wanted: wanted)
-  guard let written = members["name"] ?? members["pattern"],
-    (members["name"] == nil) == (members["link"] != nil), members.count < 3
-  else { throw setting.error("is not whole", wanted) }
+    "write {name: 'x-{pid}'}, {link: SingletonLock, pattern: '{host}-{pid}'} or {file: x.pid}"
+  let members = try setting.members(
+    of: ["name", "link", "pattern", "file", "field", "start"], wanted: wanted)
+  switch Set(members.keys) {
+  case ["name"]: return .pidInName(try pidPattern(members["name"], in: setting, wanted))
+  case ["link", "pattern"]:
+    return .pidInLink(
+      try pidPlace(members["link"], in: setting, wanted),
+      try pidPattern(members["pattern"], in: setting, wanted))
+  case ["file"], ["file", "field"], ["file", "field", "start"]:
+    let member = "name a member of the file's JSON object"
+    return .pidInFile(
+      PidFile(
+        path: try pidPlace(members["file"], in: setting, wanted),
+        field: try members["field"]?.text(member), startField: try members["start"]?.text(member)))
+  case ["file", "start"]:
+    throw setting.error("has a start, and no field", "write field: too, such as {field: pid}")
+  default: throw setting.error("is not whole", wanted)
+  }
+}
+
+private func pidPattern(
+  _ written: Setting?, in setting: Setting, _ wanted: String
+) throws(ConfigurationError) -> PidPattern {
+  guard let written else { throw setting.error("is not whole", wanted) }
   let text = try written.text(wanted)
   guard let pattern = PidPattern(text) else {
     throw written.error(
       "is \(quoted(text))", "write {pid} in it once, and {host} or * once at most")
   }
-  guard let link = members["link"] else { return .pidInName(pattern) }
-  let path = try link.text(wanted)
-  guard let place = ScratchPath(path), place.place != .itself else {
-    throw link.error("is \(quoted(path))", "write a path in the entry, or '../' and one beside it")
+  return pattern
+}
+
+private func pidPlace(
+  _ written: Setting?, in setting: Setting, _ wanted: String
+) throws(ConfigurationError) -> ScratchPath {
+  guard let written else { throw setting.error("is not whole", wanted) }
+  return try file(written)
+}
+
+/// A file that belongs to an entry, and is not the entry itself.
+private func file(_ setting: Setting) throws(ConfigurationError) -> ScratchPath {
+  let wanted = "write a path in the entry, or '../' and one beside it"
+  let text = try setting.text(wanted)
+  guard let place = ScratchPath(text), place.place != .itself else {
+    throw setting.error("is \(quoted(text))", wanted)
   }
-  return .pidInLink(place, pattern)
+  return place
 }
 
 private func companions(_ setting: Setting) throws(ConfigurationError) -> [ScratchPath] {
   var paths: [ScratchPath] = []
   for element in try setting.elements() {
-    let wanted = "write a name with {name} in it, such as '{name}.lock'"
+    let wanted = "write a name with {name} or {stem} in it, such as '{name}.lock'"
     let text = try element.text(wanted)
     // In the directory that holds both, whether that is written or not.
     guard let path = ScratchPath(text.hasPrefix("../") ? text : "../" + text), path.isSibling else {
@@ -138,11 +196,22 @@ private func printedWays(_ ways: [ScratchSettings.Way]) -> PrintedValue {
           )
         ])
       )
+    case .pidInFile(let file): printed(file)
     case .open: ("{open: true}", .object([("open", .bool(true))]))
+    case .boot: ("{boot: true}", .object([("boot", .bool(true))]))
     }
   }
   return PrintedValue(
     yaml: "[" + parts.map(\.0).joined(separator: ", ") + "]", json: .array(parts.map(\.1)))
+}
+
+private func printed(_ file: PidFile) -> (String, JSONValue) {
+  let members = [("file", file.path.text), ("field", file.field), ("start", file.startField)]
+    .compactMap { name, text in text.map { (name, $0) } }
+  let yaml = members.map { "\($0): \(yamlText($1))" }.joined(separator: ", ")
+  return (
+    "{pid: {\(yaml)}}", .object([("pid", .object(members.map { ($0, JSONValue.string($1)) }))])
+  )
 }
 
 private func printedCompanions(_ paths: [ScratchPath]) -> PrintedValue {
@@ -155,8 +224,17 @@ extension ScratchSettings.Way {
   fileprivate var word: String {
     switch self {
     case .lock: "lock"
-    case .pidInName, .pidInLink: "pid"
+    case .pidInName, .pidInLink, .pidInFile: "pid"
     case .open: "open"
+    case .boot: "boot"
+    }
+  }
+
+  fileprivate var path: ScratchPath? {
+    switch self {
+    case .lock(let path), .pidInLink(let path, _): path
+    case .pidInFile(let file): file.path
+    case .pidInName, .open, .boot: nil
     }
   }
 }

@@ -9,6 +9,10 @@ struct SpillKeys: KindKeys {
 
   func kind(_ settings: SpillSettings) -> Rule.Kind { .spill(settings) }
 
+  var takesStem: Bool { false }
+
+  func complete(_ settings: inout SpillSettings, _ written: [RuleKey: Setting], match: Glob) {}
+
   var keys: [Key<SpillSettings>] { Self.all }
 
   private static let all: [Key<SpillSettings>] = [

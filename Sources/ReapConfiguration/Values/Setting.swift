@@ -213,10 +213,11 @@ struct Setting: Sendable {
     return name
   }
 
-  func glob() throws(ConfigurationError) -> Glob {
+  /// - Parameter takesStem: whether `{stem}` may stand in it.
+  func glob(takesStem: Bool = false) throws(ConfigurationError) -> Glob {
     let wanted = "write a pattern such as 'spill_*'"
     let text = try text(wanted)
-    do { return try Glob(text) } catch {
+    do { return try Glob(text, takesStem: takesStem) } catch {
       throw self.error("is \(quoted(text)): \(error.reason)", wanted)
     }
   }

@@ -86,6 +86,23 @@ package struct StartedProcess: Sendable {
     return readings.contains { fits($0, isTrusted: false) == true } ? true : nil
   }
 
+  /// Whether the process began after a noted start that can be read in one way only: then it is
+  /// another one, unless the clock was set in between.
+  package func began(after noted: JSONValue) -> Bool {
+    let readings = readings(of: noted)
+    guard readings.count == 1 else { return false }
+    return switch readings[0] {
+    case .ticks(let number): number < ticks
+    case .instant(let instant, let unit):
+      saturatingDifference(wall, instant) > Self.clockError + unit
+    }
+  }
+
+  /// Whether a noted start counts ticks, which no clock that is set moves.
+  package func isOfTicks(_ noted: JSONValue) -> Bool {
+    readings(of: noted).allSatisfy { if case .ticks = $0 { true } else { false } }
+  }
+
   /// Whether the process began before the file was written, which is all that is known of it.
   package func began(before written: Nanoseconds) -> Bool? {
     fits(.instant(written, unit: 0), isTrusted: true)

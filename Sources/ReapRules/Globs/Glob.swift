@@ -3,6 +3,8 @@
 /// `{8}(a|b)`, exactly eight of them.
 package struct Glob: Sendable {
   package let pattern: String
+  /// Where `{stem}` stands in it, which is what `*` is.
+  package let stem: GlobStem?
   /// A nondeterministic automaton (Thompson, "Regular Expression Search Algorithm", 1968). All of
   /// its states advance together, so no pattern costs more than its length times the name's.
   let program: [Instruction]
@@ -49,9 +51,12 @@ package struct Glob: Sendable {
   /// Repetitions within repetitions multiply.
   private static let sizeLimit = 1 << 12
 
-  package init(_ pattern: String) throws(Malformed) {
+  /// - Parameter takesStem: whether `{stem}` may stand in it once.
+  package init(_ pattern: String, takesStem: Bool = false) throws(Malformed) {
     guard !pattern.isEmpty else { throw Malformed(reason: "the pattern is empty") }
     self.pattern = pattern
+    stem = try GlobStem(pattern)
+    guard takesStem || stem == nil else { throw Malformed(reason: "{stem} has no meaning here") }
     var compiler = Compiler(bytes: Array(pattern.utf8))
     try compiler.sequence(depth: 0)
     let program = compiler.program + [.end]
@@ -85,10 +90,7 @@ package struct Glob: Sendable {
         switch byte {
         case UInt8(ascii: "*"):
           endsWithRun = true
-          if !wasRun {
-            let start = program.count
-            program += [.fork(start + 1, start + 3), .byte(.any), .jump(start)]
-          }
+          if !wasRun { run() }
         case UInt8(ascii: "?"): program.append(.byte(.any))
         case UInt8(ascii: "/"): throw Malformed(reason: "a name never contains '/'")
         case UInt8(ascii: "\\"):
@@ -104,6 +106,11 @@ package struct Glob: Sendable {
           index += 1
           try group(repeats: byte == UInt8(ascii: "+"), depth: depth + 1)
         case UInt8(ascii: "{"):
+          if bytes[(index - 1)...].starts(with: GlobStem.mark.utf8) {
+            run()
+            index += GlobStem.mark.utf8.count - 1
+            continue
+          }
           guard let count = try repetitions() else { fallthrough }
           let start = index
           for _ in 0..<count {
@@ -114,6 +121,12 @@ package struct Glob: Sendable {
         }
       }
       guard depth == 0 else { throw Malformed(reason: "'(' without ')'") }
+    }
+
+    /// Any number of bytes.
+    private mutating func run() {
+      let start = program.count
+      program += [.fork(start + 1, start + 3), .byte(.any), .jump(start)]
     }
 
     /// Reads `8}(` behind a `{`; nil where something else stands there, which is literal then.

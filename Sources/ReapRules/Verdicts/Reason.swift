@@ -33,6 +33,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
   case ownerDead = "owner-dead"
+  case beforeBoot = "before-boot"
   case quiet
   case staleTemporary = "stale-temporary"
 
@@ -42,6 +43,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case lockNamesProcess = "lock-names-process"
   case useUnknown = "use-unknown"
   case ownerUnknown = "owner-unknown"
+  case bootUnknown = "boot-unknown"
   case processesUnknown = "processes-unknown"
   case surroundingsUnknown = "surroundings-unknown"
   case unreadable
@@ -64,6 +66,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case .lockNamesProcess:
       "its lock file is free, and holds the number of a living process: its owner may not lock"
     case .ownerUnknown: "whether the process that it names lives cannot be told from here"
+    case .bootUnknown:
+      "whether it is older than the machine's boot cannot be told: the clock was set, or a time is missing"
     case .useUnknown: "it could not be found out whether its files are open"
     case .processesUnknown: "there are processes that cannot be looked at, and may be in it"
     case .surroundingsUnknown:
@@ -120,6 +124,7 @@ package enum Reason: String, Sendable, CaseIterable {
       "it is condemned, and its quarantine is not over: a change in it, something open, or a cursor that names it ends that"
     case .unproved: "nothing shows that its owner lives, and nothing proves that it is dead"
     case .notAFile: "it is not a regular file; links are never followed or removed"
+    case .beforeBoot: "it was made, and last changed, before the machine was booted"
     case .ownerDead: "its owner is gone: the process that the owner's file names has ended"
     case .quiet: "the cursor names another one, nothing in it changed for long, and nothing is open"
     case .staleTemporary: "a temporary file, unchanged for long and not open"
@@ -127,7 +132,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"
     // Explained above.
     case .lockNotAFile, .lockUnreadable, .lockUnknown, .lockNamesProcess, .useUnknown,
-      .ownerUnknown, .processesUnknown, .surroundingsUnknown, .unreadable, .replaced,
+      .ownerUnknown, .bootUnknown, .processesUnknown, .surroundingsUnknown, .unreadable, .replaced,
       .removalFailed,
       .auditUnwritable, .claimConflict, .cursorUnknown, .liveAbsent, .liveIncomplete, .liveUnknown:
       ""

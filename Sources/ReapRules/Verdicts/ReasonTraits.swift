@@ -128,7 +128,7 @@ extension Reason {
     case .missingLockKept, .unproved, .ownerUnknown, .foreignContents, .lockNotAFile,
       .lockUnreadable,
       .lockUnknown,
-      .useUnknown:
+      .useUnknown, .bootUnknown:
       .init(.once, [.backOff, .cursor])
     case .mountInside: .init(.once, [.mounts, .cursor, .deadline], claimedName: .stays)
     case .surroundingsUnknown: .init(.once, [.mounts, .cursor], claimedName: .stays)
@@ -147,7 +147,7 @@ extension Reason {
       .init(.oncePerPartition, [.live, .backOff, .cursor])
 
     // Proofs: nothing is kept for them, unless nothing may go (a dry run).
-    case .lockReleased, .lockMissing, .ownerDead, .quiet, .staleTemporary:
+    case .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary:
       .init(.nobody, [.cursor])
     }
   }

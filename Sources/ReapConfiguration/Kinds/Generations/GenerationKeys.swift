@@ -12,6 +12,10 @@ struct GenerationKeys: KindKeys {
 
   func kind(_ settings: GenerationSettings) -> Rule.Kind { .generations(settings) }
 
+  var takesStem: Bool { false }
+
+  func complete(_ settings: inout GenerationSettings, _ written: [RuleKey: Setting], match: Glob) {}
+
   var keys: [Key<GenerationSettings>] { Self.all }
 
   private static let all = names + owners + waits + room + ends

@@ -11,6 +11,13 @@ final class NamedOwners: Sendable {
   private struct Seen {
     let candidate: FileIdentity
     let process: ProcessHandle
+    /// It is the one that was meant, whatever other PID namespaces there are: it began when it is said
+    /// to have, or had something of the candidate open.
+    var isTied: Bool
+
+    mutating func noteUse(of path: [UInt8]) {
+      isTied = isTied || hasOpen(process.pid, below: path)
+    }
   }
 
   /// A process that names a candidate begins before it makes it; btime counts whole seconds
@@ -40,55 +47,27 @@ final class NamedOwners: Sendable {
   func find(
     of name: EntryName, _ original: EntryName, at spot: Spot
   ) -> ScratchEvidence.Process {
-    let directory = spot.directory.descriptor
-    guard let facts = try? status(of: name, at: directory) else {
+    guard let facts = try? status(of: name, at: spot.directory.descriptor) else {
       return .unknown("it cannot be looked at")
     }
     for way in settings.ownedBy {
-      switch way {
-      case .lock, .open: continue
-      case .pidInName(let pattern):
-        guard let match = pattern.match(original.bytes) else { return .unknown("no number in it") }
-        return find(match, facts.change, facts.identity, original, at: spot)
-      case .pidInLink(let place, let pattern):
-        let inside = place.place == .inside ? name.bytes + [UInt8(ascii: "/")] : []
-        let path = inside + place.path(for: original)
-        let link: FileStatus
-        do {
-          link = try status(ofPath: path, at: directory)
-        } catch {
-          // No link says nothing, as no lock file does.
-          return error.code == ENOENT ? .nothing : .unknown("its link: \(error)")
-        }
-        guard link.type == .symbolicLink, link.owner == facts.owner || link.owner == 0,
-          let target = try? linkTarget(path, at: directory)
-        else { return .unknown("its link is none, or another user's") }
-        guard let match = pattern.match(target) else { return .unknown("no number in its link") }
-        return find(match, link.change, facts.identity, original, at: spot)
+      switch way.naming(of: name, original, facts, settings, at: spot) {
+      case nil: continue
+      case .success(let naming): return find(naming, facts.identity, original, at: spot)
+      case .failure(.nothing): return .nothing
+      case .failure(.unknown(let why)): return .unknown(why)
       }
     }
     return .nothing
   }
 
   private func find(
-    _ match: PidPattern.Match, _ changed: Nanoseconds, _ candidate: FileIdentity,
-    _ original: EntryName, at spot: Spot
+    _ naming: OwnerNaming, _ candidate: FileIdentity, _ original: EntryName, at spot: Spot
   ) -> ScratchEvidence.Process {
     let path = spot.path(original)
-    if let host = match.host, host != hostName() { return .unknown("another host's") }
-    let pid = match.pid
-    let known = seen.withLock { seen -> Bool? in
-      guard let one = seen[path], one.candidate == candidate, one.process.pid == pid else {
-        seen.removeValue(forKey: path).map(letGo)
-        return nil
-      }
-      return one.process.hasExited
-    }
-    switch known {
-    case false?: return .alive(pid)
-    case true?: return isOurs(pid) ? .dead(pid) : .nothing
-    case nil: break
-    }
+    if let host = naming.host, host != hostName() { return .unknown("another host's") }
+    if let known = look(naming, candidate, path, at: spot) { return known }
+    let pid = naming.pid
     let process: ProcessHandle
     do {
       process = try ProcessHandle(pid: pid)
@@ -101,20 +80,63 @@ final class NamedOwners: Sendable {
       process.close()
       return .unknown("the start of \(pid) cannot be read")
     }
-    guard saturatingDifference(start.wall, changed) <= Self.startTolerance else {
+    if let other = isAnother(start, naming) {
       process.close()
-      return settings.trustPids ? .unknown("\(pid) began later") : .nothing
+      return other
     }
+    var one = Seen(candidate: candidate, process: process, isTied: naming.start != nil)
+    one.noteUse(of: spot.directory.path(of: original))
     guard !process.hasExited else {
       process.close()
-      return isOurs(pid) ? .dead(pid) : .nothing
+      return isOurs(one) ? .dead(pid) : .nothing
     }
-    seen.withLock { seen in
-      seen.updateValue(Seen(candidate: candidate, process: process), forKey: path).map(letGo)
-    }
+    seen.withLock { seen in seen.updateValue(one, forKey: path).map(letGo) }
     exits?.watch(process)
     forgetGone(at: spot)
     return .alive(pid)
+  }
+
+  /// What is known of a process that was found before; nil where it was not.
+  private func look(
+    _ naming: OwnerNaming, _ candidate: FileIdentity, _ path: CandidatePath, at spot: Spot
+  ) -> ScratchEvidence.Process? {
+    seen.withLock { seen in
+      guard var one = seen[path] else { return nil }
+      guard one.candidate == candidate, one.process.pid == naming.pid else {
+        seen.removeValue(forKey: path).map(letGo)
+        return nil
+      }
+      guard !one.process.hasExited else { return isOurs(one) ? .dead(naming.pid) : .nothing }
+      one.noteUse(of: spot.directory.path(of: path.name))
+      seen[path] = one
+      return .alive(naming.pid)
+    }
+  }
+
+  /// What is known where a process of that number lives and is not the one that is named; nil where it
+  /// may be.
+  private func isAnother(
+    _ start: ProcessStart, _ naming: OwnerNaming
+  ) -> ScratchEvidence.Process? {
+    let now = readClocks().wall
+    let process = StartedProcess(
+      ticks: start.ticks, wall: start.wall, now: now,
+      ticksNow: start.ticks + (now - start.wall) / start.tick)
+    let pid = naming.pid
+    guard let noted = naming.start else {
+      guard saturatingDifference(start.wall, naming.written) > Self.startTolerance else {
+        return nil
+      }
+      return settings.trustPids ? .unknown("\(pid) began later") : .nothing
+    }
+    if process.began(as: noted, isTrusted: settings.trustPids) == true { return nil }
+    guard process.began(after: noted) else { return .unknown("\(pid) may have begun then") }
+    guard settings.trustPids else { return .nothing }
+    // A clock that was set in between makes the owner look like another process.
+    if case .unknown = readBoot(), !process.isOfTicks(noted) {
+      return .unknown("\(pid) began later, or the clock was set")
+    }
+    return .dead(pid)
   }
 
   /// Lets go of the processes of candidates that are gone.
@@ -138,7 +160,8 @@ final class NamedOwners: Sendable {
 
   /// Whether the process whose exit was seen is the one that was meant: any other that can have that
   /// number, in a PID namespace of its own, would be visible from the initial one.
-  private func isOurs(_ pid: Int32) -> Bool {
-    settings.trustPids || (isInInitialPidNamespace && !isInnermostPid(pid))
+  private func isOurs(_ one: Seen) -> Bool {
+    settings.trustPids || one.isTied
+      || (isInInitialPidNamespace && !isInnermostPid(one.process.pid))
   }
 }

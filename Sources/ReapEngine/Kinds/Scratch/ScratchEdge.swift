@@ -1,26 +1,45 @@
 // Kind `scratch` at the edge: a directory or a file, and what goes with it.
 
+import Glibc
 import OwnedDirectories
 import ReapRules
+import Synchronization
 
 final class ScratchEdge: RootKind {
+  private let settings: ScratchSettings
   /// Nil where no way names a process.
   private let owners: NamedOwners?
 
+  /// As it was read a moment ago: a scan asks for each candidate.
+  private let lastBoot = Mutex<(boot: Boot, until: Nanoseconds)?>(nil)
+
+  private var boot: Boot {
+    lastBoot.withLock { last in
+      let now = readMonotonic()
+      if let last, now < last.until { return last.boot }
+      let boot = readBoot()
+      last = (boot, now + nanosecondsPerSecond)
+      return boot
+    }
+  }
+
   init(_ settings: ScratchSettings, ownerExited: (@Sendable () -> Void)?) {
+    self.settings = settings
     owners = settings.namesProcess ? NamedOwners(settings, exited: ownerExited) : nil
   }
 
   /// A file that somebody has opened since it was looked at stays.
   private struct Hold: ClaimHold {
     let file: Descriptor?
+    /// Locked: the owners' own cleaner is not at work.
+    let cleanersLock: Descriptor?
 
     var isStillRight: Bool {
       guard let file else { return true }
       return probeOpen(file) != .open
     }
 
-    func release() {}
+    func release() { cleanersLock?.close() }
   }
 
   func begin(
@@ -28,6 +47,10 @@ final class ScratchEdge: RootKind {
   ) {
     if let condemned = spot.claims.condemnation(of: spot.path(name)) {
       evidence.ofKind.scratch?.condemned = condemned
+    }
+    if settings.needsBoot {
+      evidence.ofKind.scratch?.boot =
+        spot.rule.allowRemote ? .unknown("times may be another machine's") : boot
     }
     if ClaimName(name) != nil { evidence.claim = isHalfRemoved ? .unfinished : .found }
   }
@@ -49,7 +72,21 @@ final class ScratchEdge: RootKind {
   ) -> Examined? { nil }
 
   func holdForClaim(_ look: Look, mayWait: Bool) -> (any ClaimHold)? {
-    Hold(file: look.gathering.isFile ? look.gathering.directory : nil)
+    let file = look.gathering.isFile ? look.gathering.directory : nil
+    guard let place = settings.cleanersLock else { return Hold(file: file, cleanersLock: nil) }
+    do throws(SystemError) {
+      let lock = try openFile(
+        settings.path(of: place, for: look.original), at: look.spot.directory.descriptor,
+        O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      guard tryLock(lock, settings.lockType) == .taken else {
+        lock.close()
+        return nil
+      }
+      return Hold(file: file, cleanersLock: lock)
+    } catch {
+      // None there: nobody has ever cleaned up.
+      return error.code == ENOENT ? Hold(file: file, cleanersLock: nil) : nil
+    }
   }
 
   func join(_ claimed: EntryName, into original: EntryName, at spot: Spot) -> Joining? { nil }
@@ -57,4 +94,13 @@ final class ScratchEdge: RootKind {
   func facts(of spot: Spot) -> PlaceFacts? { nil }
 
   func follower(of root: WatchedRoot) -> (any KindFollower)? { nil }
+}
+
+/// When this machine was booted, by its clock as it is now.
+func readBoot() -> Boot {
+  let mounts = (try? readWhole("/proc/self/mountinfo")).flatMap { MountTable(parsing: $0) }
+  let isKernels = mounts?.mounts.last { $0.point == Array("/dev".utf8) }?.type == "devtmpfs"
+  return Boot(
+    counted: countedBoot(),
+    devicesBorn: isKernels ? (try? status(ofPath: FilePath("/dev")))?.birth : nil)
 }

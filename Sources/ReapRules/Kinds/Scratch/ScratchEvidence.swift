@@ -7,6 +7,9 @@ package struct ScratchEvidence: Sendable, Equatable {
   /// What the process that its name or a link in it names tells; nil where that was not asked.
   package var process: Process?
 
+  /// When the machine was booted; nil where that was not asked.
+  package var boot: Boot?
+
   /// What a pid tells.
   package enum Process: Sendable, Equatable {
     case alive(Int32)
@@ -26,11 +29,18 @@ package struct ScratchEvidence: Sendable, Equatable {
     }
   }
 
+  /// What is known where nothing names a process.
+  package enum NoProcess: Error {
+    case nothing
+    case unknown(String)
+  }
+
   package init() {}
 
   var members: [(String, JSONValue)] {
     var members: [(String, JSONValue)] = []
     if let condemned { members.append(("condemned_time", .string(formatTime(condemned.id)))) }
+    if let boot { members.append(("booted", .string(boot.text))) }
     if let process { members.append(("owner_process", .string(process.text))) }
     return members
   }

@@ -75,12 +75,27 @@ extension ScratchSettings {
     if proof == nil, case .dead? = evidence.ofKind.scratch?.process { proof = .ownerDead }
     // Its removal was decided upon once, and has begun: nobody is served by half of it.
     if evidence.claim == .unfinished { return .verdict(.dispose(proof ?? .quiet)) }
+    if needsBoot {
+      switch isOlderThanBoot(evidence, inside) {
+      case nil: return .unsure(.bootUnknown)
+      case true?: proof = proof ?? .beforeBoot
+      case false?: break
+      }
+    }
     if proof == nil {
       guard let quiet else { return .keep(.unproved) }
       let wait = evidence.clocks.remainingQuiet(since: inside.newestChange, grace: quiet, now: now)
       guard wait <= 0 else { return .keep(.recentlyChanged, recheckAfter: wait) }
     }
     return .verdict(afterQuarantine(evidence, proof ?? .quiet, inside, now: now))
+  }
+
+  /// Nil where it cannot be told.
+  private func isOlderThanBoot(_ evidence: Evidence, _ inside: Evidence.Inside) -> Bool? {
+    guard case .at(let boot)? = evidence.ofKind.scratch?.boot, let birth = evidence.clocks.birth,
+      let change = inside.newestChange
+    else { return nil }
+    return birth < boot && change < boot
   }
 
   private func afterQuarantine(

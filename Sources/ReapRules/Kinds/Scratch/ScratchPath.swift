@@ -1,5 +1,6 @@
 /// Where a file that belongs to an entry lies: below the entry, beside it, or the entry itself.
-/// Written relative to the entry, with `{name}` for its name.
+/// Written relative to the entry, with `{name}` for its name and `{stem}` for the part of that which
+/// the match's `{stem}` stands for.
 package struct ScratchPath: Sendable, Equatable {
   package enum Place: Sendable { case itself, inside, beside }
 
@@ -29,26 +30,32 @@ package struct ScratchPath: Sendable, Equatable {
     place == .beside && !rest.contains(UInt8(ascii: "/")) && holdsName
   }
 
-  private var holdsName: Bool { text.contains("{name}") }
+  private var holdsName: Bool { text.contains("{name}") || holdsStem }
+  package var holdsStem: Bool { text.contains(GlobStem.mark) }
 
   /// The sibling's name; nil where it cannot be one.
-  package func sibling(of name: EntryName) -> EntryName? {
-    guard isSibling, let sibling = EntryName(path(for: name)), sibling != name else { return nil }
+  package func sibling(of name: EntryName, _ stem: GlobStem?) -> EntryName? {
+    guard isSibling, let sibling = EntryName(path(for: name, stem)), sibling != name else {
+      return nil
+    }
     return sibling
   }
 
   /// The path from the entry or, of one beside it, from the directory that holds both; with the name
   /// filled in.
-  package func path(for name: EntryName) -> [UInt8] {
-    let mark = Array("{name}".utf8)
+  package func path(for name: EntryName, _ stem: GlobStem?) -> [UInt8] {
+    let marks = [
+      (Array("{name}".utf8), name.bytes), (Array(GlobStem.mark.utf8), stem?.part(of: name) ?? []),
+    ]
     var result: [UInt8] = []
     var left = rest[...]
-    while !left.isEmpty {
-      if left.starts(with: mark) {
-        result += name.bytes
+    while let byte = left.first {
+      if let (mark, meant) = marks.first(where: { left.starts(with: $0.0) }) {
+        result += meant
         left = left.dropFirst(mark.count)
       } else {
-        result.append(left.removeFirst())
+        result.append(byte)
+        left = left.dropFirst()
       }
     }
     return result

@@ -17,8 +17,12 @@ package struct ScratchSettings: Sendable, Equatable {
     case pidInName(PidPattern)
     /// Is the process whose number stands in the target of a link.
     case pidInLink(ScratchPath, PidPattern)
+    /// Is the process whose number stands in a file.
+    case pidInFile(PidFile)
     /// Has something of it open, or works in it.
     case open
+    /// Has begun with this boot of the machine, as every process has.
+    case boot
   }
 
   package var entries = Entries.directories
@@ -32,6 +36,10 @@ package struct ScratchSettings: Sendable, Equatable {
   package var quarantine: Nanoseconds?
   /// What goes with it, from the directory that holds it.
   package var also: [ScratchPath] = []
+  /// What the owners' own cleaner locks while it works: not a claim is made meanwhile.
+  package var cleanersLock: ScratchPath?
+  /// Of the rule's match.
+  package var stem: GlobStem?
 
   package init(ownedBy: [Way] = []) { self.ownedBy = ownedBy }
 
@@ -43,14 +51,21 @@ package struct ScratchSettings: Sendable, Equatable {
   package var namesProcess: Bool {
     ownedBy.contains {
       switch $0 {
-      case .pidInName, .pidInLink: true
-      case .lock, .open: false
+      case .pidInName, .pidInLink, .pidInFile: true
+      case .lock, .open, .boot: false
       }
     }
   }
 
   /// Where a lease or a process cannot be asked for, that counts.
   package var needsOpenness: Bool { ownedBy.contains(.open) }
+
+  package var needsBoot: Bool { ownedBy.contains(.boot) }
+
+  /// From the entry or, of a path beside it, from the directory that holds both.
+  package func path(of file: ScratchPath, for name: EntryName) -> [UInt8] {
+    file.path(for: name, stem)
+  }
 
   /// Without a proof of death, unless the rule says otherwise.
   package static let defaultQuarantine: Nanoseconds = 3600 * nanosecondsPerSecond
@@ -82,13 +97,13 @@ extension ScratchSettings: KindPart {
     guard let lockFile else { return nil }
     return switch lockFile.place {
     case .itself: .candidate
-    case .inside: .inside(lockFile.path(for: name))
-    case .beside: .beside(lockFile.path(for: name))
+    case .inside: .inside(path(of: lockFile, for: name))
+    case .beside: .beside(path(of: lockFile, for: name))
     }
   }
 
   package func companions(of name: EntryName) -> [EntryName] {
-    also.compactMap { $0.sibling(of: name) }
+    also.compactMap { $0.sibling(of: name, stem) }
   }
 
   package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
