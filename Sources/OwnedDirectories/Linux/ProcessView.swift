@@ -247,9 +247,42 @@ package struct FileUsers: Sendable, Equatable {
 
 /// Nil where some process cannot be looked at.
 package func users(of file: FileIdentity) -> FileUsers? {
+  var found = FileUsers()
+  let isWhole = forEachUse(of: file) { pid, _, isOurs in
+    if isOurs {
+      found.ofReapds += 1
+    } else if found.others.last != pid {
+      found.others.append(pid)
+    }
+  }
+  return isWhole ? found : nil
+}
+
+/// Whether a file of several names is open, by all that can be seen, through names only that lie
+/// outside of a directory. False where nobody is seen to have it open.
+package func isOpenOnlyOutside(_ directory: [UInt8], _ file: FileIdentity) -> Bool {
+  var count = 0
+  var isOutside = true
+  let isWhole = forEachUse(of: file) { _, place, isOurs in
+    guard !isOurs else { return }
+    count += 1
+    // In another mount namespace the path that is shown leads elsewhere, or nowhere.
+    guard isOutside, let path = readLink(Array(place.utf8)), !isBelow(path, directory),
+      let there = try? status(ofPath: FilePath(path)),
+      ProcessView.Key(there.identity) == ProcessView.Key(file)
+    else { return isOutside = false }
+  }
+  return isWhole && isOutside && count > 0
+}
+
+/// - Parameter body: called with each place in /proc that shows a process to have it open or mapped,
+///   and whether that process is a reapd.
+/// - Returns: false where some process cannot be looked at.
+private func forEachUse(
+  of file: FileIdentity, _ body: (_ pid: Int32, _ place: String, _ isOurs: Bool) -> Void
+) -> Bool {
   let own = ownProgram()
   let key = ProcessView.Key(file)
-  var found = FileUsers()
   for process in (try? entryNames(in: "/proc")) ?? [] {
     guard let pid = Int32(process) else { continue }
     let isOurs = isReapd(pid, own)
@@ -259,7 +292,7 @@ package func users(of file: FileIdentity) -> FileUsers? {
         do {
           names = try entryNames(in: "\(table)/\(place)")
         } catch {
-          if place == "fd", error.code == EACCES || error.code == EPERM { return nil }
+          if place == "fd", error.code == EACCES || error.code == EPERM { return false }
           continue
         }
         for name in names {
@@ -267,17 +300,12 @@ package func users(of file: FileIdentity) -> FileUsers? {
           guard unsafe stat("\(table)/\(place)/\(name)", &facts) == 0 else { continue }
           let identity = FileIdentity(
             device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), birth: nil)
-          guard ProcessView.Key(identity) == key else { continue }
-          if isOurs {
-            found.ofReapds += 1
-          } else if found.others.last != pid {
-            found.others.append(pid)
-          }
+          if ProcessView.Key(identity) == key { body(pid, "\(table)/\(place)/\(name)", isOurs) }
         }
       }
     }
   }
-  return found
+  return true
 }
 
 private func monotonicNow() -> Nanoseconds {

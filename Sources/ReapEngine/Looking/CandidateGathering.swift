@@ -39,7 +39,10 @@ struct CandidateGathering {
   private var lockIsBeside = false
   /// Entries that a walk may come by; more are too many.
   var walkLimit = Int.max
-  private var walked = 0
+  var walked = 0
+  var namesLooked = 0
+  /// Of more files it is not asked by which of their names they are in use.
+  static let namesLimit = 64
   var isTooLarge: Bool { walked > walkLimit }
   /// Whether whoever was letting go of the lock file must be through with that.
   var isSettled = true
@@ -220,6 +223,8 @@ struct CandidateGathering {
     var inside = Evidence.Inside(openness: .nothingOpen)
     if lock == .missing || searchesAlways {
       inside = try walk(directory, probing: true)
+      // What was found open is watched instead of the lock file, which is not compared any more.
+      if lock != .missing, case .open = inside.openness { return inside }
     }
     guard !isTooLarge else { return nil }
     if lock != .missing {
@@ -331,40 +336,6 @@ struct CandidateGathering {
     }
     descent.add(subdirectories)
     return !batch.isEmpty
-  }
-
-  private mutating func probe(
-    _ name: EntryName, _ facts: FileStatus, in directory: Descriptor
-  ) throws(SystemError) -> Evidence.Inside.Openness {
-    let isKnown = openFile?.identity == facts.identity
-    let file: Descriptor
-    if isKnown, let known = openFile {
-      file = known.descriptor
-    } else {
-      do {
-        file = try OwnedDirectories.openFile(
-          name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
-      } catch {
-        return error.code == ENOENT ? .nothingOpen : .unknown("\(error)")
-      }
-    }
-    switch probeOpen(file) {
-    case .notOpen:
-      let others = otherNames(of: file)
-      if !isKnown { file.close() }
-      return others.map { .unknown("\(name.display): \($0)") } ?? .nothingOpen
-    case .unknown(let reason):
-      if !isKnown { file.close() }
-      return .unknown(reason)
-    case .open:
-      drop()
-      held =
-        isKnown
-        ? openFile
-        : HeldFile(descriptor: file, directory: identity, identity: facts.identity, isLock: false)
-      if isKnown { openFile = nil }
-      return .open(name.display)
-    }
   }
 
   // MARK: - Ends

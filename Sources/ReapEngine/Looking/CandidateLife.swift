@@ -103,6 +103,59 @@ extension CandidateGathering {
     }
   }
 
+  // MARK: - Open files
+
+  /// Whether somebody has a file in it open; what is open is kept open here, to see it being closed.
+  mutating func probe(
+    _ name: EntryName, _ facts: FileStatus, in directory: Descriptor
+  ) throws(SystemError) -> Evidence.Inside.Openness {
+    let isKnown = openFile?.identity == facts.identity
+    let file: Descriptor
+    if isKnown, let known = openFile {
+      file = known.descriptor
+    } else {
+      do {
+        file = try OwnedDirectories.openFile(
+          name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      } catch {
+        return error.code == ENOENT ? .nothingOpen : .unknown("\(error)")
+      }
+    }
+    switch probeOpen(file) {
+    case .notOpen:
+      let others = otherNames(of: file)
+      if !isKnown { file.close() }
+      return others.map { .unknown("\(name.display): \($0)") } ?? .nothingOpen
+    case .unknown(let reason):
+      if !isKnown { file.close() }
+      return .unknown(reason)
+    case .open where facts.links > 1 && isLocked && isUsedByOthersNames(facts.identity):
+      if !isKnown { file.close() }
+      return .nothingOpen
+    case .open:
+      drop()
+      held =
+        isKnown
+        ? openFile
+        : HeldFile(descriptor: file, directory: identity, identity: facts.identity, isLock: false)
+      if isKnown { openFile = nil }
+      return .open(name.display)
+    }
+  }
+
+  /// Whether, its owner's lock in our hand, a file of several names is in use through names only that
+  /// lie elsewhere: rustc's sessions are made of hard links to the files of earlier ones. What is seen
+  /// takes milliseconds.
+  private mutating func isUsedByOthersNames(_ file: FileIdentity) -> Bool {
+    guard walkLimit == .max else {
+      walked = walkLimit + 1  // for a worker
+      return true
+    }
+    namesLooked += 1
+    return namesLooked <= Self.namesLimit
+      && isOpenOnlyOutside(root.path(of: name), file)
+  }
+
   // MARK: - A candidate that is a single file
 
   /// One open file for all that is asked of it: a lease is refused to whoever has it open twice.

@@ -110,6 +110,61 @@ struct ScratchLockTests {
     #expect(wait(seconds: 60) { !exists(root + "/work-0") }, "\(watcher.background.error)")
   }
 
+  @Test("A free lock beside it gives way to a file in it that is open, until that is closed")
+  func openUnderFreeLock() throws {
+    let path = scratch.directory("root/work-1")
+    for made in [path + ".dirlock", path + "/data"] {
+      _ = FileManager.default.createFile(atPath: made, contents: Data("x".utf8))
+    }
+    let user = open(path + "/data", O_RDONLY | O_CLOEXEC)
+    let keys = "match: 'work-+([0-9])', grace: 100ms, owned_by: [{lock: '../{name}.dirlock'}]"
+    letPass(0.3, "the grace")
+    #expect(
+      explain(path, config: try scratchRule(keys, root: root, in: scratch))?.reason == "file-open")
+    let watcher = try watchScratch(keys, root: root, in: scratch)
+    watcher.catchUpScratch(in: root)
+    #expect(exists(path) && watcher.audit(of: path).isEmpty, "\(watcher.audit(of: path))")
+    close(user)
+    #expect(wait { !exists(path) }, "\(watcher.background.error)")
+  }
+
+  @Test(
+    "A file that is open by another of its names, outside, does not keep what a lock proves dead")
+  func openElsewhere() throws {
+    guard isRoot else { return skip("every process must be seen") }
+    let keys = "match: 'work-+([0-9])', grace: 100ms, owned_by: [{lock: '../{name}.dirlock'}]"
+    let config = try scratchRule(keys, root: scratch.path + "/root", in: scratch)
+    for number in 0..<2 {
+      let path = scratch.directory("root/work-\(number)")
+      for made in [path + ".dirlock", path + "/data"] {
+        _ = FileManager.default.createFile(atPath: made, contents: Data("x".utf8))
+      }
+      // Many, so that this is left to a worker.
+      for file in 0..<100 {
+        _ = FileManager.default.createFile(atPath: "\(path)/\(file)", contents: nil)
+      }
+      #expect(link(path + "/data", "\(root)/session-\(number)") == 0)
+    }
+    // The one by its name outside, the other by the name in it.
+    let users = ["\(root)/session-0", "\(root)/work-1/data"].map {
+      try? Background("/bin/bash", ["-c", "exec sleep 1000 < '\($0)'"], in: scratch)
+    }
+    #expect(
+      users.allSatisfy { user in
+        wait { user.map { openFiles(of: $0.pid).contains { $0.hasPrefix(root) } } ?? false }
+      })
+    letPass(0.3, "the grace")
+    #expect(explain(root + "/work-0", config: config)?.reason == "lock-released")
+    #expect(explain(root + "/work-1", config: config)?.reason == "file-open")
+    let watcher = try watchScratch(keys, root: root, in: scratch)
+    #expect(wait { !exists(root + "/work-0") }, "\(watcher.background.error)")
+    watcher.catchUpScratch(in: root)
+    #expect(exists(root + "/work-1/data") && exists(root + "/session-0"))
+    users[1]?.killHard()
+    #expect(wait { !exists(root + "/work-1") }, "\(watcher.background.error)")
+    users[0]?.killHard()
+  }
+
   @Test("What goes with it goes only where it is nobody else's, in no use and no link")
   func companions() throws {
     let path = scratch.directory("root/work-1")
