@@ -568,10 +568,14 @@ class Program:
             lambda: f"gone: {self.names(filter(os.path.lexists, paths))}",
             30,
         )
+
+        def unsaid(action):
+            return set(paths) - {row.get("path") for row in reapd.lines(action)}
+
         for action in ("condemned", "reaped"):
             until(
-                lambda: {row.get("path") for row in reapd.lines(action)} >= set(paths),
-                f"an audit line for each that was {action}",
+                lambda: not unsaid(action),
+                lambda: f"an audit line for each that was {action}: {self.names(unsaid(action))}",
                 10,
             )
         rows = [row for row in reapd.lines("condemned") if row.get("path") in paths]
