@@ -34,6 +34,8 @@ struct CandidateGathering {
   var owner: UInt32 = 0
   /// The candidate is a single file.
   var isFile = false
+  /// Nothing will be claimed upon what is found.
+  var onlyLooks = false
   /// Whether we hold the lock on `held`.
   var isLocked: Bool
   private var lockIsBeside = false

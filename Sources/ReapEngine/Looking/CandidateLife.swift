@@ -129,7 +129,9 @@ extension CandidateGathering {
     case .unknown(let reason):
       if !isKnown { file.close() }
       return .unknown(reason)
-    case .open where facts.links > 1 && isLocked && isUsedByOthersNames(facts.identity):
+    case .open
+    where isReapdsAlone(facts.identity)
+      || facts.links > 1 && isLocked && isUsedByOthersNames(facts.identity):
       if !isKnown { file.close() }
       return .nothingOpen
     case .open:
@@ -141,6 +143,14 @@ extension CandidateGathering {
       if isKnown { openFile = nil }
       return .open(name.display)
     }
+  }
+
+  /// Whether, of a file that is open, nobody but another reapd is seen to have it so. Asked only where
+  /// nothing is removed upon it: who is not seen may have it open as well.
+  private func isReapdsAlone(_ file: FileIdentity) -> Bool {
+    guard onlyLooks, LifeView.shared.reapdFiles().contains(file), let users = users(of: file)
+    else { return false }
+    return users.others.isEmpty && users.ofReapds > 1
   }
 
   /// Whether, its owner's lock in our hand, a file of several names is in use through names only that
@@ -191,6 +201,7 @@ extension CandidateGathering {
     switch probeOpen(file) {
     case .notOpen:
       if let others = otherNames(of: file) { inside.openness = .unknown(others) }
+    case .open where isReapdsAlone(identity): break
     case .open:
       keepOpen(file)
       inside.openness = .open(name.display)

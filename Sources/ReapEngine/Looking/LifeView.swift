@@ -12,6 +12,17 @@ final class LifeView: Sendable {
   private static let tolerance: Nanoseconds = 100_000_000
 
   private let latest = Mutex<ProcessView?>(nil)
+  private let latestOfReapds = Mutex<ReapdFiles?>(nil)
+
+  func reapdFiles() -> ReapdFiles {
+    let earliest = readMonotonic() - Self.tolerance
+    return latestOfReapds.withLock { latest in
+      if let latest, latest.begun >= earliest { return latest }
+      let files = ReapdFiles()
+      latest = files
+      return files
+    }
+  }
 
   /// Whoever asks while another thread walks waits, and takes what that has found.
   ///

@@ -79,6 +79,7 @@ struct Look {
       name: name, identity: facts.identity, directory: directory, known: known,
       inherited: terms.inherited)
     gathering.isFile = isFile
+    gathering.onlyLooks = !terms.claiming
     gathering.owner = facts.owner
     gathering.isSettled = request.wokenAt.map { readMonotonic() - $0 > Self.releaseTime } ?? true
     identity = facts.identity

@@ -35,6 +35,28 @@ struct ScratchFileTests {
     owners.killAll()
   }
 
+  @Test("What another reapd has open, to see it being closed, is not in use by that")
+  func openInReapd() throws {
+    guard isRoot else { return skip("every process must be seen") }
+    let keys =
+      "match: 'spill-+([0-9])', entries: both, grace: 100ms, quiet: 1h, owned_by: [{open: true}]"
+    let config = try scratchRule(keys, root: root, in: scratch)
+    let paths = [root + "/spill-0", scratch.directory("root/spill-1") + "/data"]
+    let owners = paths.map { path in
+      try? Background("/bin/bash", ["-c", "exec sleep 1000 > '\(path)'"], in: scratch)
+    }
+    let watcher = try watchScratch(keys, root: root, in: scratch)
+    #expect(wait { Set(openFiles(of: watcher.background.pid)).isSuperset(of: paths) })
+    watcher.background.signal(SIGSTOP)
+    func reasons() -> [String?] {
+      [root + "/spill-0", root + "/spill-1"].map { explain($0, config: config)?.reason }
+    }
+    #expect(reasons() == ["file-open", "file-open"])
+    for owner in owners { owner?.killHard() }
+    #expect(reasons() == ["recently-changed", "recently-changed"])
+    watcher.background.signal(SIGCONT)
+  }
+
   @Test("What is no file of that name stays, and what an earlier reapd claimed is finished")
   func others() throws {
     let outside = scratch.path + "/outside"
