@@ -118,8 +118,7 @@ final class Reaper {
     case .removed(let owner, let claimed, let result, let occasion):
       removed(owner, claimed, result, occasion)
       facilities.workload.submit()
-    case .ownerExited(let index):
-      roster.reached(index)?.post(.lookAtAll(.ownerExit), at: readMonotonic())
+    case .ownerExited(let index, let path): roster.reached(index)?.ownerExited(path)
     case .reload(let options): roster.apply(options)
     case .auditWritable: roster.postAll(.lookAtAll(.rescan))
     case .stop: isStopping = true

@@ -49,7 +49,7 @@ import Testing
 
   @Test func `one that may try and is gone makes way for the next`() {
     // No candidate's: nobody looks at it.
-    let gone = [1, 2].map { WatchToken.owner(root: $0).bits }
+    let gone = [1, 2].map { WatchToken.owner(root: $0, number: 0).bits }
     for token in gone { shortage.watchAnswered(token, refusedBy: ENOSPC) }
     #expect(!shortage.letNextTry(), "no watch is free")
     shortage.watchIsFree()

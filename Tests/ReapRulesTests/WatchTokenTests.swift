@@ -15,7 +15,7 @@ struct WatchTokenTests {
       .candidate(root: root, CandidateID(slot: slot, generation: number)),
       .directory(root: root, incarnation: number), .way(root: root, incarnation: number),
       .obstacle(root: root, number: number), .place(root: root, number: number),
-      .owner(root: root),
+      .owner(root: root, number: number),
     ])
   }
 
@@ -40,7 +40,7 @@ struct WatchTokenTests {
     #expect(WatchToken.way(root: 1, incarnation: 3).bits == 0x001_FFFFFE_0000003)
     #expect(WatchToken.obstacle(root: 0, number: 3).bits == 0x000_FFFFFD_0000003)
     #expect(WatchToken.place(root: 4094, number: 3).bits == 0xFFE_FFFFFC_0000003)
-    #expect(WatchToken.owner(root: 1).bits == 0x001_FFFFFB_0000000)
+    #expect(WatchToken.owner(root: 1, number: 3).bits == 0x001_FFFFFB_0000003)
   }
 
   @Test("A number that has outgrown its bits begins anew, and touches neither slot nor root")

@@ -1,23 +1,32 @@
 import CLinuxShims
 import Glibc
 import ReapRules
+import Synchronization
 
 /// Sees any number of processes end, on one thread that costs nothing meanwhile.
-package final class ProcessExits: Sendable {
+package final class ProcessExits<Subject: Sendable>: Sendable {
+  /// Whom the end of each one concerns, by the number of its descriptor.
+  private final class Subjects: Sendable {
+    let table = Mutex<[Int32: Subject]>([:])
+  }
+
+  private let subjects = Subjects()
   private let poll: Descriptor
   private let end: Descriptor
 
   /// - Parameter exited: called on that thread, for each process that has ended.
-  package init(exited: @escaping @Sendable () -> Void) {
+  package init(exited: @escaping @Sendable (Subject) -> Void) {
     poll = Descriptor(number: shim_epoll_create())
     end = Descriptor(number: shim_eventfd())
     _ = shim_epoll_add(poll.number, end.number, 0)
-    let (poll, end) = (poll, end)
+    let (poll, end, subjects) = (poll, end, subjects)
     let thread = Thread.start(named: "owners") {
       while true {
         let ready = retrying { shim_epoll_wait(poll.number) }
         guard ready >= 0, ready != end.number else { break }
-        exited()
+        if let subject = subjects.table.withLock({ $0.removeValue(forKey: ready) }) {
+          exited(subject)
+        }
       }
       poll.close()
       end.close()
@@ -29,11 +38,13 @@ package final class ProcessExits: Sendable {
   }
 
   /// Its end is told once.
-  package func watch(_ process: ProcessHandle) {
+  package func watch(_ process: ProcessHandle, for subject: Subject) {
+    subjects.table.withLock { $0[process.descriptor.number] = subject }
     _ = shim_epoll_add(poll.number, process.descriptor.number, 1)
   }
 
   package func forget(_ process: ProcessHandle) {
+    subjects.table.withLock { _ = $0.removeValue(forKey: process.descriptor.number) }
     _ = shim_epoll_remove(poll.number, process.descriptor.number)
   }
 

@@ -4,11 +4,9 @@ import ReapRules
 
 /// The edge of a rule's kind.
 ///
-/// - Parameter ownerExited: called on some thread when the owners' process, if the rule names one, is
-///   seen to exit; nil where nobody stays to see that.
-func kindEdge(
-  of rule: Rule, ownerExited: (@Sendable () -> Void)? = nil
-) -> any RootKind {
+/// - Parameter ownerExited: called on some thread when an owner's process is seen to exit; nil where
+///   nobody stays to see that.
+func kindEdge(of rule: Rule, ownerExited: OwnerExited? = nil) -> any RootKind {
   switch rule.kind {
   case .spill: SpillEdge()
   case .generations(let settings): GenerationsEdge(settings, ownerExited: ownerExited)

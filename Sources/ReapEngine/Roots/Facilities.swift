@@ -29,7 +29,8 @@ enum ReaperMessage: Sendable {
   case examined(WatchedRoot.Reference, CandidateID, Schedule.Examine, Examined, OpenRoot)
   /// `root`: whose claim it was; nil where its rule had ended by then.
   case removed(WatchedRoot.Reference?, Claimed, RemovalResult, Occasion)
-  case ownerExited(root: Int)
+  /// Nil: of all that the root has.
+  case ownerExited(root: Int, CandidatePath?)
   case reload(ReaperOptions)
   /// After a time in which nothing could be removed.
   case auditWritable
@@ -49,7 +50,7 @@ final class Facilities {
   let obstacles = ObstacleWatches()
   let shortage: Shortage
   /// Makes the edge of a rule's kind.
-  let kindEdge: (Rule, @escaping @Sendable () -> Void) -> any RootKind
+  let kindEdge: (Rule, @escaping OwnerExited) -> any RootKind
   /// The mounts and roots that no candidate may have in it: shared by every rule.
   private(set) var surroundings: SurroundingsView
   var options: ReaperOptions {
@@ -65,7 +66,7 @@ final class Facilities {
   init(
     _ options: ReaperOptions, reporter: Reporter, inotify: INotifyThread,
     mailbox: LoopMailbox<ReaperMessage>, heldLimit: Int,
-    kindEdge: @escaping (Rule, @escaping @Sendable () -> Void) -> any RootKind
+    kindEdge: @escaping (Rule, @escaping OwnerExited) -> any RootKind
   ) {
     self.options = options
     self.reporter = reporter

@@ -3,8 +3,9 @@ import Watching
 
 /// What a kind makes of events at one root, besides a look at the candidate that they name.
 protocol KindFollower: AnyObject {
-  /// A file that tells of the candidates beside it came, went or was written.
-  func signalled(_ change: WatchMessage.Change, in place: UInt32, _ arrival: Nanoseconds)
+  /// A file that tells of the candidates beside it came, went, was written or got other attributes.
+  func signalled(
+    _ name: EntryName, _ change: WatchMessage.Change, in place: UInt32, _ arrival: Nanoseconds)
 
   /// A candidate's name went.
   func nameGone(_ name: EntryName, in place: UInt32, _ arrival: Nanoseconds)
@@ -21,17 +22,29 @@ protocol KindFollower: AnyObject {
   /// A directory of candidates was forgotten.
   func forgot(place: [UInt8])
 
-  /// Watches that the kind needs besides those of the root, such as one for a pid file.
+  /// Watches that the kind needs besides those of the root, such as one for a pid file, by numbers of
+  /// its own.
   func watch()
+  /// The root is watched, or is so anew; it may be another directory by now.
+  func rootFound()
   func endWatches()
-  func armed(_ result: Result<WatchHandle, WatchFailure>)
-  func watchLost()
-  func entryChanged(_ name: [UInt8])
+  func armed(_ number: UInt32, _ result: Result<WatchHandle, WatchFailure>)
+  func watchLost(_ number: UInt32)
+  func entryChanged(
+    _ number: UInt32, _ name: [UInt8], _ change: WatchMessage.Change, _ arrival: Nanoseconds)
+
+  /// Commands to watch that have to be answered before the rule can be forgotten.
+  var arming: Int { get }
+  /// Such an answer came after the rule's end.
+  func armedTooLate(_ number: UInt32)
 
   /// Monotonic; when the follower has something to do.
   func nextDeadline(now: Nanoseconds) -> Nanoseconds?
   func deadlinePassed(_ now: Nanoseconds)
 }
+
+/// An owner's process is seen to have ended: with the candidate that it concerns, nil for all of them.
+typealias OwnerExited = @Sendable (CandidatePath?) -> Void
 
 /// A kind's edge, with what it does at a root that is watched.
 protocol RootKind: KindEdge {

@@ -293,6 +293,7 @@ final class RootAccess {
       }
     }
     guard root != nil else { return checkWay() }
+    owner.follower?.rootFound()
     owner.post(.desynced, at: readMonotonic())
   }
 

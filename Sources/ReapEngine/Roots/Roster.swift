@@ -216,7 +216,7 @@ final class Roster {
     case .directory, .way:
       guard !root.access.takes(token, name, change) else { return }
       root.entry(in: PlaceTree.root, name, isDirectory: isDirectory, change, arrival)
-    case .owner: root.follower?.entryChanged(name)
+    case .owner(_, let number): root.follower?.entryChanged(number, name, change, arrival)
     case .candidate, .obstacle: break  // these tell of no names
     }
   }
@@ -235,7 +235,7 @@ final class Roster {
     switch of {
     case .candidate(_, let id): root.holdings.watchLost(id)
     case .place(_, let number): root.places.lost(number)
-    case .owner: root.follower?.watchLost()
+    case .owner(_, let number): root.follower?.watchLost(number)
     case .directory, .way: root.access.lost(token)
     case .obstacle: break
     }
@@ -255,7 +255,7 @@ final class Roster {
       drain()
       root.holdings.closeSparse(id)
     case .place(_, let number): root.places.armed(number, result)
-    case .owner: root.follower?.armed(result)
+    case .owner(_, let number): root.follower?.armed(number, result)
     case .directory, .way: root.access.armed(token, result)
     case .obstacle: break
     }
@@ -272,7 +272,8 @@ final class Roster {
     switch of {
     case .candidate(_, let id): root.holdings.armedTooLate(id)
     case .place(_, let number): root.places.armedTooLate(number)
-    case .directory, .way, .owner, .obstacle: break
+    case .owner(_, let number): root.follower?.armedTooLate(number)
+    case .directory, .way, .obstacle: break
     }
     if root.arming == 0 { ended[of.root] = nil }
   }

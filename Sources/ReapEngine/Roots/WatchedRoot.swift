@@ -49,7 +49,7 @@ final class WatchedRoot {
     self.facilities = facilities
     shared = SharedRule(rule)
     kind = facilities.kindEdge(rule) { [mailbox = facilities.mailbox] in
-      mailbox.post(.ownerExited(root: index))
+      mailbox.post(.ownerExited(root: index, $0))
     }
     schedule = Schedule(grace: rule.grace)
     access = RootAccess(self)
@@ -112,9 +112,8 @@ final class WatchedRoot {
       switch change {
       // A file that is only made says nothing yet: it is written, or renamed into place.
       case .created where !isNewsWhenMade: break
-      case .attributes: break
-      case .created, .modified, .movedIn, .movedOut, .removed, .written:
-        follower?.signalled(change, in: number, arrival)
+      case .attributes, .created, .modified, .movedIn, .movedOut, .removed, .written:
+        follower?.signalled(name, change, in: number, arrival)
       }
     case .place: places.changed(path.bytes, below: number, change)
     case .candidate: candidateChanged(number, path, change, arrival)
@@ -193,6 +192,18 @@ final class WatchedRoot {
     return known.cameAt.map { readMonotonic() - $0 < rule.grace } ?? false
   }
 
+  /// - Parameter path: the candidate that it concerns; nil for all of them.
+  func ownerExited(_ path: CandidatePath?) {
+    guard let path else { return post(.lookAtAll(.ownerExit), at: readMonotonic()) }
+    lookAgain(at: path, .ownerExit, readMonotonic())
+  }
+
+  /// Looks at a candidate if it is known.
+  func lookAgain(at path: CandidatePath, _ trigger: Trigger, _ now: Nanoseconds) {
+    guard schedule.holds(path) else { return }
+    post(.appeared(path, created: false, trigger), at: now)
+  }
+
   // MARK: - Quarantine
 
   /// Ends the quarantine of one that stays; nothing where it is in none.
@@ -252,7 +263,7 @@ final class WatchedRoot {
   // MARK: - Deadlines
 
   /// Commands to watch that are not answered yet.
-  var arming: Int { holdings.arming + places.arming }
+  var arming: Int { holdings.arming + places.arming + (follower?.arming ?? 0) }
 
   func nextDeadline(now: Nanoseconds) -> Nanoseconds? {
     let earliest = min(

@@ -21,6 +21,11 @@ package struct GlobStem: Sendable, Equatable {
     (prefix, suffix) = (Array(parts[0].utf8), Array(parts[1].utf8))
   }
 
+  /// The name in which it stands for that part; nil where there can be none.
+  package func name(with part: some Sequence<UInt8>) -> EntryName? {
+    EntryName(prefix + part + suffix)
+  }
+
   /// Nil for a name that does not fit.
   package func part(of name: EntryName) -> [UInt8]? {
     let bytes = name.bytes

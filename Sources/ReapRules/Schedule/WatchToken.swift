@@ -12,8 +12,8 @@ package enum WatchToken: Hashable, Sendable {
   case obstacle(root: Int, number: UInt32)
   /// A directory below the root in which partitions may lie.
   case place(root: Int, number: UInt32)
-  /// The directory of the owner's pid file.
-  case owner(root: Int)
+  /// A directory that the kind follows besides, such as that of the owner's pid file.
+  case owner(root: Int, number: UInt32)
 
   /// One less than the bits allow: tokens from there on are those of the thread's other users.
   package static let maximumRoots = 1 << 12 - 1
@@ -38,7 +38,7 @@ package enum WatchToken: Hashable, Sendable {
       case Reserved.way: .way(root: root, incarnation: number)
       case Reserved.obstacle: .obstacle(root: root, number: number)
       case Reserved.place: .place(root: root, number: number)
-      case Reserved.owner: .owner(root: root)
+      case Reserved.owner: .owner(root: root, number: number)
       default: .candidate(root: root, CandidateID(slot: slot, generation: number))
       }
   }
@@ -50,14 +50,14 @@ package enum WatchToken: Hashable, Sendable {
     case .way(let root, let incarnation): Self.pack(root, Reserved.way, incarnation)
     case .obstacle(let root, let number): Self.pack(root, Reserved.obstacle, number)
     case .place(let root, let number): Self.pack(root, Reserved.place, number)
-    case .owner(let root): Self.pack(root, Reserved.owner, 0)
+    case .owner(let root, let number): Self.pack(root, Reserved.owner, number)
     }
   }
 
   package var root: Int {
     switch self {
     case .candidate(let root, _), .directory(let root, _), .way(let root, _),
-      .obstacle(let root, _), .place(let root, _), .owner(let root):
+      .obstacle(let root, _), .place(let root, _), .owner(let root, _):
       root
     }
   }

@@ -80,3 +80,16 @@ private func processText(_ pid: pid_t, _ file: String) -> String {
   String(
     decoding: FileManager.default.contents(atPath: "/proc/\(pid)/\(file)") ?? Data(), as: UTF8.self)
 }
+
+/// The inodes that a process watches, from the table in /proc.
+func watchedInodes(_ pid: pid_t) -> Set<UInt64> {
+  let directory = "/proc/\(pid)/fdinfo/"
+  let lines = names(in: directory).compactMap {
+    FileManager.default.contents(atPath: directory + $0)
+  }.flatMap { String(decoding: $0, as: UTF8.self).split(separator: "\n") }
+  return Set(
+    lines.filter { $0.hasPrefix("inotify ") }.compactMap { line in
+      line.split(separator: " ").first { $0.hasPrefix("ino:") }
+        .flatMap { UInt64($0.dropFirst(4), radix: 16) }
+    })
+}

@@ -41,19 +41,6 @@ private final class Owned {
   deinit { for lock in locks.values { close(lock) } }
 }
 
-/// The inodes that a process watches, from the table in /proc.
-private func watchedInodes(_ pid: pid_t) -> Set<UInt64> {
-  let directory = "/proc/\(pid)/fdinfo/"
-  let lines = names(in: directory).compactMap {
-    FileManager.default.contents(atPath: directory + $0)
-  }.flatMap { String(decoding: $0, as: UTF8.self).split(separator: "\n") }
-  return Set(
-    lines.filter { $0.hasPrefix("inotify ") }.compactMap { line in
-      line.split(separator: " ").first { $0.hasPrefix("ino:") }
-        .flatMap { UInt64($0.dropFirst(4), radix: 16) }
-    })
-}
-
 extension Watcher {
   /// Lines of its log that hold a text.
   fileprivate func said(_ text: String) -> [String] {

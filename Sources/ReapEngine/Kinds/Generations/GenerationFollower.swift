@@ -20,7 +20,10 @@ final class GenerationFollower: KindFollower {
 
   // MARK: - Cursors
 
-  func signalled(_ change: WatchMessage.Change, in number: UInt32, _ arrival: Nanoseconds) {
+  func signalled(
+    _ name: EntryName, _ change: WatchMessage.Change, in number: UInt32, _ arrival: Nanoseconds
+  ) {
+    guard change != .attributes else { return }
     let live = liveGeneration(in: number)
     // Written in place by somebody who keeps it open, so that no close tells. Torn as it may be for
     // a moment, it says something once it can be read; the next write tells, or the close.
@@ -110,10 +113,17 @@ final class GenerationFollower: KindFollower {
   // MARK: - The owner's file, and room
 
   func watch() { owner?.watch() }
+  func rootFound() {}
   func endWatches() { owner?.endWatch() }
-  func armed(_ result: Result<WatchHandle, WatchFailure>) { owner?.armed(result) }
-  func watchLost() { owner?.watchLost() }
-  func entryChanged(_ name: [UInt8]) { owner?.placeChanged(name) }
+  func armed(_ number: UInt32, _ result: Result<WatchHandle, WatchFailure>) { owner?.armed(result) }
+  func watchLost(_ number: UInt32) { owner?.watchLost() }
+  func entryChanged(
+    _ number: UInt32, _ name: [UInt8], _ change: WatchMessage.Change, _ arrival: Nanoseconds
+  ) { owner?.placeChanged(name) }
+
+  // Nothing is open for these.
+  var arming: Int { 0 }
+  func armedTooLate(_ number: UInt32) {}
 
   func nextDeadline(now: Nanoseconds) -> Nanoseconds? { room?.nextDeadline(now: now) }
   func deadlinePassed(_ now: Nanoseconds) { room?.deadlinePassed(now) }

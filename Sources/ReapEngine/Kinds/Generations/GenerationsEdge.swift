@@ -10,9 +10,10 @@ final class GenerationsEdge: RootKind {
   /// Nil where the rule names no pid file.
   let owner: OwnerWatch?
 
-  init(_ settings: GenerationSettings, ownerExited: (@Sendable () -> Void)?) {
+  init(_ settings: GenerationSettings, ownerExited: OwnerExited?) {
     self.settings = settings
-    owner = OwnerWatch(settings, exited: ownerExited)
+    owner = OwnerWatch(
+      settings, exited: ownerExited.map { exited -> @Sendable () -> Void in { exited(nil) } })
   }
 
   func partition(at spot: Spot) -> PartitionGathering {

@@ -18,7 +18,7 @@ final class OwnerFile {
     self.root = root
   }
 
-  private var token: UInt64 { WatchToken.owner(root: root.index).bits }
+  private var token: UInt64 { WatchToken.owner(root: root.index, number: 0).bits }
   private var inotify: INotifyThread { root.facilities.inotify }
 
   func watch() {

@@ -25,14 +25,15 @@ final class NamedOwners: Sendable {
   private static let startTolerance: Nanoseconds = 2 * nanosecondsPerSecond
 
   private let settings: ScratchSettings
-  private let exits: ProcessExits?
+  private let exits: ProcessExits<CandidatePath>?
   private let seen = Mutex<[CandidatePath: Seen]>([:])
   /// How many may be there before those are let go of whose candidates are gone.
   private let nextLook = Mutex(NamedOwners.firstLook)
   private static let firstLook = 64
 
-  /// - Parameter exited: called on a thread of its own; nil where nobody stays to see an exit.
-  init(_ settings: ScratchSettings, exited: (@Sendable () -> Void)?) {
+  /// - Parameter exited: called on a thread of its own with the candidate that the process named; nil
+  ///   where nobody stays to see an exit.
+  init(_ settings: ScratchSettings, exited: (@Sendable (CandidatePath) -> Void)?) {
     self.settings = settings
     exits = exited.map { ProcessExits(exited: $0) }
   }
@@ -91,7 +92,7 @@ final class NamedOwners: Sendable {
       return isOurs(one) ? .dead(pid) : .nothing
     }
     seen.withLock { seen in seen.updateValue(one, forKey: path).map(letGo) }
-    exits?.watch(process)
+    exits?.watch(process, for: path)
     forgetGone(at: spot)
     return .alive(pid)
   }

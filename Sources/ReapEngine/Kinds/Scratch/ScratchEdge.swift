@@ -23,7 +23,7 @@ final class ScratchEdge: RootKind {
     }
   }
 
-  init(_ settings: ScratchSettings, ownerExited: (@Sendable () -> Void)?) {
+  init(_ settings: ScratchSettings, ownerExited: OwnerExited?) {
     self.settings = settings
     owners = settings.namesProcess ? NamedOwners(settings, exited: ownerExited) : nil
   }
@@ -93,7 +93,7 @@ final class ScratchEdge: RootKind {
 
   func facts(of spot: Spot) -> PlaceFacts? { nil }
 
-  func follower(of root: WatchedRoot) -> (any KindFollower)? { nil }
+  func follower(of root: WatchedRoot) -> (any KindFollower)? { ScratchFollower(root, settings) }
 }
 
 /// When this machine was booted, by its clock as it is now.

@@ -8,13 +8,15 @@ package struct ScratchPath: Sendable, Equatable {
   package let place: Place
   /// What follows the entry's own path, or that of the directory that holds it.
   private let rest: [UInt8]
+  /// Of one beside the entry, in a directory that is the same for all entries.
+  package let signal: ScratchSignal?
 
   /// Nil for an absolute path, one that leaves the directory that holds the entry, or one that does
   /// not say what it names.
   package init?(_ text: String) {
     self.text = text
     guard text != "." else {
-      (place, rest) = (.itself, [])
+      (place, rest, signal) = (.itself, [], nil)
       return
     }
     let isBeside = text.hasPrefix("../")
@@ -23,6 +25,7 @@ package struct ScratchPath: Sendable, Equatable {
     let parts = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     guard !parts.isEmpty, parts.allSatisfy({ EntryName($0) != nil }) else { return nil }
     (place, self.rest) = (isBeside ? .beside : .inside, rest)
+    signal = isBeside ? ScratchSignal(parts.map { Array($0) }) : nil
   }
 
   /// Whether it names one entry for each candidate, in the directory that holds both.

@@ -67,6 +67,45 @@ package struct ScratchSettings: Sendable, Equatable {
     file.path(for: name, stem)
   }
 
+  // MARK: - Files beside entries
+
+  /// Directories besides the one that holds the entries in which files tell of their owners.
+  package var signalDirectories: [[EntryName]] {
+    var directories: [[EntryName]] = []
+    for case let signal? in ownedBy.map(\.signal)
+    where !signal.directories.isEmpty && !directories.contains(signal.directories) {
+      directories.append(signal.directories)
+    }
+    return directories
+  }
+
+  /// Whom a file in one of those directories, or beside the entries, concerns; nil where it tells
+  /// nothing.
+  package func concern(of name: EntryName, in directories: [EntryName]) -> ScratchSignal.Concern? {
+    var concern: ScratchSignal.Concern?
+    for way in ownedBy {
+      guard let signal = way.signal, signal.directories == directories else { continue }
+      // What concerns all concerns the one as well.
+      switch signal.concern(of: name, stem) {
+      case .all?: return .all
+      case let one?: concern = one
+      case nil: break
+      }
+    }
+    return concern
+  }
+
+  /// Whether an entry beside candidates tells of their owners, or leads to what does.
+  func isSignal(_ name: EntryName) -> Bool {
+    ownedBy.contains { way in
+      guard let signal = way.signal else { return false }
+      guard let first = signal.directories.first else {
+        return signal.concern(of: name, stem) != nil
+      }
+      return first == name
+    }
+  }
+
   /// Without a proof of death, unless the rule says otherwise.
   package static let defaultQuarantine: Nanoseconds = 3600 * nanosecondsPerSecond
 }
@@ -107,11 +146,14 @@ extension ScratchSettings: KindPart {
   }
 
   package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
-    guard rule.match.matches(name) else { return .nothing }
-    switch isDirectory {
-    case true?: return entries.takesDirectories ? .candidate : .nothing
-    case false?: return entries.takesFiles ? .candidate : .nothing
-    case nil: return .candidate
-    }
+    let isTaken =
+      switch isDirectory {
+      case true?: entries.takesDirectories
+      case false?: entries.takesFiles
+      case nil: true
+      }
+    if isTaken, rule.match.matches(name) { return .candidate }
+    // Nothing is written into a lock; what is, is looked at a while after it was made.
+    return isSignal(name) ? .signal(isNewsWhenMade: true) : .nothing
   }
 }
