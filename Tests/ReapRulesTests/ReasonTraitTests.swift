@@ -13,7 +13,7 @@ struct ReasonTraitTests {
   static func ended(by end: ReasonTraits.Ends) -> Set<Reason> { all { $0.ends.contains(end) } }
 
   static let proofs: Set<Reason> = [
-    .lockReleased, .lockMissing, .ownerDead, .quiet, .staleTemporary,
+    .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
   ]
   static let visibleUse: Set<Reason> = [
     .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound, .ownerAlive,
@@ -69,7 +69,8 @@ struct ReasonTraitTests {
     // No event tells of these, or not of all that may end them.
     #expect(
       Self.ended(by: .backOff) == [
-        .lockNamesProcess, .missingLockKept, .unproved, .ownerUnknown, .foreignContents,
+        .lockNamesProcess, .missingLockKept, .unproved, .ownerUnknown, .bootUnknown,
+        .foreignContents,
         .foreignInside, .lockNotAFile,
         .lockUnreadable, .lockUnknown, .useUnknown, .processesUnknown, .unreadable,
         .removalFailed, .liveAbsent, .liveIncomplete, .liveUnknown,

@@ -104,6 +104,16 @@ struct ScratchJudgeTests {
       settings.quiet = 10 * second
       evidence.ofKind.scratch?.process = .unknown("its link cannot be read")
     },
+    example("older than the boot", .verdict(.dispose(.beforeBoot)), [.boot]) { evidence, _ in
+      evidence.ofKind.scratch?.boot = .at(1)
+    },
+    example("the boot cannot be told", .unsure(.bootUnknown), [.boot]) { evidence, _ in
+      evidence.ofKind.scratch?.boot = .unknown("the clock was set")
+    },
+    example("its birth cannot be told", .unsure(.bootUnknown), [.boot]) { evidence, _ in
+      evidence.ofKind.scratch?.boot = .at(1)
+      evidence.clocks.birth = nil
+    },
     example("a file where directories are meant", .keep(.notADirectory)) { evidence, _ in
       evidence.entry.type = .regularFile
     },

@@ -120,7 +120,7 @@ struct ReasonWalkTests {
     .removalFailed: "StubbornTests", .foreignInside: "ForeignInsideTests",
     .lockUnknown: "UnlinkedOwnerTests", .auditUnwritable: "FullDiskTests",
     .claimFound: "HalvesTests", .unproved: "ScratchLockTests",
-    .ownerUnknown: "ScratchPidTests",
+    .ownerUnknown: "ScratchPidTests", .bootUnknown: "ScratchBootTests",
   ]
   static let endedByAnotherRule: Set<Reason> = [.notMatched, .rootInside, .cannotClaim]
   /// Of a pass, or of a file: nothing stays that could be woken.
@@ -131,7 +131,7 @@ struct ReasonWalkTests {
     .useUnknown, .processesUnknown, .surroundingsUnknown, .replaced,
   ]
   static let proofs: Set<Reason> = [
-    .lockReleased, .lockMissing, .ownerDead, .quiet, .staleTemporary,
+    .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
   ]
 
   @Test("Each reason that keeps has a row, or a word on where it is shown or why it cannot be")
