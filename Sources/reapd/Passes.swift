@@ -78,6 +78,11 @@ func openPasses(
       passes.open.append(
         Pass(rule: rule, root: root, otherRoots: setup.roots.map(resolveRoot), mounts: mounts))
     } catch {
+      // It was looked at before: somebody has put something else there meanwhile.
+      if setup.isCatalogue, case .notADirectory = error {
+        logger.warning("\(error) (preset \(rule.name))")
+        continue
+      }
       guard case .absent = error else { throw fail(error, fromFile: setup.fromFile) }
       if setup.isCatalogue {
         absent.append(rule.name)

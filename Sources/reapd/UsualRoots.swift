@@ -16,7 +16,7 @@ func withoutUnusable(_ setup: Setup, _ logger: Logger) throws -> Setup {
   var setup = setup
   var usable: [Rule] = []
   for rule in setup.configuration.rules {
-    if let link = plantedLink(on: rule.root) {
+    if case .planted(let link) = resolve(rule.root) {
       let what = "\(link) is a link that another user has put there: it is not followed"
       guard setup.isCatalogue else { throw fail(.usage, what) }
       logger.warning("\(what) (preset \(rule.name))")
@@ -41,25 +41,6 @@ private func failure(of rule: Rule, _ mounts: MountView) -> RootFailure? {
     case .refused, .notADirectory, .ownerChanged, .system: return error
     }
   }
-}
-
-/// A link on the way that the kernel itself would not follow where fs.protected_symlinks is set
-/// (proc_sys_fs(5)): in a sticky directory that all may write to, of neither the caller nor the
-/// directory's owner.
-func plantedLink(on path: FilePath) -> FilePath? {
-  var directory: FilePath = "/"
-  for name in path.bytes.split(separator: UInt8(ascii: "/")) {
-    let entry = directory.appending(Array(name))
-    guard let facts = try? status(ofPath: entry) else { return nil }
-    if facts.type == .symbolicLink, facts.owner != geteuid(),
-      let parent = try? status(ofPath: resolveRoot(directory)),
-      parent.permissions & 0o1002 == 0o1002, facts.owner != parent.owner
-    {
-      return entry
-    }
-    directory = entry
-  }
-  return nil
 }
 
 extension CommandLineRules.Disk {

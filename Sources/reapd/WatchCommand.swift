@@ -107,8 +107,10 @@ struct WatchCommand: ParsableCommand, NeedsProc {
 
   private func options(_ setup: Setup) -> ReaperOptions {
     let configuration = setup.configuration
-    return ReaperOptions(
+    var options = ReaperOptions(
       rules: configuration.enabled ? configuration.rules : [], roots: setup.roots,
       backstop: configuration.backstop, dryRun: reaping.dryRun)
+    options.sharesPlaces = setup.isCatalogue
+    return options
   }
 }

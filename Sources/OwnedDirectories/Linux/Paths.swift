@@ -9,13 +9,11 @@ extension FilePath {
   }
 }
 
-/// The path with every link resolved; nil where it does not lead anywhere.
+/// The path with every link resolved; nil where it does not lead anywhere, or by a link that another
+/// user has put there.
 package func resolvePath(_ path: FilePath) -> FilePath? {
-  guard let resolved = unsafe withCPath(path.bytes, { unsafe realpath($0, nil) }) else {
-    return nil
-  }
-  defer { unsafe free(resolved) }
-  return unsafe FilePath(cString: resolved)
+  guard case .found(let resolved) = resolve(path) else { return nil }
+  return resolved
 }
 
 /// What a path leads to at its end. By readlink(2) and nothing else: a status of a directory may be

@@ -56,15 +56,21 @@ package final class ProcessExits<Subject: Sendable>: Sendable {
 }
 
 /// PROC_PID_INIT_INO of the kernel's proc_ns.h: the initial PID namespace has that inode.
-package let isInInitialPidNamespace: Bool =
-  readLink(Array("/proc/self/ns/pid".utf8)).map { $0.elementsEqual("pid:[4026531836]".utf8) }
-  ?? false
+package let isInInitialPidNamespace: Bool = isInitialPidNamespace(of: "self")
+
+private func isInitialPidNamespace(of process: String) -> Bool {
+  readLink(Array("/proc/\(process)/ns/pid".utf8)).map { $0.elementsEqual("pid:[4026531836]".utf8) }
+    ?? false
+}
 
 /// Whether a visible process has that number in its own PID namespace; true where one cannot be read.
 package func isInnermostPid(_ pid: Int32) -> Bool {
   guard let processes = try? entryNames(in: "/proc") else { return true }
   return processes.contains { process in
-    guard let number = Int32(process), number != pid else { return false }
+    // Most are of the initial one, and have one number: this link is read much faster than the text.
+    guard let number = Int32(process), number != pid, !isInitialPidNamespace(of: process) else {
+      return false
+    }
     guard let status = try? readWhole("/proc/\(number)/status") else { return false }
     let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first {
       $0.hasPrefix("NSpid:")

@@ -52,11 +52,16 @@ package struct ProcessView: Sendable {
     var network: Set<[UInt8]> = []
     var mounting: Set<[UInt8]> = []
     if let ours = readLink(Array("/proc/self/ns/mnt".utf8)) { mounting.insert(ours) }
+    // Ours also where reapds are all that is to be seen: in a PID namespace beside the owners.
+    if let ours = readLink(Array("/proc/self/ns/net".utf8)) {
+      network.insert(ours)
+      addSockets(of: "self")
+    }
     for process in (try? entryNames(in: "/proc")) ?? [] {
       guard let pid = Int32(process), !isReapd(pid, own) else { continue }
       for table in descriptorTables(of: pid) { look(at: table, of: pid) }
       if let space = readLink(Array("/proc/\(pid)/ns/net".utf8)), network.insert(space).inserted {
-        addSockets(of: pid)
+        addSockets(of: "\(pid)")
       }
       if let space = readLink(Array("/proc/\(pid)/ns/mnt".utf8)), mounting.insert(space).inserted {
         addMounts(of: pid)
@@ -170,8 +175,8 @@ package struct ProcessView: Sendable {
   }
 
   /// `Num RefCount Protocol Flags Type St Inode Path` (proc_net(5)); the path may hold spaces.
-  private mutating func addSockets(of pid: Int32) {
-    guard let text = try? readWhole("/proc/\(pid)/net/unix") else { return }
+  private mutating func addSockets(of process: String) {
+    guard let text = try? readWhole("/proc/\(process)/net/unix") else { return }
     for line in text.split(separator: 0x0A).dropFirst() {
       let fields = line.split(separator: 0x20, maxSplits: 7, omittingEmptySubsequences: true)
       guard fields.count == 8, let path = fields.last, path.first != UInt8(ascii: "@"),

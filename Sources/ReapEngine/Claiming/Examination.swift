@@ -104,7 +104,15 @@ final class Examination: Sendable {
       return act(on: verdict, &look, mayTakeTime: request.mayTakeTime)
     } catch {
       look.gathering.drop()
-      return error.code == ENOENT ? .gone : .failed(error, look.evidence)
+      if error.code == ENOENT { return .gone }
+      // It was a directory, or a file, when the look began.
+      let isOther = error.code == ENOTDIR || error.code == ELOOP
+      if isOther, let there = try? status(of: name, at: spot.directory.descriptor),
+        there.identity != look.identity
+      {
+        return .kept(.unsure(.replaced), look.evidence)
+      }
+      return .failed(error, look.evidence)
     }
   }
 

@@ -13,6 +13,9 @@ package struct ReaperOptions: Sendable {
   /// How often everything is looked at again; nil means never.
   package var backstop: Nanoseconds?
   package var dryRun: Bool
+  /// Roots that nobody has named: what lies in the place of one, perhaps put there by a stranger, keeps
+  /// it from none of the others.
+  package var sharesPlaces = false
 
   package init(rules: [Rule], roots: [FilePath], backstop: Nanoseconds?, dryRun: Bool) {
     self.rules = rules

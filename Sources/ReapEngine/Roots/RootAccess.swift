@@ -170,7 +170,7 @@ final class RootAccess {
     }
   }
 
-  private func complain(_ text: String) {
+  func complain(_ text: String) {
     guard complaint != text else { return }
     complaint = text
     facilities.logger.warning("\(text)")

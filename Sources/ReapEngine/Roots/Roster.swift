@@ -86,6 +86,8 @@ final class Roster {
     } catch {
       switch error {
       case .absent: break
+      case .notADirectory where facilities.options.sharesPlaces:
+        root.access.complain("\(error)")
       case .held where isWaiting: root.access.waitForLock(error)
       default: throw error
       }

@@ -76,7 +76,7 @@ private func work(of pid: pid_t) -> [String] {
   }
 }
 
-private func processText(_ pid: pid_t, _ file: String) -> String {
+func processText(_ pid: pid_t, _ file: String) -> String {
   String(
     decoding: FileManager.default.contents(atPath: "/proc/\(pid)/\(file)") ?? Data(), as: UTF8.self)
 }

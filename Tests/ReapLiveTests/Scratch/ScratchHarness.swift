@@ -17,7 +17,7 @@ struct ScratchOwners {
   {
     let body = code.split(separator: "\n").map { "        " + $0 }.joined(separator: "\n")
     let program = """
-      import fcntl, mmap, os, signal, socket, struct, sys, time
+      import ctypes, fcntl, mmap, os, signal, socket, struct, sys, time
       prefix, count = sys.argv[1], int(sys.argv[2])
       OFD_SETLK = 37
       for number in range(count):
@@ -52,19 +52,51 @@ struct ScratchOwners {
   }
 }
 
+/// One way in which an owner shows that it lives.
+struct ScratchWay: Sendable, CustomTestStringConvertible {
+  /// Makes the entry `p` with something in it.
+  static let directory = "os.mkdir(p); open(p + '/data', 'w').write('x' * 5000)\n"
+
+  let title: String
+  /// Those of the rule, but for `match` and `grace`.
+  var keys: String
+  /// Of the owner.
+  let code: String
+  var testDescription: String { title }
+}
+
 /// A file with one rule of kind scratch; nothing but events drives a watch by it.
 func scratchRule(_ keys: String, root: String, in scratch: Scratch) throws -> String {
+  try scratchRules([(keys, root)], in: scratch)
+}
+
+/// A file with a rule for each root.
+func scratchRules(
+  _ rules: [(keys: String, root: String)], backstop: String = "off", in scratch: Scratch
+) throws -> String {
   let path = scratch.path + "/rule-\(UUID().uuidString).yaml"
-  let text = "backstop: off\nrules:\n  - {kind: scratch, name: s, root: \(root), \(keys)}\n"
+  var text = "backstop: \(backstop)\nrules:\n"
+  for (number, rule) in rules.enumerated() {
+    text += "  - {kind: scratch, name: s\(number), root: \(rule.root), \(rule.keys)}\n"
+  }
   try text.write(toFile: path, atomically: true, encoding: .utf8)
   return path
 }
 
 func watchScratch(_ keys: String, root: String, in scratch: Scratch) throws -> Watcher {
-  let config = try scratchRule(keys, root: root, in: scratch)
+  try watchScratch(config: scratchRule(keys, root: root, in: scratch), roots: 1, in: scratch)
+}
+
+func watchScratch(config: String, roots: Int, in scratch: Scratch, wrapper: [String] = []) throws
+  -> Watcher
+{
   let watcher = try Watcher(
-    [], grace: nil, in: scratch, arguments: ["--config", config], waitForStart: false)
-  #expect(wait(seconds: 60) { watcher.background.error.contains("watching ") })
+    [], grace: nil, in: scratch, arguments: ["--config", config], waitForStart: false,
+    wrapper: wrapper)
+  #expect(
+    wait(seconds: 60) {
+      watcher.background.error.components(separatedBy: "watching ").count > roots
+    }, "\(watcher.background.error)")
   return watcher
 }
 

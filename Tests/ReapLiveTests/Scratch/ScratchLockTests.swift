@@ -9,42 +9,35 @@ struct ScratchLockTests {
   private let scratch = Scratch()
   private var root: String { scratch.path + "/root" }
 
-  struct Way: Sendable, CustomTestStringConvertible {
-    let title: String
-    var keys: String
-    let code: String
-    var testDescription: String { title }
-  }
+  private static let directory = ScratchWay.directory
 
-  private static let directory = "os.mkdir(p); open(p + '/data', 'w').write('x' * 5000)\n"
-
-  static let ways: [Way] = [
-    Way(
+  static let ways: [ScratchWay] = [
+    ScratchWay(
       title: "flock beside it", keys: "owned_by: [{lock: '../{name}.dirlock'}]",
       code: """
         f = open(p + '.dirlock', 'w'); fcntl.flock(f, fcntl.LOCK_EX)
         """ + "\n" + directory),
-    Way(
+    ScratchWay(
       title: "fcntl beside it", keys: "owned_by: [{lock: '../.{name}.lock'}], lock_type: fcntl",
       code: """
         f = open(os.path.dirname(p) + '/.' + name + '.lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX)
         """ + "\n" + directory),
-    Way(
+    ScratchWay(
       title: "OFD elsewhere", keys: "owned_by: [{lock: '../locks/{name}'}]",
       code: """
         os.makedirs(os.path.dirname(p) + '/locks', exist_ok=True)
         f = open(os.path.dirname(p) + '/locks/' + name, 'w')
         fcntl.fcntl(f, OFD_SETLK, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))
         """ + "\n" + directory),
-    Way(
+    ScratchWay(
       title: "flock deep inside", keys: "owned_by: [{lock: 'sub/own.lock'}]",
       code: directory + """
         os.mkdir(p + '/sub'); f = open(p + '/sub/own.lock', 'w'); fcntl.flock(f, fcntl.LOCK_EX)
         """),
-    Way(
+    ScratchWay(
       title: "the directory itself", keys: "owned_by: [{lock: '.'}]",
       code: directory + "f = os.open(p, os.O_RDONLY); fcntl.flock(f, fcntl.LOCK_EX)"),
-    Way(
+    ScratchWay(
       title: "the file itself, by its mapping", keys: "owned_by: [{lock: '.'}], entries: files",
       code: """
         f = open(p, 'w+'); f.write('x' * 5000); f.flush(); fcntl.flock(f, fcntl.LOCK_EX)
@@ -53,7 +46,7 @@ struct ScratchLockTests {
   ]
 
   @Test("Each of 100 goes when its owner is killed, and none of the others", arguments: ways)
-  func kills(way: Way) throws {
+  func kills(way: ScratchWay) throws {
     _ = scratch.directory("root")
     let also = way.title.contains("beside") ? ", also: ['../{name}.dirlock']" : ""
     let watcher = try watchScratch(
@@ -90,6 +83,43 @@ struct ScratchLockTests {
       reapdBinary, ["sweep", "--config", config, "--audit-log", scratch.path + "/a.jsonl"])
     #expect(swept.status >= 0)
     #expect((0..<4).allSatisfy { exists("\(root)/work-\($0)") })
+  }
+
+  @Test(
+    "A lock file in the entry that is none, or may not be opened, proves nothing",
+    arguments: ["own.lock", "sub/own.lock", "../{name}.lock", "../locks/{name}"])
+  func noLockAnywhere(place: String) throws {
+    guard isRoot else { return skip("another user is needed") }
+    _ = scratch.directory("root/locks")
+    _ = FileManager.default.createFile(atPath: scratch.path + "/free", contents: nil)
+    let forms = ["link", "fifo", "directory", "unreadable"]
+    for form in forms {
+      let entry = scratch.directory("root/work-\(form)")
+      _ = scratch.directory("root/work-\(form)/sub")
+      let text = place.replacingOccurrences(of: "{name}", with: "work-\(form)")
+      let lock = text.hasPrefix("../") ? "\(root)/\(text.dropFirst(3))" : "\(entry)/\(text)"
+      switch form {
+      case "link": symlink(scratch.path + "/free", lock)
+      case "fifo": mkfifo(lock, 0o666)
+      case "directory": mkdir(lock, 0o777)
+      default: close(open(lock, O_CREAT | O_WRONLY, 0))
+      }
+    }
+    chmod(scratch.path, 0o755)
+    _ = run("/bin/chown", ["-hR", "65534:65534", root])
+    let config = try scratchRule(
+      "match: 'work-*', grace: 100ms, owned_by: [{lock: '\(place)'}]", root: root, in: scratch)
+    letPass(0.3, "the grace")
+    // Root may open everything; whoever owns all this, and may not, runs this one.
+    let audit = root + "/audit.jsonl"
+    let swept = run(
+      "/usr/bin/setpriv",
+      ["--reuid", "65534", "--regid", "65534", "--clear-groups", reapdBinary, "sweep", "--config"]
+        + [config, "--audit-log", audit])
+    #expect(
+      forms.allSatisfy { exists("\(root)/work-\($0)/sub") && swept.output.contains("work-\($0)") },
+      "\(swept)")
+    #expect(swept.output.contains("lock-unreadable") && swept.output.contains("lock-not-a-file"))
   }
 
   @Test("A lock file that is replaced while it is held keeps the entry until its owner ends")
