@@ -39,11 +39,15 @@ package struct CommandLineRules {
   func rules(_ context: Context) throws(ConfigurationError) -> [Rule] {
     var rules: [Rule] = []
     for preset in try presetNames() {
+      let others = rules.count
       for root in try self.roots(of: preset, context) {
         var rule = try rule(root: root.path, preset: preset, context)
         if let owners = root.owners { rule.owners = owners }
-        let isTwice = rules.contains { $0.root == rule.root && $0.match == rule.match }
-        if isTwice, presets.isEmpty || !roots.isEmpty {
+        let isTwice = rules.contains {
+          $0.root == rule.root && $0.match == rule.match && $0.kind == rule.kind
+        }
+        // Two rules of one program may differ in their usual roots only.
+        if isTwice, !roots.isEmpty, rules[others...].contains(where: { $0.root == rule.root }) {
           throw ConfigurationError(
             file: "command line", what: "the root \(quoted(rule.root)) is named twice",
             wanted: "name it once")

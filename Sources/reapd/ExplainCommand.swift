@@ -7,18 +7,18 @@ import ReapRules
 struct ExplainCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "explain",
-    abstract: "Say what would be decided about a directory, and on what evidence.",
+    abstract: "Say what would be decided about a path, and on what evidence.",
     usage: "reapd explain PATH [OPTIONS]",
     discussion: "Changes nothing.")
 
-  @Argument(help: "A directory in a root. Of a partition, each generation is explained.")
+  @Argument(help: "A candidate in a root. Of a partition, each generation is explained.")
   var path: FilePath
 
   @OptionGroup var rules: RuleOptions
 
   func run() throws {
     guard let given = GivenPath(path) else {
-      throw fail(.usage, "\(path) does not end in the name of a directory")
+      throw fail(.usage, "\(path) does not end in a name")
     }
     let resolved = resolveRoot(absolute(path))
     let roots = try rules.rules(rootedAt: resolved)
@@ -30,9 +30,14 @@ struct ExplainCommand: ParsableCommand, NeedsProc {
     if setup.namesRoots, case .nothing = rule.role(of: given.name, isDirectory: true) {
       if try explainUnknownRoot(resolved) { return }
       try explain(CandidatePath(directory: below, given.name), given, setup)
+      let fitting = rules.fittingPresets(given)
+      let others =
+        fitting.isEmpty
+        ? "other rules are named by --config, --preset, --kind or --match"
+        : "its name fits " + fitting.map { "--preset \($0)" }.joined(separator: " and ")
       return complain(
         "no rule that is known here has a root that holds it: explained as `reapd watch \(parent)` "
-          + "would judge it; other rules are named by --config, --preset, --kind or --match")
+          + "would judge it; \(others)")
     }
     try explain(CandidatePath(directory: below, given.name), given, setup)
   }

@@ -28,14 +28,18 @@ extension RuleOptions {
         let below = Array(resolved.bytes.dropFirst(root.bytes.count + 1))
         return (rule.takes(name, in: below) ? 1 : 0, root.bytes.count)
       }
-      if let file, let rule = holding.max(by: { rank($0) < rank($1) }) {
+      let best = holding.max { rank($0) < rank($1) }
+      // In a root that many share, what the rule does not take may be another program's.
+      let isStray = best.map { $0.kind.part.sharesRoots && rank($0).0 == 0 } ?? false
+      let strayRule = isStray ? path.flatMap { presetRule(holding: directory, $0) } : nil
+      if let file, let rule = best, strayRule == nil {
         var result = file
         result.rules = [rule]
         return Setup(configuration: result, fromFile: true, roots: file.rules.map(\.root))
       }
     }
     if let path, !shapesRules, let rule = presetRule(holding: directory, path) {
-      complain("no configuration names a root that holds it: explained as preset \(rule.name) does")
+      complain("no rule of a configuration takes it: explained as --preset \(rule.name) does")
       return Setup(
         configuration: Configuration(rules: [rule]), fromFile: false, roots: [rule.root])
     }
@@ -53,12 +57,34 @@ extension RuleOptions {
     if let found = holding.max(by: { $0.root.bytes.count < $1.root.bytes.count }) {
       return found.rule
     }
-    return rules(root: resolved).first { rule in
+    let here = rules(root: resolved)
+    let ofCursor = here.first { rule in
       guard let settings = rule.kind.generations else { return false }
       return [FilePath(path), resolved].contains {
         (try? status(ofPath: $0.appending(settings.cursor.bytes))) != nil
       }
     }
+    return ofCursor ?? soleTaker(of: FilePath(path).lastComponent, among: here)
+  }
+
+  /// By the name alone, wherever it lies: the rule of the one program whose names begin like this one.
+  private func soleTaker(of name: [UInt8], among rules: [Rule]) -> Rule? {
+    let takers = takers(of: name, among: rules).filter(\.isTelling)
+    let programs = Set(takers.map { Catalogue.preset(ofRule: $0.name) ?? $0.name })
+    return programs.count == 1 ? takers.first : nil
+  }
+
+  private func takers(of name: [UInt8], among rules: [Rule]) -> [Rule] {
+    guard let name = EntryName(name[...]) else { return [] }
+    return rules.filter { $0.kind.part.sharesRoots && $0.takes(name, in: []) }
+  }
+
+  /// The presets whose match the name fits, for who has named none.
+  func fittingPresets(_ given: GivenPath) -> [String] {
+    guard !shapesRules else { return [] }
+    // Any root will do: what fits is the name.
+    let rules = Rule.ofPresets(root: "/any/root", user: .current, environment: .current)
+    return takers(of: given.name.bytes, among: rules).map(\.name)
   }
 
   /// The rules of which a path is the root: those of the configuration or else of the presets.
@@ -154,16 +180,19 @@ private struct KnownPreset {
   let rule: Rule
   let isRootShared: Bool
 
-  /// Whether it has to do with an entry somewhere below its root. A root that several programs share,
-  /// such as `/tmp`, holds much that is nobody's.
+  /// Whether it has to do with an entry somewhere below its root. A root that programs share, such as
+  /// `/tmp`, holds much that is nobody's.
   func isAbout(_ path: FilePath) -> Bool {
-    guard isRootShared else { return true }
+    guard isRootShared || rule.kind.part.sharesRoots else { return true }
     return path != root && path.isWithin(root)
       && rule.candidate(holding: path.below(root)) != nil
   }
 }
 
 extension Rule {
+  /// Whether a name that fits can hardly be by chance.
+  fileprivate var isTelling: Bool { match.beginnings.allSatisfy { $0.count >= 4 } }
+
   fileprivate func isCandidate(_ path: FilePath, below root: FilePath) -> Bool {
     guard path != root, path.isWithin(root), let place = CandidatePath(bytes: path.below(root))
     else { return false }

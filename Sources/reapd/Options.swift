@@ -11,7 +11,7 @@ struct RuleOptions: ParsableArguments {
   @Option(help: "Configuration file (default: ~/.config/reapd/reapd.yaml, then /etc/reapd/).")
   var config: FilePath?
 
-  @Option(help: "Kind of directory: spill, generations.")
+  @Option(help: "Kind of candidate: spill, generations, scratch.")
   var kind: String?
 
   @Option(

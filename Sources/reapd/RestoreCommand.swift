@@ -9,18 +9,18 @@ import ReapRules
 struct RestoreCommand: ParsableCommand, NeedsProc {
   static let configuration = CommandConfiguration(
     commandName: "restore",
-    abstract: "Take a generation out of quarantine, or list what is in there.",
+    abstract: "Take something out of quarantine, or list what is in there.",
     usage: """
       reapd restore --list [ROOT ...] [OPTIONS]
       reapd restore ID|PATH [ROOT ...] [OPTIONS]
       """,
     discussion: """
-      Pins the generation, as 'reapd keep' does, so that it stays until 'reapd keep --undo'. One \
+      Pins the entry, as 'reapd keep' does, so that it stays until 'reapd keep --undo'. One \
       that an earlier reapd has renamed gets its own name again, unless something has that name by \
       now, or the removal has begun ('removing' in the list).
 
-      Only kind generations has a quarantine. In kind spill a free lock is the proof of death, and \
-      the directory goes at once: pin it beforehand, with 'reapd keep'.
+      Only kinds generations and scratch have a quarantine. In kind spill a free lock is the proof \
+      of death, and the directory goes at once: pin it beforehand, with 'reapd keep'.
       """)
 
   @Flag(help: "Show what is in quarantine: id, state, age, time left, size, path.")
@@ -29,7 +29,7 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
   @Argument(
     help: ArgumentHelp(
       """
-      The id that the list and the audit give, or the path of the generation; behind it, or \
+      The id that the list and the audit give, or the path of the entry; behind it, or \
       with --list, roots (default: those of the configuration).
       """, valueName: "id|path|root"))
   var words: [FilePath] = []
@@ -49,7 +49,7 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
     }
     let bytes = word.bytes
     guard let request = RestoreRequest(bytes, resolve: resolved) else {
-      throw fail(.usage, "\(displayText(bytes)) does not end in the name of a directory")
+      throw fail(.usage, "\(displayText(bytes)) does not end in a name")
     }
     let setup = try setup(for: request)
     let logger = try rules.logger(setup.configuration)
@@ -105,7 +105,7 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
     var table: [[String]] = []
     let now = readClocks().wall
     for entry in try entries(passes, setup) {
-      // A link or a file is nothing that was claimed.
+      // A link, or a file where the rule takes none, is nothing that was claimed.
       guard entry.state != .notADirectory else { continue }
       let path = entry.root.path(of: entry.original)
       let size = entry.measure()
@@ -134,7 +134,8 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
       let quarantines = setup.configuration.rules.contains(where: \.kind.quarantines)
       printLine(
         "nothing is in quarantine"
-          + (quarantines ? "" : ": only rules of kind generations have one, and there is none"))
+          + (quarantines
+            ? "" : ": only rules of kinds generations and scratch have one, and there is none"))
     }
     try passes.finish()
   }
@@ -177,8 +178,8 @@ struct RestoreCommand: ParsableCommand, NeedsProc {
         "\(displayText(path)) lies in "
           + (rule.map { "the root of rule \($0), which has no quarantine" }
             ?? "no root of a rule with a quarantine")
-          + ": only kind generations has one, so there is nothing to restore; `reapd keep` pins "
-          + "what is still there")
+          + ": only kinds generations and scratch have one, so there is nothing to restore; `reapd "
+          + "keep` pins what is still there")
     }
     return setup
   }

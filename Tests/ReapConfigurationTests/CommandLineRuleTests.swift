@@ -77,7 +77,7 @@ struct CommandLineRuleTests {
     #expect(
       tried(preset: "ants")
         == "command line: --preset is 'ants', which is unknown; did you mean ant? "
-        + "known: \(Catalogue.presets.map(\.name).joined(separator: ", "))")
+        + "known: \(Catalogue.names.joined(separator: ", "))")
     #expect(
       tried(grace: "0")
         == "command line: --grace is '0', which is out of range; "
@@ -91,6 +91,22 @@ struct CommandLineRuleTests {
     #expect(
       tried(root: "a", user: context(euid: 1, workingDirectory: ""))
         .hasPrefix("command line: ROOT is 'a', but there is no working directory"))
+  }
+
+  @Test("of a program whose rules differ in their usual roots alone is one rule on a root")
+  func programs() throws {
+    func rules(_ roots: FilePath..., presets: String...) throws -> [String] {
+      var words = CommandLineRules(roots: roots)
+      words.presets = presets
+      return try Configuration.fromCommandLine(words, user: alice, environment: [:])
+        .rules.map(\.name)
+    }
+    #expect(try rules("/srv/spill", presets: "dask") == ["dask"])
+    #expect(try rules("/srv/a", "/srv/b", presets: "dask") == ["dask", "dask-2"])
+    #expect(try rules("/srv/a", presets: "dask", "duckdb") == ["dask", "duckdb"])
+    #expect(
+      complaint { try rules("/srv/a", "/srv/a/", presets: "dask") }
+        == "command line: the root '/srv/a' is named twice; name it once")
   }
 
   @Test("gets a name of its own among several roots, and the top level from the environment")

@@ -144,7 +144,7 @@ struct ErrorTests {
     Case(
       "unknown preset", "rules:\n  - preset: kilroy\n",
       "reapd.yaml:2: preset is 'kilroy', which is unknown; known: "
-        + Catalogue.presets.map(\.name).joined(separator: ", ")),
+        + Catalogue.names.joined(separator: ", ")),
     Case(
       "no kind", "rules:\n\n  - root: /data/spill\n",
       "reapd.yaml:3: the rule has no kind; write 'kind: spill', or 'preset: ant'"),

@@ -66,6 +66,11 @@ struct ScratchJudgeTests {
       evidence.ofKind.scratch?.process = .dead(5)
       evidence.inside = .init(openness: .open("f"), newestChange: 0)
     },
+    example("pinned, by who has it open meanwhile", .keep(.keptByHand)) { evidence, _ in
+      evidence.lock = .taken
+      evidence.inside = .init(openness: .open("f"), newestChange: 0)
+      evidence.inside?.isPinned = true
+    },
     example("leases are not to be had where open is a way", .unsure(.useUnknown)) { evidence, _ in
       evidence.lock = .taken
       evidence.inside = .init(openness: .unknown("no lease"), newestChange: 0)

@@ -74,7 +74,7 @@ package struct OpenFiles: Sendable {
   package init(below directory: [UInt8]) {
     var found: [(pid: Int32, path: [UInt8])] = []
     forEachOpenFile { pid, path in
-      if isBelow(path, directory) { found.append((pid, path)) }
+      if path == directory || isBelow(path, directory) { found.append((pid, path)) }
     }
     // What a reapd looks at is not in use by that.
     let own = ownProgram()
@@ -82,9 +82,10 @@ package struct OpenFiles: Sendable {
     files = found.filter { !reapds.contains($0.pid) }
   }
 
-  /// Those who have something open below one directory of these.
-  package func processes(below directory: [UInt8]) -> [LockHolders.Process] {
-    let pids = Set(files.lazy.filter { isBelow($0.path, directory) }.map(\.pid))
+  /// Those who have something open below one directory of these, or the one file itself.
+  package func processes(below path: [UInt8], isFile: Bool = false) -> [LockHolders.Process] {
+    let pids = Set(
+      files.lazy.filter { isFile ? $0.path == path : isBelow($0.path, path) }.map(\.pid))
     return pids.sorted().map { .init(pid: $0, command: commandLine(of: $0)) }
   }
 }

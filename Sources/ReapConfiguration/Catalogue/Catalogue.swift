@@ -8,7 +8,7 @@ package enum Catalogue {
   }()
 
   /// What may be written as `preset:`.
-  static let names = presets.flatMap { $0.rules.map(\.name) }
+  package static let names = presets.flatMap { $0.rules.map(\.name) }
 
   static func rule(named name: String) -> PresetRule? {
     for preset in presets {

@@ -171,6 +171,9 @@ private func companions(_ setting: Setting) throws(ConfigurationError) -> [Scrat
     guard let path = ScratchPath(text.hasPrefix("../") ? text : "../" + text), path.isSibling else {
       throw element.error("is \(quoted(text))", wanted)
     }
+    guard path.text != "../{name}" else {
+      throw element.error("is \(quoted(text)), which is the entry itself", wanted)
+    }
     paths.append(path)
   }
   return paths

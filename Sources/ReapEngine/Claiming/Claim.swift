@@ -29,6 +29,8 @@ struct Claimed: Sendable {
   var originalPath: CandidatePath { spot.path(original) }
   /// The lock file goes last, so that whoever has to finish can take it first.
   var lastFile: EntryName { spot.shared.part.lastFile }
+  /// Names beside it of what goes with it.
+  var companions: [EntryName] { spot.shared.part.companions(of: original) }
 }
 
 extension Look {

@@ -58,7 +58,7 @@ package struct QuarantineEntry: Sendable {
     case claimed
     /// The removal has begun, perhaps by a reapd that was killed: there is no way back.
     case removing
-    /// A link or a file: somebody else made the name.
+    /// A link, or a file where the rule takes none: somebody else made the name.
     case notADirectory = "not-a-directory"
     /// Of a user whose directories the rule may not touch.
     case foreignOwner = "foreign-owner"
@@ -98,7 +98,9 @@ package func quarantine(
       let facts = try? status(ofPath: path.bytes, at: root.descriptor)
     else { return }
     let state: QuarantineEntry.State =
-      if facts.type != .directory { .notADirectory } else if !rule.owners.allows(facts.owner) {
+      if !rule.mayCondemn(facts.type) {
+        .notADirectory
+      } else if !rule.owners.allows(facts.owner) {
         .foreignOwner
       } else if facts.permissions == removalMark {
         .removing
@@ -110,6 +112,12 @@ package func quarantine(
         deadline: state == .condemned ? record?.deadline : nil))
   }
   return entries.sorted { $0.id < $1.id }
+}
+
+extension Rule {
+  fileprivate func mayCondemn(_ type: FileStatus.FileType) -> Bool {
+    type == .directory || type == .regular && kind.part.takesFiles
+  }
 }
 
 /// Why something cannot be restored.
@@ -142,10 +150,10 @@ package enum RestoreFailure: Error, Sendable, CustomStringConvertible {
     case .gone: "it is gone: restored or removed at this moment"
     case .nameTaken: "something has its old name by now; move that away first"
     case .removing: "its removal has begun, and some of it may be gone: there is no way back"
-    case .locked: "another program holds a lock on the directory: it is being removed, or in use"
-    case .notADirectory: "it is not a directory, so reapd did not claim it"
+    case .locked: "another program holds a lock on it: it is being removed, or in use"
+    case .notADirectory: "it is nothing that the rule takes, so reapd did not claim it"
     case .foreignOwner(let uid):
-      "it belongs to uid \(uid), whose directories the rule may not touch"
+      "it belongs to uid \(uid), whose entries the rule may not touch"
     case .noPins:
       "this file system has no extended attributes (tmpfs has them from Linux 6.6 on), so it "
         + "cannot be pinned; name it under `never` in the rule"
@@ -155,7 +163,7 @@ package enum RestoreFailure: Error, Sendable, CustomStringConvertible {
 }
 
 extension QuarantineEntry {
-  /// How long somebody else may hold the directory's lock: an examination is over at once, and a
+  /// How long somebody else may hold the entry's lock: an examination is over at once, and a
   /// removal shows its mark.
   private static let patience: Nanoseconds = 2 * nanosecondsPerSecond
 
@@ -169,14 +177,16 @@ extension QuarantineEntry {
       let parent = try openDirectory(path.directory, below: root)
       defer { parent.close() }
       let facts = try status(of: path.name, at: parent)
-      guard facts.type == .directory else { throw RestoreFailure.notADirectory }
+      guard rule.mayCondemn(facts.type) else { throw RestoreFailure.notADirectory }
       guard rule.owners.allows(facts.owner) else { throw RestoreFailure.foreignOwner(facts.owner) }
-      let directory = try openFile(
-        path.name.bytes, at: parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, follow: .within)
-      defer { directory.close() }
-      // Whoever removes it holds this lock from before it looks for the name a last time.
-      try lock(directory)
-      let identity = try status(of: directory).identity
+      let kind = facts.type == .directory ? O_DIRECTORY : O_NONBLOCK
+      let entry = try openFile(
+        path.name.bytes, at: parent, O_RDONLY | kind | O_NOFOLLOW, follow: .within)
+      defer { entry.close() }
+      // Whoever removes a directory holds this lock from before it looks for the name a last time; of
+      // a file, that this has it open is seen then.
+      try lock(entry)
+      let identity = try status(of: entry).identity
       guard identity == facts.identity else { throw RestoreFailure.gone }
       let isMoved = path != original
       if isMoved, (try? status(of: original.name, at: parent)) != nil {
@@ -184,16 +194,16 @@ extension QuarantineEntry {
       }
       guard !dryRun else { return true }
       // Before the rename: a reapd that sees the name come back must see the pin too.
-      let isPinned = try pin(directory, isNeeded: !isMoved)
+      let isPinned = try pin(entry, isNeeded: !isMoved)
       if isMoved {
         do throws(SystemError) {
           try rename(path.name, to: original.name, at: parent)
         } catch {
-          removePin(directory)
+          removePin(entry)
           throw error
         }
       }
-      // Renames go by name, so somebody may have swapped another directory in.
+      // Renames go by name, so somebody may have swapped another entry in.
       guard (try? status(of: original.name, at: parent))?.identity == identity else {
         if isMoved { try? rename(original.name, to: path.name, at: parent) }
         throw RestoreFailure.gone
@@ -212,9 +222,9 @@ extension QuarantineEntry {
     }
   }
 
-  private func pin(_ directory: Descriptor, isNeeded: Bool) throws -> Bool {
+  private func pin(_ entry: Descriptor, isNeeded: Bool) throws -> Bool {
     do throws(SystemError) {
-      try setPin(directory)
+      try setPin(entry)
       return true
     } catch {
       guard error.code == ENOTSUP else { throw error }
@@ -223,11 +233,11 @@ extension QuarantineEntry {
     }
   }
 
-  private func lock(_ directory: Descriptor) throws {
+  private func lock(_ entry: Descriptor) throws {
     let end = readMonotonic() + Self.patience
     while true {
-      let attempt = tryLock(directory, .flock)
-      guard try status(of: directory).permissions != removalMark else {
+      let attempt = tryLock(entry, .flock)
+      guard try status(of: entry).permissions != removalMark else {
         throw RestoreFailure.removing
       }
       switch attempt {

@@ -14,7 +14,7 @@ struct Companions {
   ///
   /// - Parameter removed: called with what each was.
   func remove(_ removed: (FileStatus) -> Void) {
-    for name in spot.shared.part.companions(of: claimed.original) {
+    for name in claimed.companions {
       if let facts = companion(name),
         (try? unlink(name, at: spot.directory.descriptor, isDirectory: false)) != nil
       {

@@ -15,6 +15,11 @@ struct FileRemoval {
       guard there.identity == claimed.identity else {
         throw SystemError("unlink", claimed.name.display, ESTALE)
       }
+      // Without what goes with it nothing may prove it dead any more: whoever finds it is told. With
+      // another name it is somebody else's file as well, whose mode stays.
+      if !claimed.companions.isEmpty, there.links == 1 {
+        try? setPermissions(removalMark, of: claimed.directory)
+      }
       Companions(claimed: claimed).remove { result.count($0) }
       try unlink(claimed.name, at: root, isDirectory: false)
       result.count(there)

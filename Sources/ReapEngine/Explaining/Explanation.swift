@@ -15,6 +15,8 @@ package struct Explanation: Sendable {
   package let holders: [LockHolders.Process]
   /// Who has files in it open, where that can be seen.
   package let openers: [LockHolders.Process]
+  /// What came of each way in which its owner may show itself, where the rule names them.
+  package let signs: [OwnersSign]
   /// Each clock's age, in nanoseconds; nil where that clock is lacking.
   package let ages: [(clock: String, age: Nanoseconds?)]
 
@@ -56,7 +58,9 @@ package struct Explanation: Sendable {
     return Explanation(
       path: path, rule: rule, condemned: condemned.first { $0.path == path }, verdict: verdict,
       evidence: evidence, failure: examined.failure,
-      holders: holders, openers: open.processes(below: path),
+      holders: holders,
+      openers: open.processes(below: path, isFile: evidence.entry.type == .regularFile),
+      signs: rule.kind.part.account(evidence),
       ages: [
         ("name", age(evidence.clocks.name)), ("birth", age(evidence.clocks.birth)),
         ("newest change", age(evidence.inside?.newestChange)),
@@ -92,6 +96,14 @@ package struct Explanation: Sendable {
             )
           })
       ))
+    if !signs.isEmpty {
+      members.append(
+        (
+          "owned_by",
+          .array(
+            signs.map { .object([("way", .string($0.way)), ("found", .string($0.found))]) })
+        ))
+    }
     members.append(("evidence", evidence.json))
     members.append(("lock_holders", processes(holders)))
     members.append(("open_by", processes(openers)))
@@ -131,7 +143,8 @@ package struct Explanation: Sendable {
       if let conflict = partition.conflict { line("conflict", "\(conflict) is there claimed, too") }
     }
     if let owner = evidence.generations?.owner { line("owning process", owner.text) }
-    line("lock", evidence.lock?.text ?? "not looked at")
+    for sign in signs { line("owned by", "\(sign.way): \(sign.found)") }
+    if signs.isEmpty { line("lock", evidence.lock?.text ?? "not looked at") }
     for holder in holders { line("held by", "pid \(holder.pid) (\(holder.command))") }
     if evidence.lock == .held, holders.isEmpty {
       line("held by", "a process not visible from here")

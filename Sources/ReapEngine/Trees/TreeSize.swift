@@ -1,14 +1,17 @@
-// What a directory occupies, for people.
+// What an entry occupies, for people.
 
 import OwnedDirectories
 import ReapRules
 
-/// Allocated bytes of a whole tree, hard links counted once; nil where it cannot be walked.
+/// Allocated bytes of a file or of a whole tree, hard links counted once; nil where it cannot be walked.
 func allocatedBytes(of path: CandidatePath, below root: OpenRoot) -> Int64? {
   var bytes: Int64 = 0
   var links = HardLinks()
   guard let parent = try? openDirectory(path.directory, below: root) else { return nil }
   defer { parent.close() }
+  if let facts = try? status(of: path.name, at: parent), facts.type == .regular {
+    return facts.allocated
+  }
   var descent = TreeDescent(from: parent)
   defer { descent.abandon() }
   do throws(SystemError) {

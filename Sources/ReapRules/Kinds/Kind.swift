@@ -86,6 +86,10 @@ package protocol KindPart: Sendable {
   /// Entries beside a candidate that go with it.
   func companions(of name: EntryName) -> [EntryName]
 
+  /// What came of each way in which the rule says that an owner shows itself; none where all candidates
+  /// of the kind have the same ones.
+  func account(_ evidence: Evidence) -> [OwnersSign]
+
   /// What an entry that the rule's match or another of its globs did not decide is.
   ///
   /// - Parameter isDirectory: nil where that is not known.
@@ -102,6 +106,12 @@ package enum OuterLock: Sendable, Equatable {
   case inside([UInt8])
   /// By its path from the directory that holds the candidate.
   case beside([UInt8])
+}
+
+/// One way in which an owner may show that it lives, and what came of it: for people.
+package struct OwnersSign: Sendable, Equatable {
+  package let way: String
+  package let found: String
 }
 
 /// What an entry of a directory is to a rule.

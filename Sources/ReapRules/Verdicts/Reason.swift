@@ -72,7 +72,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .processesUnknown: "there are processes that cannot be looked at, and may be in it"
     case .surroundingsUnknown:
       "the mount table could not be read or understood, or an overlay hides its owner's locks"
-    case .unreadable: "the directory cannot be examined"
+    case .unreadable: "it cannot be examined"
     case .replaced: "it changed its identity while it was being judged"
     case .removalFailed: "it was claimed, but its removal failed"
     case .auditUnwritable: "it may go, but the audit cannot be written, and nothing goes without"
@@ -89,9 +89,10 @@ package enum Reason: String, Sendable, CaseIterable {
   private var explanationOfRest: String {
     switch self {
     case .notMatched: "its name does not fit the rule's match"
-    case .notADirectory: "it is not a directory; links and files are never followed or removed"
+    case .notADirectory:
+      "it is neither a directory nor what else the rule takes; links are never followed or removed"
     case .mountPoint: "something is mounted here"
-    case .foreignOwner: "it belongs to a user whose directories this rule may not remove"
+    case .foreignOwner: "it belongs to a user whose entries this rule may not remove"
     case .young: "its grace is not over; nothing inside it was touched"
     case .lockHeld: "a process holds its lock: it is in use"
     case .lockOpen:
@@ -101,19 +102,19 @@ package enum Reason: String, Sendable, CaseIterable {
     case .rootInside: "another watched root lies in it"
     case .recentlyChanged:
       "something in it changed a short time ago, and no free lock proves it dead"
-    case .fileOpen: "a process has a file in it open"
+    case .fileOpen: "a process has it open, or a file in it"
     case .foreignContents: "it holds an entry that the rule's contents does not allow"
     case .foreignInside:
       "it holds a directory of another user's that its own user could not have emptied"
     case .cannotClaim:
       "it cannot be renamed (a name over 228 bytes, or an overlay's lower layer), and no lock proves it dead"
     case .needsQuarantine:
-      "it is dead, but goes by way of a quarantine, for which a reapd must stay: use watch"
+      "it would go by way of a quarantine, for which a reapd must stay: use watch"
     case .claimFound: "it was claimed by a reapd that has ended; its own name is given back"
     case .live: "the cursor names it: it is the live generation"
     case .keptByHand:
       "it was pinned by hand, which `reapd keep --undo` ends, or the rule's never names it"
-    case .directoryLocked: "a process holds a lock on the directory itself"
+    case .directoryLocked: "a process holds a lock on the entry itself"
     case .workingDirectory: "a process has its working or root directory in it"
     case .directoryOpen: "a process has a directory in it open"
     case .fifoOpen: "a process has a FIFO in it open"
@@ -122,11 +123,13 @@ package enum Reason: String, Sendable, CaseIterable {
     case .recentlySuperseded: "the cursor moved on a short time ago: readers may still be in it"
     case .quarantined:
       "it is condemned, and its quarantine is not over: a change in it, something open, or a cursor that names it ends that"
-    case .unproved: "nothing shows that its owner lives, and nothing proves that it is dead"
+    case .unproved:
+      "nothing shows that its owner lives, and nothing proves that it is dead; with `quiet` in the rule, time would decide"
     case .notAFile: "it is not a regular file; links are never followed or removed"
     case .beforeBoot: "it was made, and last changed, before the machine was booted"
-    case .ownerDead: "its owner is gone: the process that the owner's file names has ended"
-    case .quiet: "the cursor names another one, nothing in it changed for long, and nothing is open"
+    case .ownerDead: "its owner is gone: the process that is named as it has ended"
+    case .quiet:
+      "nothing says that it is in use, nothing in it changed for long, and nothing is open"
     case .staleTemporary: "a temporary file, unchanged for long and not open"
     case .lockReleased: "its owner is gone: the lock could be taken"
     case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"

@@ -244,7 +244,7 @@ struct CommandTests {
     #expect(result.error.contains("rule mine, which has no quarantine"), "\(result)")
     #expect(result.error.contains("reapd keep"), "\(result)")
     let list = run(reapdBinary, ["restore", "--list", "--config", config])
-    #expect(list.output.contains("only rules of kind generations have one"), "\(list)")
+    #expect(list.output.contains("only rules of kinds generations and scratch have one"), "\(list)")
   }
 
   // MARK: - The audit's place

@@ -84,6 +84,7 @@ extension GenerationSettings: KindPart {
   package var takesFiles: Bool { false }
   package func outerLock(of name: EntryName) -> OuterLock? { nil }
   package func companions(of name: EntryName) -> [EntryName] { [] }
+  package func account(_ evidence: Evidence) -> [OwnersSign] { [] }
 
   package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
     // Before the match, which may be as wide as `*`.

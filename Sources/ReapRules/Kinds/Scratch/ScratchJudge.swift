@@ -55,6 +55,8 @@ extension ScratchSettings {
   private func objectionOfUse(
     _ evidence: Evidence, _ inside: Evidence.Inside, now: Now
   ) -> Judgement? {
+    // First: whoever pins a file has it open meanwhile.
+    if inside.isPinned { return .keep(.keptByHand) }
     let isDoubt = needsOpenness || !evidence.isProvedByLock
     switch inside.openness {
     case .open: return .keep(.fileOpen, recheckAfter: evidence.clocks.backOff(now: now))
