@@ -181,7 +181,8 @@ package final class Sweep: Sendable {
       failure: failure)
     if action == .failed, case .dispose = verdict { finding.reason = .removalFailed }
     // What was not looked into for its verdict is not for its size: a writer may be at its start.
-    if isMeasured(verdict), evidence.lock != nil || evidence.isLookedInto {
+    if isMeasured(verdict), evidence.lock != nil || evidence.inside != nil || evidence.isLookedInto
+    {
       finding.bytes = allocatedBytes(of: path, below: root)
     }
     findings.withLock { $0.append(finding) }

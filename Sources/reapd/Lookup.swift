@@ -84,7 +84,7 @@ extension RuleOptions {
     guard !shapesRules else { return [] }
     // Any root will do: what fits is the name.
     let rules = Rule.ofPresets(root: "/any/root", user: .current, environment: .current)
-    return takers(of: given.name.bytes, among: rules).map(\.name)
+    return takers(of: given.name.bytes, among: rules).filter { !$0.takesEverything }.map(\.name)
   }
 
   /// The rules of which a path is the root: those of the configuration or else of the presets.
@@ -190,6 +190,8 @@ private struct KnownPreset {
 }
 
 extension Rule {
+  fileprivate var takesEverything: Bool { match.pattern == "*" }
+
   /// Whether a name that fits can hardly be by chance.
   fileprivate var isTelling: Bool { match.beginnings.allSatisfy { $0.count >= 4 } }
 

@@ -1,19 +1,22 @@
 // What came of each way in which an owner of scratch may show that it lives, in words.
 
-extension ScratchSettings {
-  package func account(_ evidence: Evidence) -> [OwnersSign] {
-    ownedBy.map { way in
+struct ScratchAccount {
+  let settings: ScratchSettings
+  let evidence: Evidence
+
+  var signs: [OwnersSign] {
+    settings.ownedBy.map { way in
       switch way {
       case .lock(let path):
-        OwnersSign(way: "lock " + place(path, evidence), found: foundLock(evidence))
-      case .pidInName: OwnersSign(way: "pid in its name", found: foundProcess(evidence))
+        OwnersSign(way: "lock " + place(path), found: foundLock)
+      case .pidInName: OwnersSign(way: "pid in its name", found: foundProcess)
       case .pidInLink(let path, _):
-        OwnersSign(way: "pid in link " + place(path, evidence), found: foundProcess(evidence))
+        OwnersSign(way: "pid in link " + place(path), found: foundProcess)
       case .pidInFile(let file):
         OwnersSign(
-          way: "pid in file " + place(file.path, evidence), found: foundProcess(evidence))
-      case .open: OwnersSign(way: "open", found: foundUse(evidence))
-      case .boot: OwnersSign(way: "boot", found: foundBoot(evidence))
+          way: "pid in file " + place(file.path), found: foundProcess)
+      case .open: OwnersSign(way: "open", found: foundUse)
+      case .boot: OwnersSign(way: "boot", found: foundBoot)
       }
     }
   }
@@ -21,8 +24,8 @@ extension ScratchSettings {
   private static let notAsked = "not asked: something else has decided before"
 
   /// As the rule has it, with the names filled in.
-  private func place(_ path: ScratchPath, _ evidence: Evidence) -> String {
-    let name = String(decoding: self.path(of: path, for: evidence.entry.name), as: UTF8.self)
+  private func place(_ path: ScratchPath) -> String {
+    let name = String(decoding: settings.path(of: path, for: evidence.entry.name), as: UTF8.self)
     return switch path.place {
     case .itself: "of itself"
     case .inside: name
@@ -30,7 +33,7 @@ extension ScratchSettings {
     }
   }
 
-  private func foundLock(_ evidence: Evidence) -> String {
+  private var foundLock: String {
     switch evidence.lock {
     case nil: Self.notAsked
     case .held?: "held, so its owner lives"
@@ -41,12 +44,12 @@ extension ScratchSettings {
     }
   }
 
-  private func foundProcess(_ evidence: Evidence) -> String {
+  private var foundProcess: String {
     switch evidence.ofKind.scratch?.process {
     case nil: Self.notAsked
     case .alive(let pid)?: "\(pid) lives, and may be its owner"
     case .dead(let pid)?:
-      trustPids
+      settings.trustPids
         ? "\(pid) has ended, or there is none: as pids are trusted, that proves its owner gone"
         : "\(pid) was seen to end, which proves that its owner is gone"
     case .nothing?:
@@ -56,7 +59,7 @@ extension ScratchSettings {
     }
   }
 
-  private func foundUse(_ evidence: Evidence) -> String {
+  private var foundUse: String {
     guard let inside = evidence.inside else { return Self.notAsked }
     switch inside.openness {
     case .open(let name): return "\(name) is open, so it is in use"
@@ -68,11 +71,13 @@ extension ScratchSettings {
     case .unknown(let why)?: return "a doubt: \(why)"
     case .nobody?, nil: break
     }
-    let span = quiet.map { "; unchanged for \(formatDuration($0)), it is condemned all the same" }
+    let span = settings.quiet.map {
+      "; unchanged for \(formatDuration($0)), it is condemned all the same"
+    }
     return "nothing of it is open, which alone proves nothing" + (span ?? "")
   }
 
-  private func foundBoot(_ evidence: Evidence) -> String {
+  private var foundBoot: String {
     guard case .at(let boot)? = evidence.ofKind.scratch?.boot else {
       return evidence.ofKind.scratch?.boot.map { "a doubt: \($0.text)" } ?? Self.notAsked
     }

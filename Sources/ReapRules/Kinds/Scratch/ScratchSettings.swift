@@ -145,6 +145,10 @@ extension ScratchSettings: KindPart {
     also.compactMap { $0.sibling(of: name, stem) }
   }
 
+  package func account(_ evidence: Evidence) -> [OwnersSign] {
+    ScratchAccount(settings: self, evidence: evidence).signs
+  }
+
   package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
     let isTaken =
       switch isDirectory {
