@@ -1,7 +1,6 @@
 // Processes that were seen to use candidates in a way that no event on a file tells of, such as by their
 // working directory: at the latest their exit ends that.
 
-import Glibc
 import OwnedDirectories
 import ReapRules
 
@@ -12,18 +11,17 @@ final class ProcessUsers {
   private let exited: @Sendable (CandidatePath) -> Void
   /// A thread of its own, from the first one on.
   private lazy var exits = ProcessExits(exited: exited)
+  private var hasBegun = false
   private var users: [CandidatePath: ProcessHandle] = [:]
 
   /// - Parameter exited: called on some thread.
   init(exited: @escaping @Sendable (CandidatePath) -> Void) { self.exited = exited }
 
   deinit {
-    guard !users.isEmpty || hasBegun else { return }
+    guard hasBegun else { return }
     exits.stop()
     for process in users.values { process.close() }
   }
-
-  private var hasBegun = false
 
   /// - Parameters:
   ///   - pid: of the one that uses it now; nil where none does.
@@ -37,15 +35,13 @@ final class ProcessUsers {
       for gone in users.keys.filter({ !isKnown($0) }) { forget(gone) }
     }
     guard users.count < Self.limit else { return }
-    do {
-      let process = try ProcessHandle(pid: pid)
-      hasBegun = true
-      users[path] = process
-      exits.watch(process, for: path)
-    } catch {
-      // It has exited since it was seen.
-      if error.code == ESRCH { exited(path) }
-    }
+    // None of that number, or one that has ended: it went a moment ago, or /proc counts otherwise than
+    // this process's namespace does. A look at once would find the same, and again.
+    guard let process = try? ProcessHandle(pid: pid) else { return }
+    guard !process.hasExited else { return process.close() }
+    hasBegun = true
+    users[path] = process
+    exits.watch(process, for: path)
   }
 
   func forget(_ path: CandidatePath) {
