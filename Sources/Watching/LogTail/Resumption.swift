@@ -38,22 +38,13 @@ struct Resumption {
       if let found = find(file, isCurrentTaken ? nil : current) {
         let isCurrent = found.file.number == current?.file.number
         isCurrentTaken = isCurrentTaken || isCurrent
-        let parts =
-          wasCut(record, found)
-          ? log.rest(of: record, born: after, walk, .cut, mayStop: true) : nil
-        opened += parts?.map(\.id) ?? []
         // What was compressed later has later lines.
         packedSince = found.status.modification + 1
-        let id = log.follow(found.file, found.status, parts == nil ? file.position : .start)
-        opened.append(id)
-        if let parts, !parts.isEmpty {
-          if let source = log.sources[id] { log.wait(source, for: parts) }
-          log.notice(
-            "\(displayText(log.path)): truncated meanwhile; going on with \(log.list(parts))")
-        }
-      } else if let parts = log.rest(
-        of: record, born: after, walk, .renamed, current: current?.status.identity, mayStop: true)
-      {
+        opened += goOn(in: found, from: file, isCurrent: isCurrent)
+      } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {
+        let later = beside.between(
+          after, current?.status.identity, packedSince: copy.sibling.modification)
+        let parts = (copy.rest.map { [$0] } ?? []) + later
         opened += parts.map(\.id)
         packedSince = parts.last { $0.isPacked }?.modification ?? after
       } else {
@@ -66,19 +57,42 @@ struct Resumption {
       }
     }
     var following: [LogPart] = []
+    var isAllThere = false
     if !isCurrentTaken {
       following = beside.between(after, current?.status.identity, packedSince: packedSince)
       opened += following.map(\.id)
-      if let current { opened.append(log.follow(current.file, current.status, .start)) }
+      if let current {
+        let last = log.followCurrent(current.file, current.status, .start)
+        isAllThere = last.count > 1
+        opened += last
+      }
     }
     // Of a file of which nothing was read, all may be in what follows.
-    if let lost, lost.position.offset > 0 || following.isEmpty { tellLoss(lost, following) }
+    if let lost, lost.position.offset > 0 || following.isEmpty && !isAllThere {
+      tellLoss(lost, following)
+    }
     return opened
   }
 
-  private func wasCut(_ record: ReadRecord, _ found: Found) -> Bool {
-    record.position.offset > 0
-      && (found.status.size < record.position.offset || !record.holds(found.file))
+  /// How long it is looked at once for the place up to which a file was read, ns.
+  private static let searchTime: Int64 = 1_000_000_000
+
+  /// Follows a file from where it was read up to, with what was cut off it meanwhile before it.
+  private func goOn(in found: Found, from file: TailCheckpoint.File, isCurrent: Bool) -> [Int] {
+    let id = log.follow(found.file, found.status, file.position)
+    guard let source = log.sources[id] else { return [id] }
+    log.newest = source.identity
+    let head = source.head
+    if file.position.offset > 0 {
+      // Of what is there by now, if it was cut, nothing was read.
+      source.head = file.head
+    } else {
+      source.beginning = log.beginning(of: source)
+    }
+    let parts = log.catchUp(source, within: Self.searchTime, mayStop: true)
+    if source.position == file.position { source.head = head }
+    if !isCurrent { source.beginning = nil }
+    return parts.map(\.id) + [id]
   }
 
   /// At the path, beside it, or where it was moved to.

@@ -16,6 +16,11 @@ package struct LogSibling: Sendable, Equatable {
   package let size: Int64
   /// Where it lies, with a slash at the end.
   package let directory: [UInt8]
+  /// Since when it holds what it holds, wall clock, ns: its birth, or its last line where another file's
+  /// contents were written over what it held; nil: that is not known.
+  package var arrival: Int64?
+  /// Known, but holding something else by now.
+  package var isRewritten = false
 
   package init(
     name: [UInt8], identity: FileIdentity, change: Int64, modification: Int64 = 0, size: Int64 = 0,
@@ -27,6 +32,7 @@ package struct LogSibling: Sendable, Equatable {
     self.modification = modification
     self.size = size
     self.directory = directory
+    arrival = identity.birth
   }
 }
 
@@ -48,6 +54,11 @@ package struct PartNames {
     guard Self.unpacked(name) == nil else { return false }
     return isRotatedName(name, of: base) || isLinked && isDatedPeer(name, of: base)
       || EntryName(name).map { pattern?.matches($0) ?? false } ?? false
+  }
+
+  /// Whether a name is the log's own with a number, date or word behind it: that of no other log.
+  package func isOwn(_ name: [UInt8]) -> Bool {
+    name.starts(with: base) && matches(name)
   }
 
   /// Whether a name fits, plain or compressed.
@@ -103,11 +114,11 @@ package func successors(
 ) -> [LogSibling] {
   let names = PartNames(base: base, isLinked: isLinked, pattern: pattern)
   let found = siblings.filter { sibling in
-    guard let birth = sibling.identity.birth, sibling.identity != current else { return false }
-    guard birth >= after, birth <= current?.birth ?? .max else { return false }
+    guard let arrival = sibling.arrival, sibling.identity != current else { return false }
+    guard arrival >= after, arrival <= current?.birth ?? .max else { return false }
     return names.matches(sibling.name)
   }
-  return found.sorted { names.precedes($0, $1) { $0.identity.birth ?? 0 } }
+  return found.sorted { names.precedes($0, $1) { $0.arrival ?? 0 } }
 }
 
 /// Whether rotation names files so: `app.log.1`, `app.log-20261120`, `app.log.2026-11-20T12:00`,
