@@ -85,6 +85,7 @@ final class Simulation: Sendable {
       $0.trace.append("start")
     }
     _ = Thread.start(named: "follower") { self.follow() }
+    while !state.withLock({ $0.hasEnded || $0.stopper != nil }) { usleep(1000) }
   }
 
   private func stop() {
@@ -120,7 +121,7 @@ final class Simulation: Sendable {
     return state.withLock { state in
       var taken = 0
       for line in text.split(separator: 0x0A) {
-        if state.random.below(40) == 0 {
+        if state.stepsLeft > 0, state.random.below(40) == 0 {
           state.trace.append("  before \(String(decoding: line.prefix(8), as: UTF8.self)):")
           burst(&state, 4)
           if state.random.below(6) == 0 {

@@ -37,8 +37,11 @@ extension TailedLog {
       let all = beside.siblings(names)
       let plain = kind == .cut ? plainCopy(of: record, born ?? .min, all, names, &isWhole) : nil
       if let plain { return plain }
-      for sibling in names.packed(among: all)
-      where sibling.modification >= born ?? .min && isCandidate(sibling) {
+      let packed = names.packed(among: all).filter(isCandidate)
+      let isLater = { (sibling: LogSibling) in sibling.modification >= born ?? .min }
+      // A copy that keeps its times has its last line from before its birth.
+      let earlier = packed.filter { !isLater($0) && record.isStrong }.suffix(Self.earlierArchives)
+      for sibling in packed.filter(isLater) + earlier.reversed() {
         guard let id = unpacked(sibling, upTo: record, born ?? .min, mayStop, &isWhole) else {
           if mayStop, watches.isStopping { return nil }
           continue
@@ -308,6 +311,7 @@ extension TailedLog {
   }
 
   static let turnTries = 8
+  private static let earlierArchives = 8
 
   /// Names and sizes, for messages.
   func list(_ parts: [LogPart]) -> String {

@@ -113,7 +113,7 @@ struct LogNeighbourhood {
     for round in 1...Self.tries {
       var all = siblings(names).map { rewritten($0, names, after) }
       if let cut, let last = try? status(of: cut).modification {
-        all = all.filter { $0.modification <= last }
+        all = all.filter { $0.modification <= last && $0.size > 0 }
       }
       var isWhole = true
       let plain = successors(
@@ -128,7 +128,11 @@ struct LogNeighbourhood {
         return LogPart(log.followPart(file, status, position), sibling)
       }
       let packed = names.packed(among: all)
-        .filter { $0.modification >= packedSince && isUnknown($0) }
+        .filter {
+          // What has later lines comes after the next one's birth, or is a copy of that.
+          (packedSince...max(packedSince, current?.birth ?? .max)).contains($0.modification)
+            && isUnknown($0)
+        }
         .compactMap { openPacked($0, after, isWhole: &isWhole) }
       // Files that were opened in an earlier round are younger than those compressed meanwhile.
       parts = Self.merged(

@@ -42,8 +42,11 @@ struct Resumption {
         packedSince = found.status.modification + 1
         opened += goOn(in: found, from: file, isCurrent: isCurrent)
       } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {
-        let later = beside.between(
-          after, current?.status.identity, packedSince: copy.sibling.modification)
+        // Between two that are known there is nothing else.
+        let later =
+          file == saved.files.last
+          ? beside.between(
+            after, current?.status.identity, packedSince: copy.sibling.modification) : []
         let parts = (copy.rest.map { [$0] } ?? []) + later
         opened += parts.map(\.id)
         packedSince = parts.last { $0.isPacked }?.modification ?? after

@@ -74,23 +74,28 @@ package struct PartNames {
   }
 
   /// The compressed parts, the oldest first: by the time of their last line, which gzip and logrotate
-  /// keep. While a part is being compressed its plain file is still there.
+  /// keep. While a part is being compressed its plain file is still there, and no younger.
   package func packed(among siblings: [LogSibling]) -> [LogSibling] {
-    let present = Set(siblings.map { $0.directory + $0.name })
+    let present = Dictionary(
+      siblings.map { ($0.directory + $0.name, $0.modification) }, uniquingKeysWith: max)
     let found = siblings.filter { sibling in
       guard let plain = Self.unpacked(sibling.name), matches(plain) else { return false }
-      return !present.contains(sibling.directory + plain)
+      return present[sibling.directory + plain].map { $0 > sibling.modification } ?? true
     }
-    return found.sorted { precedes($0, $1, \.modification) }
+    return found.sorted { precedes($0, $1) }
   }
 
-  fileprivate func precedes(
-    _ left: LogSibling, _ right: LogSibling, _ time: (LogSibling) -> Int64
-  ) -> Bool {
-    if time(left) != time(right) { return time(left) < time(right) }
+  /// By the time of the last line: a copy is older than the log that was cut after it, whatever their
+  /// births. Those have an order only where the lines have none.
+  fileprivate func precedes(_ left: LogSibling, _ right: LogSibling) -> Bool {
+    if left.modification != right.modification { return left.modification < right.modification }
+    let isPacked = Self.unpacked(left.name) != nil
+    if !isPacked, left.arrival != right.arrival {
+      return left.arrival ?? 0 < right.arrival ?? 0
+    }
     if left.change != right.change { return left.change < right.change }
     // Within one tick of the clock: `log.2` is older than `log.1`, and `log-1120` than `log-1121`.
-    let limit = base.count + (Self.unpacked(left.name) == nil ? 6 : 9)
+    let limit = base.count + (isPacked ? 9 : 6)
     let isNumbered = left.name.count < limit && right.name.count < limit
     if left.name.count != right.name.count {
       return (left.name.count > right.name.count) == isNumbered
@@ -118,7 +123,7 @@ package func successors(
     guard arrival >= after, arrival <= current?.birth ?? .max else { return false }
     return names.matches(sibling.name)
   }
-  return found.sorted { names.precedes($0, $1) { $0.arrival ?? 0 } }
+  return found.sorted { names.precedes($0, $1) }
 }
 
 /// Whether rotation names files so: `app.log.1`, `app.log-20261120`, `app.log.2026-11-20T12:00`,

@@ -144,9 +144,18 @@ final class TailSource {
 
   private func atEnd(_ grew: Bool) throws(SystemError) -> Outcome {
     if head.length < FileHead.size, position.offset > Int64(head.length) {
-      head = try FileHead(of: file, length: Int(min(position.offset, Int64(FileHead.size))))
+      head = try longerHead(upTo: Int(min(position.offset, Int64(FileHead.size))))
     }
     return .atEnd(grew: grew, isDeleted: try status(of: file).links == 0)
+  }
+
+  /// The head as long as that, unless the file was cut since.
+  func longerHead(upTo length: Int) throws(SystemError) -> FileHead {
+    guard length > head.length else { return head }
+    let buffer = ReadBuffer(capacity: length)
+    try buffer.fill(from: file, at: 0, upTo: length)
+    let bytes = buffer.bytes(0..<buffer.count)
+    return FileHead(bytes.prefix(head.length)) == head ? FileHead(bytes) : head
   }
 
   /// What was read of it so far.
@@ -218,6 +227,7 @@ final class TailSource {
     case .found(let place):
       position = place
       search = nil
+      head = try FileHead(of: file, length: Int(min(place.offset, Int64(FileHead.size))))
       return true
     case .gone:
       search = nil

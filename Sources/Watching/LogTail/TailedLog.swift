@@ -367,7 +367,8 @@ final class TailedLog {
     let files = order[..<(pending ?? order.count)].compactMap { source -> TailCheckpoint.File? in
       var head = source.head
       if source.unpacking == nil {
-        guard let whole = try? FileHead(of: source.file, length: FileHead.size) else { return nil }
+        // Cut since, the file has another one.
+        guard let whole = try? source.longerHead(upTo: FileHead.size) else { return nil }
         head = whole
       }
       return .init(identity: source.identity, head: head, position: source.position)
