@@ -201,7 +201,7 @@ final class Simulation: Sendable {
   /// As logrotate does with a chain of numbers, or as a script that has one old file.
   private func rotate(_ state: inout State, copying: Bool) {
     if !overwrites {
-      for number in (1...8).reversed() {
+      for number in (1...60).reversed() {
         for end in ["", ".gz"] {
           move("\(Self.log).\(number)\(end)", "\(Self.log).\(number + 1)\(end)", &state)
         }

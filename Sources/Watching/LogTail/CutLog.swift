@@ -7,7 +7,7 @@ extension TailedLog {
   enum Removal {
     /// Its inode is there still: it was copied, and cut.
     case cut
-    /// No plain file is it.
+    /// Its inode is nowhere.
     case renamed
   }
 
@@ -35,8 +35,12 @@ extension TailedLog {
     for _ in 0..<Self.turnTries {
       var isWhole = true
       let all = beside.siblings(names)
-      let plain = kind == .cut ? plainCopy(of: record, born ?? .min, all, names, &isWhole) : nil
-      if let plain { return plain }
+      // Few bytes may stand in another log as well, where nothing else tells that it is a copy.
+      if kind == .cut || record.isStrong,
+        let plain = plainCopy(of: record, born ?? .min, all, names, &isWhole)
+      {
+        return plain
+      }
       let packed = names.packed(among: all).filter(isCandidate)
       let isLater = { (sibling: LogSibling) in sibling.modification >= born ?? .min }
       // A copy that keeps its times has its last line from before its birth.

@@ -139,6 +139,7 @@ struct LogNeighbourhood {
         parts.filter(\.isPacked) + packed, parts.filter { !$0.isPacked } + opened)
       if isWhole || round == Self.tries { break }
     }
+    for part in parts { log.sources[part.id]?.soughtSince = min(after, packedSince) }
     return parts
   }
 

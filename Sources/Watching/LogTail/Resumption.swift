@@ -30,6 +30,8 @@ struct Resumption {
     /// From when on archives count, ns.
     var packedSince = saved.since
     var lost: TailCheckpoint.File?
+    /// Whether something was found of which nothing was known.
+    var isAllThere = false
     for file in saved.files {
       let record = ReadRecord(head: file.head, position: file.position)
       after = file.identity.birth ?? after
@@ -40,7 +42,9 @@ struct Resumption {
         isCurrentTaken = isCurrentTaken || isCurrent
         // What was compressed later has later lines.
         packedSince = found.status.modification + 1
-        opened += goOn(in: found, from: file, isCurrent: isCurrent)
+        let all = goOn(in: found, from: file, isCurrent: isCurrent)
+        isAllThere = isAllThere || all.count > 1
+        opened += all
       } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {
         // Between two that are known there is nothing else.
         let later =
@@ -60,13 +64,12 @@ struct Resumption {
       }
     }
     var following: [LogPart] = []
-    var isAllThere = false
     if !isCurrentTaken {
       following = beside.between(after, current?.status.identity, packedSince: packedSince)
       opened += following.map(\.id)
       if let current {
         let last = log.followCurrent(current.file, current.status, .start)
-        isAllThere = last.count > 1
+        isAllThere = isAllThere || last.count > 1
         opened += last
       }
     }

@@ -68,6 +68,9 @@ final class TailSource {
   var unpacking: Unpacking?
   /// The archive that it comes from.
   var archive: FileIdentity?
+  /// From when on it was looked for beside the log, wall clock, ns: for as long as nothing was read of it,
+  /// the next start looks for it again, under whatever name.
+  var soughtSince: Int64?
   let isOnOverlay: Bool
   /// The first bytes of what was read, as long as that is there.
   var head = FileHead(length: 0, hash: 0)

@@ -374,7 +374,10 @@ final class TailedLog {
       return .init(identity: source.identity, head: head, position: source.position)
     }
     // Where nothing was read of the last one, what was cut off it came to be there later.
-    let asked = pending.map { order[$0].identity.birth } ?? order.last?.beginning?.after
+    let unread = order.filter { $0.position.offset == 0 }.compactMap(\.soughtSince).min()
+    let asked =
+      pending.map { order[$0].identity.birth }
+      ?? (order.last?.beginning?.after).map { min($0, unread ?? $0) }
     return TailCheckpoint.Log(
       path: path, since: asked ?? since, files: files,
       neighbours: neighbours.sorted { $0.inode < $1.inode }.suffix(Self.savedNeighbours),
