@@ -136,7 +136,7 @@ struct TailPositionTests {
     let names = PartNames(base: Array("log".utf8), pattern: try Glob("kept_*"))
     func packed(_ files: [(String, Int64)]) -> [String] {
       let siblings = files.enumerated().map { index, file in
-        sibling(file.0, inode: UInt64(index), birth: 1, modification: file.1)
+        sibling(file.0, inode: UInt64(index), birth: 1, modification: file.1, size: 1)
       }
       return names.packed(among: siblings).map { String(decoding: $0.name, as: UTF8.self) }
     }
@@ -144,16 +144,19 @@ struct TailPositionTests {
     #expect(packed([("log.9.gz", 5), ("log.10.gz", 5)]) == ["log.10.gz", "log.9.gz"], "one tick")
     #expect(packed([("log-20261121.gz", 5), ("log-20261120.gz", 5)]).first == "log-20261120.gz")
     #expect(packed([("log.1", 9), ("log.1.gz", 9), ("log.2.gz", 5)]) == ["log.2.gz"])
+    #expect(
+      packed([("log.1", 10), ("log.1.gz", 9)]) == ["log.1.gz"], "what it was made of is gone")
     #expect(packed([("kept_a.gz", 1), ("other.1.gz", 1), ("log.gz", 1)]) == ["kept_a.gz"])
     #expect(!names.matches(Array("kept_a.gz".utf8)), "never given out as it is")
   }
 
   private func sibling(
-    _ name: String, inode: UInt64, birth: Int64?, change: Int64 = 0, modification: Int64 = 0
+    _ name: String, inode: UInt64, birth: Int64?, change: Int64 = 0, modification: Int64 = 0,
+    size: Int64 = 0
   ) -> LogSibling {
     LogSibling(
       name: Array(name.utf8), identity: FileIdentity(device: 1, inode: inode, birth: birth),
-      change: change, modification: modification)
+      change: change, modification: modification, size: size)
   }
 
   @Test("files between two others come in the order of their births, then of their renames")

@@ -41,7 +41,7 @@ extension TailedLog {
       {
         return plain
       }
-      let packed = names.packed(among: all).filter(isCandidate)
+      let packed = names.packed(among: all).filter { mayHold($0, record) }
       let isLater = { (sibling: LogSibling) in sibling.modification >= born ?? .min }
       // A copy that keeps its times has its last line from before its birth.
       let earlier = packed.filter { !isLater($0) && record.isStrong }.suffix(Self.earlierArchives)
@@ -73,13 +73,8 @@ extension TailedLog {
     let copies = successors(
       of: names.base, after: floor, current: nil, among: arrived, isLinked: names.isLinked,
       pattern: names.pattern)
-    for sibling in copies {
-      // Few bytes may stand in another log as well.
-      guard
-        isCandidate(sibling)
-          || isNoted(sibling.identity)
-            && (record.isStrong || sibling.size == record.position.offset)
-      else { continue }
+    for sibling in copies
+    where mayHold(sibling, record) || unreadPart(sibling.identity) != nil {
       guard case .opened(let file, let status) = openSibling(sibling) else {
         isWhole = false
         continue
@@ -95,14 +90,29 @@ extension TailedLog {
         return Copy(
           sibling: sibling, rest: nil, end: max(sibling.arrival ?? floor, sibling.modification))
       }
+      if let part = unreadPart(sibling.identity) {
+        file.close()
+        part.position = record.position
+        return Copy(sibling: sibling, rest: nil, end: sibling.modification)
+      }
       let part = LogPart(followPart(file, status, record.position), sibling)
       return Copy(sibling: sibling, rest: part, end: part.end)
     }
     return nil
   }
 
-  private func isCandidate(_ sibling: LogSibling) -> Bool {
-    sibling.identity != newest && !neighbours.contains(sibling.identity)
+  /// An empty part that waits for its turn, or for late lines, and that the log may be copied to.
+  private func unreadPart(_ identity: FileIdentity) -> TailSource? {
+    sources.values.first {
+      $0.identity == identity && identity != newest && $0.archive == nil && $0.position.offset == 0
+    }
+  }
+
+  /// Known ones were written over, perhaps; but few bytes may stand in another log as well.
+  private func mayHold(_ sibling: LogSibling, _ record: ReadRecord) -> Bool {
+    let isUnknown = !neighbours.contains(sibling.identity)
+    return (isUnknown || record.isStrong || sibling.size == record.position.offset)
+      && sibling.identity != newest
       && !sources.values.contains { [$0.identity, $0.archive].contains(sibling.identity) }
   }
 
@@ -244,13 +254,18 @@ extension TailedLog {
   func cutOffUnread(_ source: TailSource) -> [LogPart] {
     guard let beginning = source.beginning else { return [] }
     let parts = LogNeighbourhood(self, PathWalk(path))
-      .between(
-        beginning.after, nil, packedSince: beginning.packedSince, cutOff: source.file)
+      .parts(after: beginning.after, before: source, packedSince: beginning.packedSince)
+    goBehind(parts, source)
+    return parts
+  }
+
+  /// What is cut off a file from now on comes to be there after these were.
+  private func goBehind(_ parts: [LogPart], _ source: TailSource) {
+    guard let beginning = source.beginning else { return }
     if let end = parts.map(\.end).max() {
       source.beginning?.after = max(beginning.after, end)
       source.beginning?.packedSince = max(beginning.packedSince, end + 1)
     }
-    return parts
   }
 
   /// What was cut off the file at the path so far, before another one stands there or the first turn
@@ -268,14 +283,27 @@ extension TailedLog {
     notice("\(displayText(path)): truncated before it was read; going on with \(list(parts)) first")
   }
 
-  /// Follows the file at the path; it comes last.
-  func followCurrent(
-    _ file: Descriptor, _ status: FileStatus, _ position: ReadingPosition
-  ) -> [Int] {
+  /// Follows a file that stands at the path since another one did, and what comes before it.
+  ///
+  /// - Parameters:
+  ///   - after: birth of that one, ns.
+  ///   - packedSince: what was compressed later has its last line from then on, ns.
+  func followNext(
+    _ file: Descriptor, _ status: FileStatus, _ position: ReadingPosition, after: Int64,
+    packedSince: Int64
+  ) -> (parts: [LogPart], id: Int) {
     let id = follow(file, status, position)
-    guard let source = sources[id], position.offset == 0 else { return [id] }
-    source.beginning = beginning(of: source)
-    return catchUp(source, within: 0, mayStop: false).map(\.id) + [id]
+    guard let source = sources[id] else { return ([], id) }
+    var packedSince = packedSince
+    if position.offset == 0 {
+      let beginning = beginning(of: source)
+      source.beginning = beginning
+      packedSince = min(packedSince, beginning.packedSince)
+    }
+    let parts = LogNeighbourhood(self, PathWalk(path))
+      .parts(after: after, before: source, packedSince: packedSince)
+    goBehind(parts.filter { $0.birth ?? 0 >= source.identity.birth ?? .max }, source)
+    return (parts, id)
   }
 
   enum Turn {

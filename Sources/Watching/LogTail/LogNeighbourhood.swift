@@ -96,28 +96,24 @@ struct LogNeighbourhood {
     return identity(left) == identity(right)
   }
 
-  /// Opens what stood at the path between two others and was rotated away before it was seen, the
-  /// oldest first.
+  /// Opens what comes before a file at the path: what stood there between it and another one and was rotated
+  /// away before it was seen, and what was cut off it before it was read. The oldest first.
   ///
   /// - Parameters:
   ///   - after: birth of the last file that is known, ns.
+  ///   - next: the file at the path; nil: none is.
   ///   - packedSince: what was compressed and has its last line from then on counts as well.
-  ///   - cut: only copies of what was cut off this file count: it was changed after its copy was.
-  func between(
-    _ after: Int64, _ current: FileIdentity?, packedSince: Int64, cutOff cut: Descriptor? = nil
-  ) -> [LogPart] {
+  func parts(after: Int64, before next: TailSource?, packedSince: Int64) -> [LogPart] {
     guard let names else { return [] }
     var parts: [LogPart] = []
     // What is open cannot go away: plain files first, since they may be compressed any moment. One that
     // is gone is compressed by now, or moved: the next listing tells.
     for round in 1...Self.tries {
       var all = siblings(names).map { rewritten($0, names, after) }
-      if let cut, let last = try? status(of: cut).modification {
-        all = all.filter { $0.modification <= last && $0.size > 0 }
-      }
+      if let next { all = all.filter(isBefore(next, names)) }
       var isWhole = true
       let plain = successors(
-        of: names.base, after: after, current: current, among: all, isLinked: names.isLinked,
+        of: names.base, after: after, current: nil, among: all, isLinked: names.isLinked,
         pattern: names.pattern)
       let opened = plain.filter(isUnknown).compactMap { sibling -> LogPart? in
         guard let (file, status) = open(sibling, isWhole: &isWhole) else { return nil }
@@ -128,11 +124,7 @@ struct LogNeighbourhood {
         return LogPart(log.followPart(file, status, position), sibling)
       }
       let packed = names.packed(among: all)
-        .filter {
-          // What has later lines comes after the next one's birth, or is a copy of that.
-          (packedSince...max(packedSince, current?.birth ?? .max)).contains($0.modification)
-            && isUnknown($0)
-        }
+        .filter { $0.modification >= packedSince && isUnknown($0) }
         .compactMap { openPacked($0, after, isWhole: &isWhole) }
       // Files that were opened in an earlier round are younger than those compressed meanwhile.
       parts = Self.merged(
@@ -141,6 +133,21 @@ struct LogNeighbourhood {
     }
     for part in parts { log.sources[part.id]?.soughtSince = min(after, packedSince) }
     return parts
+  }
+
+  /// Whether a part comes before a file. It stood at the path before that, or is a copy of what was cut
+  /// off it: then the file was changed later. One that was compressed may have the time of that; it comes
+  /// before the file for as long as that stands at the path.
+  private func isBefore(_ next: TailSource, _ names: PartNames) -> (LogSibling) -> Bool {
+    let last = (try? status(of: next.file).modification) ?? .max
+    let there = walk.end.flatMap {
+      try? status(ofPath: $0.directory + $0.name, at: .workingDirectory).identity
+    }
+    return { sibling in
+      if sibling.modification <= last { return true }
+      return PartNames.unpacked(sibling.name) == nil
+        ? sibling.arrival ?? .max <= next.identity.birth ?? .max : there == next.identity
+    }
   }
 
   private func openPacked(

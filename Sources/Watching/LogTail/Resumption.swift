@@ -46,14 +46,10 @@ struct Resumption {
         isAllThere = isAllThere || all.count > 1
         opened += all
       } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {
-        // Between two that are known there is nothing else.
-        let later =
-          file == saved.files.last
-          ? beside.between(
-            after, current?.status.identity, packedSince: copy.sibling.modification) : []
-        let parts = (copy.rest.map { [$0] } ?? []) + later
-        opened += parts.map(\.id)
-        packedSince = parts.last { $0.isPacked }?.modification ?? after
+        if let rest = copy.rest {
+          opened.append(rest.id)
+          if rest.isPacked { packedSince = rest.modification }
+        }
       } else {
         lost = file
       }
@@ -65,13 +61,14 @@ struct Resumption {
     }
     var following: [LogPart] = []
     if !isCurrentTaken {
-      following = beside.between(after, current?.status.identity, packedSince: packedSince)
-      opened += following.map(\.id)
+      var last: Int?
       if let current {
-        let last = log.followCurrent(current.file, current.status, .start)
-        isAllThere = isAllThere || last.count > 1
-        opened += last
+        (following, last) = log.followNext(
+          current.file, current.status, .start, after: after, packedSince: packedSince)
+      } else {
+        following = beside.parts(after: after, before: nil, packedSince: packedSince)
       }
+      opened += following.map(\.id) + (last.map { [$0] } ?? [])
     }
     // Of a file of which nothing was read, all may be in what follows.
     if let lost, lost.position.offset > 0 || following.isEmpty && !isAllThere {
@@ -85,6 +82,14 @@ struct Resumption {
 
   /// Follows a file from where it was read up to, with what was cut off it meanwhile before it.
   private func goOn(in found: Found, from file: TailCheckpoint.File, isCurrent: Bool) -> [Int] {
+    if !isCurrent, file.position.offset == 0, wasOverwritten(file, found.file) {
+      // The log was copied over it: some of that may have been read already.
+      guard let position = beside.positionBehindCopy(found.file, found.status) else {
+        found.file.close()
+        return []
+      }
+      return [log.follow(found.file, found.status, position)]
+    }
     let id = log.follow(found.file, found.status, file.position)
     guard let source = log.sources[id] else { return [id] }
     log.newest = source.identity
@@ -99,6 +104,11 @@ struct Resumption {
     if source.position == file.position { source.head = head }
     if !isCurrent { source.beginning = nil }
     return parts.map(\.id) + [id]
+  }
+
+  private func wasOverwritten(_ saved: TailCheckpoint.File, _ file: Descriptor) -> Bool {
+    saved.head.length == 0
+      || (try? FileHead(of: file, length: saved.head.length)) != saved.head
   }
 
   /// At the path, beside it, or where it was moved to.

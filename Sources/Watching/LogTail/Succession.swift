@@ -77,7 +77,8 @@ package struct PartNames {
   /// keep. While a part is being compressed its plain file is still there, and no younger.
   package func packed(among siblings: [LogSibling]) -> [LogSibling] {
     let present = Dictionary(
-      siblings.filter { $0.size > 0 }.map { ($0.directory + $0.name, $0.modification) }, uniquingKeysWith: max)
+      siblings.filter { $0.size > 0 }.map { ($0.directory + $0.name, $0.modification) },
+      uniquingKeysWith: max)
     let found = siblings.filter { sibling in
       guard let plain = Self.unpacked(sibling.name), matches(plain) else { return false }
       return present[sibling.directory + plain].map { $0 > sibling.modification } ?? true

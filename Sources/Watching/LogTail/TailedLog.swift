@@ -68,7 +68,11 @@ final class TailedLog {
         complain("\(error)")
       }
       since = began
-      opened = followCurrent(current.file, current.status, position)
+      let id = follow(current.file, current.status, position)
+      if position.offset == 0, let source = sources[id] {
+        source.beginning = beginning(of: source)
+      }
+      opened = [id]
     }
     guard unresumed == nil else { return [] }
     if let current { newest = current.status.identity }
@@ -102,6 +106,7 @@ final class TailedLog {
       source.beginning = nil
       if !parts.isEmpty { actions = machine.handle(.preceded(id, by: parts.map(\.id)), now: now) }
     }
+    let position = remembered(identity) ?? .start
     var opened: [Int] = []
     if let after = newest == nil ? since : newest?.birth {
       var packedSince = after
@@ -113,11 +118,13 @@ final class TailedLog {
           packedSince = status.modification + 1
         }
       }
-      opened = LogNeighbourhood(self, walk)
-        .between(after, identity, packedSince: packedSince).map(\.id)
+      let next = followNext(
+        current.file, current.status, position, after: after, packedSince: packedSince)
+      opened = next.parts.map(\.id) + [next.id]
+    } else {
+      opened = [follow(current.file, current.status, position)]
     }
     newest = identity
-    opened += followCurrent(current.file, current.status, remembered(identity) ?? .start)
     LogNeighbourhood(self, walk).note(before: began)
     return actions + machine.handle(.appeared(opened), now: now)
   }
