@@ -158,7 +158,8 @@ final class TailSource {
     let buffer = ReadBuffer(capacity: length)
     try buffer.fill(from: file, at: 0, upTo: length)
     let bytes = buffer.bytes(0..<buffer.count)
-    return FileHead(bytes.prefix(head.length)) == head ? FileHead(bytes) : head
+    let isSame = head.length == 0 || FileHead(bytes.prefix(head.length)) == head
+    return isSame ? FileHead(bytes) : head
   }
 
   /// What was read of it so far.
