@@ -65,7 +65,7 @@ extension TailedLog {
     // Known ones may have been written over.
     let arrived = all.map { sibling in
       var sibling = sibling
-      if isNoted(sibling.identity) {
+      if isNoted(sibling.identity) || unreadPart(sibling.identity) != nil {
         sibling.arrival = sibling.arrival.map { max($0, sibling.modification) }
       }
       return sibling
@@ -86,6 +86,7 @@ extension TailedLog {
       guard status.size > record.position.offset else {
         // A copy of what was read and no more tells what came after it all the same.
         file.close()
+        unreadPart(sibling.identity)?.position = record.position
         neighbours.insert(sibling.identity)
         return Copy(
           sibling: sibling, rest: nil, end: max(sibling.arrival ?? floor, sibling.modification))

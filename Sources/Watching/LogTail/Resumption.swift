@@ -30,6 +30,8 @@ struct Resumption {
     /// From when on archives count, ns.
     var packedSince = saved.since
     var lost: TailCheckpoint.File?
+    /// From when on a file is missing of which nothing was read, ns.
+    var gap: Int64?
     /// Whether something was found of which nothing was known.
     var isAllThere = false
     for file in saved.files {
@@ -42,7 +44,8 @@ struct Resumption {
         isCurrentTaken = isCurrentTaken || isCurrent
         // What was compressed later has later lines.
         packedSince = found.status.modification + 1
-        let all = goOn(in: found, from: file, isCurrent: isCurrent)
+        let all = goOn(in: found, from: file, isCurrent: isCurrent, gap: gap)
+        gap = nil
         isAllThere = isAllThere || all.count > 1
         opened += all
       } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {
@@ -52,6 +55,8 @@ struct Resumption {
         }
       } else {
         lost = file
+        // It may be there under another name, if nothing was read of it.
+        if file.position.offset == 0 { gap = min(saved.since, after, gap ?? .max) }
       }
       if log.watches.isStopping {
         log.unresumed = saved
@@ -61,6 +66,8 @@ struct Resumption {
     }
     var following: [LogPart] = []
     if !isCurrentTaken {
+      after = min(after, gap ?? .max)
+      packedSince = min(packedSince, gap ?? .max)
       var last: Int?
       if let current {
         (following, last) = log.followNext(
@@ -81,15 +88,9 @@ struct Resumption {
   private static let searchTime: Int64 = 1_000_000_000
 
   /// Follows a file from where it was read up to, with what was cut off it meanwhile before it.
-  private func goOn(in found: Found, from file: TailCheckpoint.File, isCurrent: Bool) -> [Int] {
-    if !isCurrent, file.position.offset == 0, wasOverwritten(file, found.file) {
-      // The log was copied over it: some of that may have been read already.
-      guard let position = beside.positionBehindCopy(found.file, found.status) else {
-        found.file.close()
-        return []
-      }
-      return [log.follow(found.file, found.status, position)]
-    }
+  private func goOn(
+    in found: Found, from file: TailCheckpoint.File, isCurrent: Bool, gap: Int64?
+  ) -> [Int] {
     let id = log.follow(found.file, found.status, file.position)
     guard let source = log.sources[id] else { return [id] }
     log.newest = source.identity
@@ -98,11 +99,22 @@ struct Resumption {
       // Of what is there by now, if it was cut, nothing was read.
       source.head = file.head
     } else {
-      source.beginning = log.beginning(of: source)
+      var beginning = log.beginning(of: source)
+      beginning.after = min(beginning.after, gap ?? .max)
+      beginning.packedSince = min(beginning.packedSince, gap ?? .max)
+      source.beginning = beginning
     }
     let parts = log.catchUp(source, within: Self.searchTime, mayStop: true)
     if source.position == file.position { source.head = head }
     if !isCurrent { source.beginning = nil }
+    if !isCurrent, file.position.offset == 0, wasOverwritten(file, found.file) {
+      // The log was copied over it: some of that may have been read already.
+      guard let position = beside.positionBehindCopy(found.file, found.status, of: source) else {
+        log.drop(id, source)
+        return parts.map(\.id)
+      }
+      source.position = position
+    }
     return parts.map(\.id) + [id]
   }
 
