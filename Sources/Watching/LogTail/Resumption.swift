@@ -31,7 +31,9 @@ struct Resumption {
     var packedSince = saved.since
     var lost: TailCheckpoint.File?
     /// From when on a file is missing of which nothing was read, ns.
-    var gap: Int64?
+    var gap = saved.files.last.flatMap { last in
+      last.position.offset == 0 && saved.since < last.identity.birth ?? 0 ? saved.since : nil
+    }
     /// Whether something was found of which nothing was known.
     var isAllThere = false
     for file in saved.files {
@@ -45,7 +47,6 @@ struct Resumption {
         // What was compressed later has later lines.
         packedSince = found.status.modification + 1
         let all = goOn(in: found, from: file, isCurrent: isCurrent, gap: gap)
-        gap = nil
         isAllThere = isAllThere || all.count > 1
         opened += all
       } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {

@@ -199,48 +199,10 @@ final class TailedLog {
     return serial
   }
 
-  private func source(
+  func source(
     _ file: Descriptor, _ identity: FileIdentity, at position: ReadingPosition
   ) -> TailSource {
     TailSource(file, identity, at: position, log: index, limit: settings.lineLimit)
-  }
-
-  /// Whether an overlay has copied a file up that was opened in a lower layer: the number of the inode
-  /// stays, its time of birth does not, and what was read is there.
-  private func isCopiedUp(_ source: TailSource, _ file: Descriptor, _ status: FileStatus) -> Bool {
-    guard source.identity.inode == status.identity.inode,
-      source.identity.birth != status.identity.birth, status.size >= source.position.offset,
-      let old = try? FileHead(of: source.file, length: FileHead.size), old.length > 0
-    else { return false }
-    return (try? FileHead(of: file, length: old.length)) == old
-  }
-
-  /// Goes on in the copy that an overlay has made, since the open file grows no more.
-  private func followCopyUp(_ id: Int, _ source: TailSource) -> Bool {
-    guard machine.newest == id, let end = PathWalk(path).end,
-      let there = try? OwnedDirectories.status(ofPath: FilePath(end.directory + end.name)),
-      there.identity.inode == source.identity.inode,
-      there.identity.birth != source.identity.birth,
-      let file = try? openToFollow(end.directory + end.name)
-    else { return false }
-    guard let status = try? OwnedDirectories.status(of: file), isCopiedUp(source, file, status)
-    else {
-      file.close()
-      return false
-    }
-    replace(id, source, by: file, status)
-    return true
-  }
-
-  private func replace(
-    _ id: Int, _ source: TailSource, by file: Descriptor, _ status: FileStatus
-  ) {
-    watches.close(source.file, of: id)
-    let copy = self.source(file, status.identity, at: source.position)
-    copy.beginning = source.beginning
-    sources[id] = copy
-    newest = status.identity
-    watches.follow(file, as: id)
   }
 
   /// Known, and no part that is still to be read.
@@ -363,35 +325,6 @@ final class TailedLog {
     }
     return true
   }
-
-  /// What the next start goes on from.
-  var checkpoint: TailCheckpoint.Log {
-    if let unresumed { return unresumed }
-    let order = machine.order.compactMap { sources[$0] }
-    // Nothing tells archives apart of which nothing was read: the next start finds them, and what comes
-    // after them, as it did before.
-    let pending = order.firstIndex { $0.archive != nil && $0.position.offset == 0 }
-    let files = order[..<(pending ?? order.count)].compactMap { source -> TailCheckpoint.File? in
-      var head = source.head
-      if source.unpacking == nil {
-        // Cut since, the file has another one.
-        guard let whole = try? source.longerHead(upTo: FileHead.size) else { return nil }
-        head = whole
-      }
-      return .init(identity: source.identity, head: head, position: source.position)
-    }
-    // Where nothing was read of the last one, what was cut off it came to be there later.
-    let unread = order.filter { $0.position.offset == 0 }.compactMap(\.soughtSince).min()
-    let asked =
-      pending.map { order[$0].identity.birth }
-      ?? (order.last?.beginning?.after).map { min($0, unread ?? $0) }
-    return TailCheckpoint.Log(
-      path: path, since: asked ?? since, files: files,
-      neighbours: neighbours.sorted { $0.inode < $1.inode }.suffix(Self.savedNeighbours),
-      places: places, done: records.map(\.done))
-  }
-
-  private static let savedNeighbours = 64
 
   func closeAll() {
     for (id, source) in sources { drop(id, source) }

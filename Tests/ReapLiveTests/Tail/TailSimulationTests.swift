@@ -1,0 +1,48 @@
+// A log that is written to, copied and cut, renamed and compressed at random, while it is followed, while its
+// reader is held up and while it is stopped: every line comes once and in order, or nothing holds it any more.
+
+import Foundation
+import Glibc
+import Testing
+
+@Suite("A log under any sequence of rotations", .live)
+struct TailSimulationTests {
+  private static func number(of variable: String) -> Int? {
+    getenv(variable).flatMap { Int(String(cString: $0)) }
+  }
+
+  /// Each lost lines, or gave some out twice, at some time.
+  private static let found = [
+    3, 4, 7, 8, 18, 22, 27, 35, 38, 39, 48, 73, 77, 96, 115, 120, 152, 254, 300, 310,
+  ]
+  private static let count = number(of: "REAPD_SIM_COUNT").map { min($0, 1000) } ?? 15
+
+  private func simulate(_ seeds: some Sequence<Int>) {
+    let scratch = Scratch()
+    for seed in seeds {
+      let output = run(
+        "/usr/bin/timeout",
+        ["60", buildDirectory + "/LogFollower", "simulate", scratch.path, "\(seed)", "1"]
+      )
+      #expect(
+        output.status == 0 && output.output == "",
+        """
+        seed \(seed): \(output.output)
+        replay: REAPD_SIM_SEED=\(seed) swift test --filter TailSimulationTests
+        """)
+    }
+  }
+
+  @Test("loses nothing and repeats nothing: seeds that did once")
+  func foundSeeds() {
+    guard Self.number(of: "REAPD_SIM_SEED") == nil else { return }
+    simulate(Self.found)
+  }
+
+  @Test("loses nothing and repeats nothing: seeds of today")
+  func newSeeds() {
+    if let seed = Self.number(of: "REAPD_SIM_SEED") { return simulate([seed]) }
+    let first = Int.random(in: 1000..<1_000_000_000)
+    simulate(first..<(first + Self.count))
+  }
+}
