@@ -216,6 +216,8 @@ struct LogNeighbourhood {
     let identity = sibling.identity
     return identity != log.newest && (sibling.isRewritten || !log.isNoted(identity))
       && !log.sources.values.contains { $0.identity == identity || $0.archive == identity }
+      // The number of a device may be another one since.
+      && !log.awaited.contains { $0.inode == identity.inode && $0.birth == identity.birth }
   }
 
   /// Whether that was read already, or is being read, by what it holds.

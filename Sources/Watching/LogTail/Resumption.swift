@@ -24,6 +24,8 @@ struct Resumption {
     log.neighbours = Set(saved.neighbours)
     log.places = saved.places
     log.records = saved.done.map(ReadRecord.init)
+    log.awaited = saved.files.map(\.identity)
+    defer { log.awaited = [] }
     var opened: [Int] = []
     var isCurrentTaken = false
     var after = saved.since

@@ -30,6 +30,8 @@ final class TailedLog {
   var places: [[UInt8]] = []
   /// What the checkpoint said, where the stop came before everything in it was found again.
   var unresumed: TailCheckpoint.Log?
+  /// Files of a checkpoint that are found one after the other.
+  var awaited: [FileIdentity] = []
   /// Files beside it with names like those that rotation gives, which never were at the path.
   var neighbours: Set<FileIdentity> = []
   /// The last file that was opened, done with or not.
