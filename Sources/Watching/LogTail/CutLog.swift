@@ -87,6 +87,7 @@ extension TailedLog {
         // A copy of what was read and no more tells what came after it all the same.
         file.close()
         unreadPart(sibling.identity)?.position = record.position
+        remember(record)
         neighbours.insert(sibling.identity)
         return Copy(
           sibling: sibling, rest: nil, end: max(sibling.arrival ?? floor, sibling.modification))

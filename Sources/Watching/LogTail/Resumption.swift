@@ -32,10 +32,8 @@ struct Resumption {
     /// From when on archives count, ns.
     var packedSince = saved.since
     var lost: TailCheckpoint.File?
-    /// From when on a file is missing of which nothing was read, ns.
-    var gap = saved.files.last.flatMap { last in
-      last.position.offset == 0 && saved.since < last.identity.birth ?? 0 ? saved.since : nil
-    }
+    /// From when on there may be more of which nothing was read, ns.
+    var gap = saved.files.last.flatMap { $0.position.offset == 0 ? saved.since : nil }
     /// Whether something was found of which nothing was known.
     var isAllThere = false
     for file in saved.files {
