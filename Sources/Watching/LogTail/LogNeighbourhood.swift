@@ -222,12 +222,15 @@ struct LogNeighbourhood {
 
   /// Whether that was read already, or is being read, by what it holds.
   private func isKnown(_ head: [UInt8], _ size: Int64) -> Bool {
-    log.records.contains { $0.isAll(of: head, size: size) }
-      || log.sources.values.contains { source in
-        guard source.archive == nil, let status = try? status(of: source.file) else { return false }
-        return status.size == size
-          && (try? FileHead(of: source.file, length: head.count)) == FileHead(head)
-      }
+    log.records.contains { $0.isAll(of: head, size: size) } || isOpen(head, size)
+  }
+
+  private func isOpen(_ head: [UInt8], _ size: Int64) -> Bool {
+    log.sources.values.contains { source in
+      guard source.archive == nil, let status = try? status(of: source.file) else { return false }
+      return status.size == size
+        && (try? FileHead(of: source.file, length: head.count)) == FileHead(head)
+    }
   }
 
   /// Where to begin in a file: behind what is a copy of what was given out; nil where that is all.
@@ -248,6 +251,16 @@ struct LogNeighbourhood {
     return status.size > record.position.offset ? record.position : nil
   }
 
+  /// Whether it was made of a file that is still to be read, or being read: after a stop it is all that
+  /// there is of that.
+  private func isOfOpen(_ sibling: LogSibling) -> Bool {
+    guard PartNames.unpacked(sibling.name) != nil, !log.neighbours.contains(sibling.identity),
+      case .opened(let archive, let status) = openSibling(sibling)
+    else { return false }
+    defer { archive.close() }
+    return Unpacking.peek(archive, size: status.size).map { isOpen($0.head, $0.size) } ?? false
+  }
+
   /// What is beside it now, and no part of it, will be none either when it is rotated or compressed.
   /// Where the path leads to another file by the time that they are listed, some may be parts that were
   /// not seen yet; and so may what was born since.
@@ -256,6 +269,7 @@ struct LogNeighbourhood {
     let ours = Set(log.sources.values.flatMap { [$0.identity, $0.archive ?? $0.identity] })
     let beside = siblings(names).filter {
       !ours.contains($0.identity) && $0.identity.birth ?? 0 < began
+        && !isOfOpen($0)
     }
     let path = FilePath(end.directory + end.name)
     guard let there = try? status(ofPath: path), there.identity == log.newest else { return }
