@@ -67,22 +67,28 @@ struct Resumption {
     }
     var following: [LogPart] = []
     if !isCurrentTaken {
-      after = min(after, gap ?? .max)
-      packedSince = min(packedSince, gap ?? .max)
-      var last: Int?
-      if let current {
-        (following, last) = log.followNext(
-          current.file, current.status, .start, after: after, packedSince: packedSince)
-      } else {
-        following = beside.parts(after: after, before: nil, packedSince: packedSince)
-      }
-      opened += following.map(\.id) + (last.map { [$0] } ?? [])
+      let next = follow(
+        current, after: min(after, gap ?? .max), packedSince: min(packedSince, gap ?? .max))
+      following = next.parts
+      opened += following.map(\.id) + next.last
     }
     // Of a file of which nothing was read, all may be in what follows.
     if let lost, lost.position.offset > 0 || following.isEmpty && !isAllThere {
       tellLoss(lost, following)
     }
     return opened
+  }
+
+  /// Follows what stands at the path, which the checkpoint does not name, and what comes before it.
+  private func follow(
+    _ current: Found?, after: Int64, packedSince: Int64
+  ) -> (parts: [LogPart], last: [Int]) {
+    guard let current else {
+      return (beside.parts(after: after, before: nil, packedSince: packedSince), [])
+    }
+    let next = log.followNext(
+      current.file, current.status, .start, after: after, packedSince: packedSince)
+    return (next.parts, [next.id])
   }
 
   /// How long it is looked at once for the place up to which a file was read, ns.
@@ -98,7 +104,7 @@ struct Resumption {
     let head = source.head
     if file.position.offset > 0 {
       // Of what is there by now, if it was cut, nothing was read.
-      source.head = file.head
+      if file.head.length > 0 { source.head = file.head }
     } else {
       var beginning = log.beginning(of: source)
       beginning.after = min(beginning.after, gap ?? .max)
