@@ -268,7 +268,8 @@ struct LogNeighbourhood {
     guard let end = walk.end, let names else { return }
     let ours = Set(log.sources.values.flatMap { [$0.identity, $0.archive ?? $0.identity] })
     let beside = siblings(names).filter {
-      !ours.contains($0.identity) && $0.identity.birth ?? 0 < began
+      !ours.contains($0.identity)
+        && ($0.identity.birth ?? 0 < began || log.neighbours.contains($0.identity))
         && !isOfOpen($0)
     }
     let path = FilePath(end.directory + end.name)
