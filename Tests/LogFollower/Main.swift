@@ -30,6 +30,12 @@ struct LogFollower {
       }.value
     case "steps":  // PATH CHECKPOINT LAST SCRIPT NUMBER…: runs it before such a line
       try follow(paths)
+    case "simulate":  // DIRECTORY FIRST COUNT: so many seeds
+      let first = UInt64(paths[1])!
+      for seed in first..<(first + UInt64(paths[2])!) {
+        let simulation = Simulation("\(paths[0])/\(seed)", seed: seed)
+        if let problem = simulation.run() { say("seed \(seed): \(problem)") }
+      }
     case "again":  // PATH COUNT: follows it so often to its first line, and then stays
       for _ in 0..<Int(paths[1])! {
         var lines = LogTail(path: paths[0], from: .start).makeAsyncIterator()

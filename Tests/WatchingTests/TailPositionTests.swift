@@ -58,6 +58,40 @@ struct TailPositionTests {
     return source.cutRecord == nil ? source.position.offset : nil
   }
 
+  @Test("what began otherwise when its neighbours were judged is not given out; its head is kept")
+  func beginning() throws {
+    var template = Array("/tmp/reapd-begin.XXXXXX".utf8CString)
+    let number = mkstemp(&template)
+    defer {
+      close(number)
+      unlink(template)
+    }
+    _ = write(number, "after the cut\n", 14)
+    let descriptor = Descriptor(number: number)
+    let source = TailSource(
+      descriptor, try status(of: descriptor).identity, at: .start, log: 0, limit: 100)
+    let buffer = ReadBuffer(capacity: TailSource.pieceSize)
+    var given = 0
+    source.beginning = .init(after: 0, packedSince: 0, head: FileHead("before it\n".utf8))
+    let cut = try source.read(buffer) { piece in
+      given += piece.range.count
+      return piece.range.count
+    }
+    guard case .cutUnread = cut else { return #expect(Bool(false), "\(cut)") }
+    #expect(given == 0 && source.position == .start)
+    #expect(try source.longerHead(upTo: 256) == FileHead("after the cut\n".utf8))
+    source.beginning?.head = FileHead("after".utf8)
+    _ = try source.read(buffer) { piece in
+      given += piece.range.count
+      return piece.range.count
+    }
+    #expect(given == 14 && source.beginning == nil)
+    _ = pwrite(number, "cut again\n", 10, 0)
+    #expect(
+      try source.longerHead(upTo: 256) == FileHead("after the cut\n".utf8), "that of what was read")
+    #expect(try source.isCut(within: .max / 2) && source.cutRecord?.position.offset == 14)
+  }
+
   @Test("a position is found again after any cut of whole blocks before it")
   func moved() throws {
     for cut in [512, 4096, 8192, 16384, 20480] {
@@ -136,7 +170,7 @@ struct TailPositionTests {
     let names = PartNames(base: Array("log".utf8), pattern: try Glob("kept_*"))
     func packed(_ files: [(String, Int64)]) -> [String] {
       let siblings = files.enumerated().map { index, file in
-        sibling(file.0, inode: UInt64(index), birth: 1, modification: file.1)
+        sibling(file.0, inode: UInt64(index), birth: 1, modification: file.1, size: 1)
       }
       return names.packed(among: siblings).map { String(decoding: $0.name, as: UTF8.self) }
     }
@@ -144,16 +178,31 @@ struct TailPositionTests {
     #expect(packed([("log.9.gz", 5), ("log.10.gz", 5)]) == ["log.10.gz", "log.9.gz"], "one tick")
     #expect(packed([("log-20261121.gz", 5), ("log-20261120.gz", 5)]).first == "log-20261120.gz")
     #expect(packed([("log.1", 9), ("log.1.gz", 9), ("log.2.gz", 5)]) == ["log.2.gz"])
+    #expect(
+      packed([("log.1", 10), ("log.1.gz", 9)]) == ["log.1.gz"], "what it was made of is gone")
     #expect(packed([("kept_a.gz", 1), ("other.1.gz", 1), ("log.gz", 1)]) == ["kept_a.gz"])
     #expect(!names.matches(Array("kept_a.gz".utf8)), "never given out as it is")
   }
 
+  @Test("a copy comes before the log that was cut after it and renamed, which is older")
+  func copies() {
+    let found = successors(
+      of: Array("log".utf8), after: 0, current: nil,
+      among: [
+        sibling("log.2", inode: 1, birth: 10, modification: 40),
+        sibling("log.1", inode: 2, birth: 41, modification: 50),
+        sibling("log.3", inode: 3, birth: 20, modification: 30),
+      ])
+    #expect(found.map(\.identity.inode) == [3, 1, 2])
+  }
+
   private func sibling(
-    _ name: String, inode: UInt64, birth: Int64?, change: Int64 = 0, modification: Int64 = 0
+    _ name: String, inode: UInt64, birth: Int64?, change: Int64 = 0, modification: Int64 = 0,
+    size: Int64 = 0
   ) -> LogSibling {
     LogSibling(
       name: Array(name.utf8), identity: FileIdentity(device: 1, inode: inode, birth: birth),
-      change: change, modification: modification)
+      change: change, modification: modification, size: size)
   }
 
   @Test("files between two others come in the order of their births, then of their renames")

@@ -35,6 +35,14 @@ extension ReadRecord {
     return size >= Int64(head.length) && hasHead(file)
   }
 
+  /// Whether a file still holds that, by its beginning, and perhaps more behind it.
+  func isHead(of file: Descriptor, size: Int64) -> Bool {
+    head.length > 0 && size >= position.offset && hasHead(file)
+  }
+
+  /// Whether it tells one log from another.
+  var isStrong: Bool { head.length >= Self.least }
+
   private func hasHead(_ file: Descriptor) -> Bool {
     (try? FileHead(of: file, length: head.length)) == head
   }

@@ -3,8 +3,7 @@
 import OwnedDirectories
 import ReapRules
 
-/// A file that was opened because it is a part of a
-/// A file that was opened because it is a part of the
+/// A file that was opened because it is a part of a log.
 struct LogPart {
   let id: Int
   let name: [UInt8]
@@ -20,10 +19,14 @@ struct LogPart {
     self.id = id
     name = sibling.directory + sibling.name
     size = sibling.size
-    birth = sibling.identity.birth
+    birth = sibling.arrival
     modification = sibling.modification
     self.isPacked = isPacked
   }
+
+  /// Whatever was cut off the log after this copy was made came to be there later, wall clock, ns: a log
+  /// is cut once its copy is whole. Compressed, the time of its last line has stayed.
+  var end: Int64 { isPacked ? modification : max(birth ?? .min, modification) }
 }
 
 /// What lies beside a log, as its path leads there now. Used on the tail's thread only.
@@ -93,24 +96,24 @@ struct LogNeighbourhood {
     return identity(left) == identity(right)
   }
 
-  /// Opens what stood at the path between two others and was rotated away before it was seen, the
-  /// oldest first.
+  /// Opens what comes before a file at the path: what stood there between it and another one and was rotated
+  /// away before it was seen, and what was cut off it before it was read. The oldest first.
   ///
   /// - Parameters:
   ///   - after: birth of the last file that is known, ns.
-  ///   - packedSince: what was compressed and has its last line from then on counts as well; nil: none.
-  func between(
-    _ after: Int64, _ current: FileIdentity?, packedSince: Int64?
-  ) -> [LogPart] {
+  ///   - next: the file at the path; nil: none is.
+  ///   - packedSince: what was compressed and has its last line from then on counts as well.
+  func parts(after: Int64, before next: TailSource?, packedSince: Int64) -> [LogPart] {
     guard let names else { return [] }
     var parts: [LogPart] = []
     // What is open cannot go away: plain files first, since they may be compressed any moment. One that
     // is gone is compressed by now, or moved: the next listing tells.
     for round in 1...Self.tries {
-      let all = siblings(names)
+      var all = siblings(names).map { rewritten($0, names, after) }
+      if let next { all = all.filter(isBefore(next, names)) }
       var isWhole = true
       let plain = successors(
-        of: names.base, after: after, current: current, among: all, isLinked: names.isLinked,
+        of: names.base, after: after, current: nil, among: all, isLinked: names.isLinked,
         pattern: names.pattern)
       let opened = plain.filter(isUnknown).compactMap { sibling -> LogPart? in
         guard let (file, status) = open(sibling, isWhole: &isWhole) else { return nil }
@@ -118,32 +121,79 @@ struct LogNeighbourhood {
           file.close()
           return nil
         }
-        return LogPart(log.follow(file, status, position), sibling)
+        return LogPart(log.followPart(file, status, position), sibling)
       }
-      var packed: [LogPart] = []
-      if let packedSince {
-        for sibling in names.packed(among: all)
-        where sibling.modification >= packedSince && isUnknown(sibling) {
-          guard let (archive, status) = open(sibling, isWhole: &isWhole) else { continue }
-          guard let peeked = Unpacking.peek(archive, size: status.size) else {
-            archive.close()
-            log.neighbours.insert(sibling.identity)
-            log.notice("\(about(sibling)) is damaged, or no gzip file: it is not given out")
-            continue
-          }
-          guard !peeked.head.isEmpty, !isKnown(peeked.head, peeked.size) else {
-            archive.close()
-            continue
-          }
-          let id = log.follow(archive, sibling, .start, FileHead(peeked.head), after)
-          packed.append(LogPart(id, sibling, isPacked: true))
-        }
-      }
+      let packed = names.packed(among: all)
+        .filter { $0.modification >= packedSince && isUnknown($0) }
+        .compactMap { openPacked($0, after, isWhole: &isWhole) }
       // Files that were opened in an earlier round are younger than those compressed meanwhile.
-      parts = parts.filter(\.isPacked) + packed + parts.filter { !$0.isPacked } + opened
+      parts = Self.merged(
+        parts.filter(\.isPacked) + packed, parts.filter { !$0.isPacked } + opened)
       if isWhole || round == Self.tries { break }
     }
+    for part in parts { log.sources[part.id]?.soughtSince = min(after, packedSince) }
     return parts
+  }
+
+  /// Whether a part comes before a file. It stood at the path before that, or is a copy of what was cut
+  /// off it: then the file was changed later. One that was compressed may have the time of that; it comes
+  /// before the file for as long as that stands at the path.
+  private func isBefore(_ next: TailSource, _ names: PartNames) -> (LogSibling) -> Bool {
+    let last = (try? status(of: next.file).modification) ?? .max
+    let there = walk.end.flatMap {
+      try? status(ofPath: $0.directory + $0.name, at: .workingDirectory).identity
+    }
+    return { sibling in
+      if sibling.modification <= last { return true }
+      return PartNames.unpacked(sibling.name) == nil
+        ? sibling.arrival ?? .max <= next.identity.birth ?? .max : there == next.identity
+    }
+  }
+
+  private func openPacked(
+    _ sibling: LogSibling, _ after: Int64, isWhole: inout Bool
+  ) -> LogPart? {
+    guard let (archive, status) = open(sibling, isWhole: &isWhole) else { return nil }
+    guard let peeked = Unpacking.peek(archive, size: status.size) else {
+      archive.close()
+      log.neighbours.insert(sibling.identity)
+      log.notice("\(about(sibling)) is damaged, or no gzip file: it is not given out")
+      return nil
+    }
+    guard !peeked.head.isEmpty, !isKnown(peeked.head, peeked.size) else {
+      archive.close()
+      return nil
+    }
+    let id = log.follow(archive, sibling, .start, FileHead(peeked.head), after)
+    return LogPart(id, sibling, isPacked: true)
+  }
+
+  /// Each archive before the first plain file whose last line is later. Those have their own order: one
+  /// that was renamed may have had lines after the next one was made.
+  private static func merged(_ packed: [LogPart], _ plain: [LogPart]) -> [LogPart] {
+    var merged: [LogPart] = []
+    var packed = packed[...]
+    for part in plain {
+      let earlier = packed.prefix { $0.modification <= part.modification }
+      packed = packed.dropFirst(earlier.count)
+      merged += earlier + [part]
+    }
+    return merged + packed
+  }
+
+  /// A file that is known, but holds something else by now: a log that is copied to the same name each time.
+  private func rewritten(_ sibling: LogSibling, _ names: PartNames, _ after: Int64) -> LogSibling {
+    guard sibling.modification >= after, names.isOwn(sibling.name), log.isNoted(sibling.identity),
+      case .opened(let file, let status) = openSibling(sibling)
+    else { return sibling }
+    defer { file.close() }
+    guard let head = try? FileHead(of: file, length: FileHead.size), head.length > 0,
+      !log.records.contains(where: { $0.isHead(of: file, size: status.size) })
+    else { return sibling }
+    var sibling = sibling
+    sibling.arrival = sibling.modification
+    sibling.isRewritten = true
+    return sibling
   }
 
   private func open(_ sibling: LogSibling, isWhole: inout Bool) -> (Descriptor, FileStatus)? {
@@ -161,34 +211,54 @@ struct LogNeighbourhood {
     "\(displayText(sibling.directory + sibling.name)) (\(sibling.size) bytes)"
   }
 
-  /// Neither read nor about to be, and none of another
+  /// Neither read nor about to be, and none of another log.
   private func isUnknown(_ sibling: LogSibling) -> Bool {
     let identity = sibling.identity
-    return identity != log.newest && log.remembered(identity) == nil
-      && !log.neighbours.contains(identity)
+    return identity != log.newest && (sibling.isRewritten || !log.isNoted(identity))
       && !log.sources.values.contains { $0.identity == identity || $0.archive == identity }
+      // The number of a device may be another one since.
+      && !log.awaited.contains { $0.inode == identity.inode && $0.birth == identity.birth }
   }
 
   /// Whether that was read already, or is being read, by what it holds.
   private func isKnown(_ head: [UInt8], _ size: Int64) -> Bool {
-    log.records.contains { $0.isAll(of: head, size: size) }
-      || log.sources.values.contains { source in
-        guard source.archive == nil, let status = try? status(of: source.file) else { return false }
-        return status.size == size
-          && (try? FileHead(of: source.file, length: head.count)) == FileHead(head)
-      }
+    log.records.contains { $0.isAll(of: head, size: size) } || isOpen(head, size)
+  }
+
+  private func isOpen(_ head: [UInt8], _ size: Int64) -> Bool {
+    log.sources.values.contains { source in
+      guard source.archive == nil, let status = try? status(of: source.file) else { return false }
+      return status.size == size
+        && (try? FileHead(of: source.file, length: head.count)) == FileHead(head)
+    }
   }
 
   /// Where to begin in a file: behind what is a copy of what was given out; nil where that is all.
-  private func positionBehindCopy(_ file: Descriptor, _ status: FileStatus) -> ReadingPosition? {
-    if log.sources.values.contains(where: { isCopy(file, size: status.size, of: $0.file) }) {
-      return nil
+  func positionBehindCopy(
+    _ file: Descriptor, _ status: FileStatus, of own: TailSource? = nil
+  ) -> ReadingPosition? {
+    // One of what was read of a file that was cut since is found when that is seen.
+    let isKnown = log.sources.values.contains {
+      guard $0 !== own else { return false }
+      return isCopy(file, size: status.size, of: $0.file)
+        || $0.record.isStrong && $0.record.position.offset <= status.size && $0.record.holds(file)
     }
+    if isKnown { return nil }
     guard let record = log.records.last(where: { $0.isBeginning(of: file, size: status.size) })
     else {
       return .start
     }
     return status.size > record.position.offset ? record.position : nil
+  }
+
+  /// Whether it was made of a file that is still to be read, or being read: after a stop it is all that
+  /// there is of that.
+  private func isOfOpen(_ sibling: LogSibling) -> Bool {
+    guard PartNames.unpacked(sibling.name) != nil, !log.neighbours.contains(sibling.identity),
+      case .opened(let archive, let status) = openSibling(sibling)
+    else { return false }
+    defer { archive.close() }
+    return Unpacking.peek(archive, size: status.size).map { isOpen($0.head, $0.size) } ?? false
   }
 
   /// What is beside it now, and no part of it, will be none either when it is rotated or compressed.
@@ -198,12 +268,16 @@ struct LogNeighbourhood {
     guard let end = walk.end, let names else { return }
     let ours = Set(log.sources.values.flatMap { [$0.identity, $0.archive ?? $0.identity] })
     let beside = siblings(names).filter {
-      !ours.contains($0.identity) && $0.identity.birth ?? 0 < began
+      !ours.contains($0.identity)
+        && ($0.identity.birth ?? 0 < began || log.neighbours.contains($0.identity))
+        && !isOfOpen($0)
     }
     let path = FilePath(end.directory + end.name)
     guard let there = try? status(ofPath: path), there.identity == log.newest else { return }
     for sibling in beside.sorted(by: { $0.change < $1.change }).suffix(Self.knownNeighbours)
-    where !log.neighbours.contains(sibling.identity) && names.matches(sibling.name) {
+    where !log.neighbours.contains(sibling.identity) && names.matches(sibling.name)
+      && sibling.modification < began
+    {
       guard case .opened(let file, let status) = openSibling(sibling) else { continue }
       defer { file.close() }
       guard let head = try? FileHead(of: file, length: FileHead.size) else { continue }

@@ -7,6 +7,9 @@ import ReapRules
 /// How often a directory is listed again because it changed under the listing.
 private let listingTries = 8
 
+/// The longest tick of the clock that files are stamped with, ns (HZ=100).
+let tickLength: Int64 = 10_000_000
+
 /// The regular files of a directory, or those with one inode number, or such names.
 ///
 /// - Parameter directory: with a slash at its end.
@@ -14,11 +17,13 @@ func logSiblings(
   in directory: [UInt8], inode: UInt64? = nil, where isWanted: ([UInt8]) -> Bool = { _ in true }
 ) -> [LogSibling] {
   var found: [LogSibling] = []
-  for _ in 0..<listingTries {
+  for round in 1...listingTries {
+    let earlier = found
     found = []
     guard let opened = try? openToFollow(directory) else { return [] }
     defer { opened.close() }
     let before = try? status(of: opened).change
+    let began = readClocks().wall
     try? forEachEntry(of: opened) { entry in
       guard inode == nil || entry.inode == inode, isWanted(entry.name.bytes),
         let status = try? status(of: entry.name, at: opened), status.type == .regular
@@ -28,8 +33,13 @@ func logSiblings(
           name: entry.name.bytes, identity: status.identity, change: status.change,
           modification: status.modification, size: status.size, directory: directory))
     }
-    // A name that is moved during the listing may be seen twice or not at all.
-    if let before, before == (try? status(of: opened).change) { break }
+    // A name that is moved during the listing may be seen twice or not at all. Up to Linux 6.12 a
+    // change within one tick of the clock leaves no trace: what changed just now is listed twice.
+    let isSame = before != nil && before == (try? status(of: opened).change)
+    if isSame, round > 1 || before ?? .max < began - tickLength { break }
+    // Where it never stands still: what was seen once is there, or its opening tells that it is gone.
+    let seen = Set(found.map(\.identity))
+    found += earlier.filter { !seen.contains($0.identity) }
   }
   return found
 }

@@ -24,12 +24,18 @@ struct Resumption {
     log.neighbours = Set(saved.neighbours)
     log.places = saved.places
     log.records = saved.done.map(ReadRecord.init)
+    log.awaited = saved.files.map(\.identity)
+    defer { log.awaited = [] }
     var opened: [Int] = []
     var isCurrentTaken = false
     var after = saved.since
     /// From when on archives count, ns.
     var packedSince = saved.since
     var lost: TailCheckpoint.File?
+    /// From when on there may be more of which nothing was read, ns.
+    var gap = saved.files.last.flatMap { $0.position.offset == 0 ? saved.since : nil }
+    /// Whether something was found of which nothing was known.
+    var isAllThere = false
     for file in saved.files {
       let record = ReadRecord(head: file.head, position: file.position)
       after = file.identity.birth ?? after
@@ -38,26 +44,20 @@ struct Resumption {
       if let found = find(file, isCurrentTaken ? nil : current) {
         let isCurrent = found.file.number == current?.file.number
         isCurrentTaken = isCurrentTaken || isCurrent
-        let parts =
-          wasCut(record, found)
-          ? log.rest(of: record, born: after, walk, .cut, mayStop: true) : nil
-        opened += parts?.map(\.id) ?? []
         // What was compressed later has later lines.
         packedSince = found.status.modification + 1
-        let id = log.follow(found.file, found.status, parts == nil ? file.position : .start)
-        opened.append(id)
-        if let parts, !parts.isEmpty {
-          if let source = log.sources[id] { log.wait(source, for: parts) }
-          log.notice(
-            "\(displayText(log.path)): truncated meanwhile; going on with \(log.list(parts))")
+        let all = goOn(in: found, from: file, isCurrent: isCurrent, gap: gap)
+        isAllThere = isAllThere || all.count > 1
+        opened += all
+      } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {
+        if let rest = copy.rest {
+          opened.append(rest.id)
+          if rest.isPacked { packedSince = rest.modification }
         }
-      } else if let parts = log.rest(
-        of: record, born: after, walk, .renamed, current: current?.status.identity, mayStop: true)
-      {
-        opened += parts.map(\.id)
-        packedSince = parts.last { $0.isPacked }?.modification ?? after
       } else {
         lost = file
+        // It may be there under another name, if nothing was read of it.
+        if file.position.offset == 0 { gap = min(saved.since, after, gap ?? .max) }
       }
       if log.watches.isStopping {
         log.unresumed = saved
@@ -67,18 +67,67 @@ struct Resumption {
     }
     var following: [LogPart] = []
     if !isCurrentTaken {
-      following = beside.between(after, current?.status.identity, packedSince: packedSince)
-      opened += following.map(\.id)
-      if let current { opened.append(log.follow(current.file, current.status, .start)) }
+      let next = follow(
+        current, after: min(after, gap ?? .max), packedSince: min(packedSince, gap ?? .max))
+      following = next.parts
+      opened += following.map(\.id) + next.last
     }
     // Of a file of which nothing was read, all may be in what follows.
-    if let lost, lost.position.offset > 0 || following.isEmpty { tellLoss(lost, following) }
+    if let lost, lost.position.offset > 0 || following.isEmpty && !isAllThere {
+      tellLoss(lost, following)
+    }
     return opened
   }
 
-  private func wasCut(_ record: ReadRecord, _ found: Found) -> Bool {
-    record.position.offset > 0
-      && (found.status.size < record.position.offset || !record.holds(found.file))
+  /// Follows what stands at the path, which the checkpoint does not name, and what comes before it.
+  private func follow(
+    _ current: Found?, after: Int64, packedSince: Int64
+  ) -> (parts: [LogPart], last: [Int]) {
+    guard let current else {
+      return (beside.parts(after: after, before: nil, packedSince: packedSince), [])
+    }
+    let next = log.followNext(
+      current.file, current.status, .start, after: after, packedSince: packedSince)
+    return (next.parts, [next.id])
+  }
+
+  /// How long it is looked at once for the place up to which a file was read, ns.
+  private static let searchTime: Int64 = 1_000_000_000
+
+  /// Follows a file from where it was read up to, with what was cut off it meanwhile before it.
+  private func goOn(
+    in found: Found, from file: TailCheckpoint.File, isCurrent: Bool, gap: Int64?
+  ) -> [Int] {
+    let id = log.follow(found.file, found.status, file.position)
+    guard let source = log.sources[id] else { return [id] }
+    log.newest = source.identity
+    let head = source.head
+    if file.position.offset > 0 {
+      // Of what is there by now, if it was cut, nothing was read.
+      if file.head.length > 0 { source.head = file.head }
+    } else {
+      var beginning = log.beginning(of: source)
+      beginning.after = min(beginning.after, gap ?? .max)
+      beginning.packedSince = min(beginning.packedSince, gap ?? .max)
+      source.beginning = beginning
+    }
+    let parts = log.catchUp(source, within: Self.searchTime, mayStop: true)
+    if source.position == file.position { source.head = head }
+    if !isCurrent { source.beginning = nil }
+    if !isCurrent, file.position.offset == 0, wasOverwritten(file, found.file) {
+      // The log was copied over it: some of that may have been read already.
+      guard let position = beside.positionBehindCopy(found.file, found.status, of: source) else {
+        log.drop(id, source)
+        return parts.map(\.id)
+      }
+      source.position = position
+    }
+    return parts.map(\.id) + [id]
+  }
+
+  private func wasOverwritten(_ saved: TailCheckpoint.File, _ file: Descriptor) -> Bool {
+    saved.head.length == 0
+      || (try? FileHead(of: file, length: saved.head.length)) != saved.head
   }
 
   /// At the path, beside it, or where it was moved to.

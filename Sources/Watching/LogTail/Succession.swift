@@ -16,6 +16,11 @@ package struct LogSibling: Sendable, Equatable {
   package let size: Int64
   /// Where it lies, with a slash at the end.
   package let directory: [UInt8]
+  /// Since when it holds what it holds, wall clock, ns: its birth, or its last line where another file's
+  /// contents were written over what it held; nil: that is not known.
+  package var arrival: Int64?
+  /// Known, but holding something else by now.
+  package var isRewritten = false
 
   package init(
     name: [UInt8], identity: FileIdentity, change: Int64, modification: Int64 = 0, size: Int64 = 0,
@@ -27,6 +32,7 @@ package struct LogSibling: Sendable, Equatable {
     self.modification = modification
     self.size = size
     self.directory = directory
+    arrival = identity.birth
   }
 }
 
@@ -50,6 +56,11 @@ package struct PartNames {
       || EntryName(name).map { pattern?.matches($0) ?? false } ?? false
   }
 
+  /// Whether a name is the log's own with a number, date or word behind it: that of no other log.
+  package func isOwn(_ name: [UInt8]) -> Bool {
+    name.starts(with: base) && matches(name)
+  }
+
   /// Whether a name fits, plain or compressed.
   package func matchesEither(_ name: [UInt8]) -> Bool { matches(Self.unpacked(name) ?? name) }
 
@@ -63,23 +74,29 @@ package struct PartNames {
   }
 
   /// The compressed parts, the oldest first: by the time of their last line, which gzip and logrotate
-  /// keep. While a part is being compressed its plain file is still there.
+  /// keep. While a part is being compressed its plain file is still there, and no younger.
   package func packed(among siblings: [LogSibling]) -> [LogSibling] {
-    let present = Set(siblings.map { $0.directory + $0.name })
+    let present = Dictionary(
+      siblings.filter { $0.size > 0 }.map { ($0.directory + $0.name, $0.modification) },
+      uniquingKeysWith: max)
     let found = siblings.filter { sibling in
       guard let plain = Self.unpacked(sibling.name), matches(plain) else { return false }
-      return !present.contains(sibling.directory + plain)
+      return present[sibling.directory + plain].map { $0 > sibling.modification } ?? true
     }
-    return found.sorted { precedes($0, $1, \.modification) }
+    return found.sorted { precedes($0, $1) }
   }
 
-  fileprivate func precedes(
-    _ left: LogSibling, _ right: LogSibling, _ time: (LogSibling) -> Int64
-  ) -> Bool {
-    if time(left) != time(right) { return time(left) < time(right) }
+  /// By the time of the last line: a copy is older than the log that was cut after it, whatever their
+  /// births. Those have an order only where the lines have none.
+  fileprivate func precedes(_ left: LogSibling, _ right: LogSibling) -> Bool {
+    if left.modification != right.modification { return left.modification < right.modification }
+    let isPacked = Self.unpacked(left.name) != nil
+    if !isPacked, left.arrival != right.arrival {
+      return left.arrival ?? 0 < right.arrival ?? 0
+    }
     if left.change != right.change { return left.change < right.change }
     // Within one tick of the clock: `log.2` is older than `log.1`, and `log-1120` than `log-1121`.
-    let limit = base.count + (Self.unpacked(left.name) == nil ? 6 : 9)
+    let limit = base.count + (isPacked ? 9 : 6)
     let isNumbered = left.name.count < limit && right.name.count < limit
     if left.name.count != right.name.count {
       return (left.name.count > right.name.count) == isNumbered
@@ -103,11 +120,11 @@ package func successors(
 ) -> [LogSibling] {
   let names = PartNames(base: base, isLinked: isLinked, pattern: pattern)
   let found = siblings.filter { sibling in
-    guard let birth = sibling.identity.birth, sibling.identity != current else { return false }
-    guard birth >= after, birth <= current?.birth ?? .max else { return false }
+    guard let arrival = sibling.arrival, sibling.identity != current else { return false }
+    guard arrival >= after, arrival <= current?.birth ?? .max else { return false }
     return names.matches(sibling.name)
   }
-  return found.sorted { names.precedes($0, $1) { $0.identity.birth ?? 0 } }
+  return found.sorted { names.precedes($0, $1) }
 }
 
 /// Whether rotation names files so: `app.log.1`, `app.log-20261120`, `app.log.2026-11-20T12:00`,

@@ -36,35 +36,41 @@ final class TailSource {
     case atEnd(grew: Bool, isDeleted: Bool)
     case paused
     case refused
+    /// Not at the bytes with which it began when what lies beside it was judged: it was cut since.
+    case cutUnread
   }
 
-  /// What it waits for.
-  struct Waiting {
-    /// What was born later comes after what it waits for, ns.
-    let after: Int64
-    /// What was compressed and has its last line from then on does so too, ns.
-    let packedSince: Int64
+  /// What is known of a file of which nothing was read since it was made, or since it was cut: what was
+  /// cut off it in that time is told by nothing but the copy that lies beside it.
+  struct Beginning {
+    /// A copy that came to be there before is none of what was cut off it since, ns.
+    var after: Int64
+    /// Nor is what was compressed and had its last line before, ns.
+    var packedSince: Int64
+    /// The first bytes, as they were when what lies beside it was judged last.
+    var head: FileHead?
   }
 
   /// Of an archive that was not begun with, the archive itself.
   var file: Descriptor
   let identity: FileIdentity
-  var position: ReadingPosition
+  var position: ReadingPosition {
+    didSet { if position.offset > 0 { beginning = nil } }
+  }
   let log: Int
   let limit: Int
   /// What was read of the file before it turned out to have been cut below the position, which is at
   /// the beginning since; nil once that was seen to.
   var cutRecord: ReadRecord?
-  /// What was read of it before it was cut last: for as long as nothing was read since, that is what the
-  /// next start can find again.
-  var before: ReadRecord?
-  /// It was cut, and waits for what it held before: what is cut off it meanwhile comes before it, too.
-  /// Nil once its turn has come.
-  var waiting: Waiting?
+  /// Of the file at the path, for as long as nothing was read of it.
+  var beginning: Beginning?
   /// Under way, where it is what an archive holds; nothing is read before its end.
   var unpacking: Unpacking?
   /// The archive that it comes from.
   var archive: FileIdentity?
+  /// From when on it was looked for beside the log, wall clock, ns: for as long as nothing was read of it,
+  /// the next start looks for it again, under whatever name.
+  var soughtSince: Int64?
   let isOnOverlay: Bool
   /// The first bytes of what was read, as long as that is there.
   var head = FileHead(length: 0, hash: 0)
@@ -97,8 +103,15 @@ final class TailSource {
       guard let count = try load(buffer, capacity) else { continue }
       let before = position.window.count
       let piece = before..<(before + count)
-      // Before any of it is given out: cut in the middle of that, it is found in its copy by this.
-      if position.offset == 0 { head = FileHead(buffer.bytes(piece.prefix(FileHead.size))) }
+      if position.offset == 0 {
+        if let judged = beginning?.head,
+          FileHead(buffer.bytes(piece.prefix(judged.length))) != judged
+        {
+          return .cutUnread
+        }
+        // Before any of it is given out: cut in the middle of that, it is found in its copy by this.
+        head = FileHead(buffer.bytes(piece.prefix(FileHead.size)))
+      }
       let text = buffer.textBeforeNULs(in: piece)
       if !position.isSkipping, count > 0, text == 0 {
         switch try passNULs(buffer, piece) {
@@ -134,9 +147,19 @@ final class TailSource {
 
   private func atEnd(_ grew: Bool) throws(SystemError) -> Outcome {
     if head.length < FileHead.size, position.offset > Int64(head.length) {
-      head = try FileHead(of: file, length: Int(min(position.offset, Int64(FileHead.size))))
+      head = try longerHead(upTo: Int(min(position.offset, Int64(FileHead.size))))
     }
     return .atEnd(grew: grew, isDeleted: try status(of: file).links == 0)
+  }
+
+  /// The head as long as that, unless the file was cut since.
+  func longerHead(upTo length: Int) throws(SystemError) -> FileHead {
+    guard length > head.length else { return head }
+    let buffer = ReadBuffer(capacity: length)
+    try buffer.fill(from: file, at: 0, upTo: length)
+    let bytes = buffer.bytes(0..<buffer.count)
+    let isSame = head.length == 0 || FileHead(bytes.prefix(head.length)) == head
+    return isSame ? FileHead(bytes) : head
   }
 
   /// What was read of it so far.
@@ -208,6 +231,7 @@ final class TailSource {
     case .found(let place):
       position = place
       search = nil
+      head = try FileHead(of: file, length: Int(min(place.offset, Int64(FileHead.size))))
       return true
     case .gone:
       search = nil
@@ -216,6 +240,21 @@ final class TailSource {
       head = FileHead(length: 0, hash: 0)
       return false
     }
+  }
+
+  /// Whether it was cut below the position, found out at once, unless that takes longer.
+  ///
+  /// - Parameter time: how long it may take, ns.
+  func isCut(within time: Int64) throws(SystemError) -> Bool {
+    guard position.offset > 0 else { return false }
+    if search == nil {
+      if try stands(position.window[...], endingAt: position.offset) { return false }
+      try beginSearch()
+    }
+    let deadline = readMonotonic() + time
+    let buffer = ReadBuffer(capacity: Self.pieceSize)
+    while search != nil, readMonotonic() < deadline { _ = try continueSearch(buffer) }
+    return cutRecord != nil
   }
 
   private func stands(_ bytes: ArraySlice<UInt8>, endingAt end: Int64) throws(SystemError) -> Bool {

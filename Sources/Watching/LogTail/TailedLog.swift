@@ -8,6 +8,8 @@ import ReapRules
 final class TailedLog {
   /// Files done with that are remembered in case one of them stands at the path again.
   private static let rememberedLimit = 16
+  /// How long of a turn it is looked for the place up to which a file was read, ns.
+  private static let searchTime: Int64 = 5_000_000
 
   let index: Int
   /// Absolute.
@@ -16,7 +18,7 @@ final class TailedLog {
   let watches: LogWatches
   let notice: (String) -> Void
   /// Wall clock, ns.
-  private(set) var since = tickBeforeNow()
+  var since = tickBeforeNow()
 
   var machine = TailMachine()
   var sources: [Int: TailSource] = [:]
@@ -28,6 +30,8 @@ final class TailedLog {
   var places: [[UInt8]] = []
   /// What the checkpoint said, where the stop came before everything in it was found again.
   var unresumed: TailCheckpoint.Log?
+  /// Files of a checkpoint that are found one after the other.
+  var awaited: [FileIdentity] = []
   /// Files beside it with names like those that rotation gives, which never were at the path.
   var neighbours: Set<FileIdentity> = []
   /// The last file that was opened, done with or not.
@@ -45,8 +49,8 @@ final class TailedLog {
     self.notice = notice
   }
 
-  /// Wall clock, ns. Births are rounded down to a tick of the clock, 10 ms at the longest (HZ=100).
-  private static func tickBeforeNow() -> Int64 { readClocks().wall - 10_000_000 }
+  /// Wall clock, ns. Births are rounded down to a tick of the clock.
+  private static func tickBeforeNow() -> Int64 { readClocks().wall - tickLength }
 
   // MARK: - Where the path leads
 
@@ -65,7 +69,12 @@ final class TailedLog {
       do { position = try startingPosition(current.file, settings.from) } catch {
         complain("\(error)")
       }
-      opened = [follow(current.file, current.status, position)]
+      since = began
+      let id = follow(current.file, current.status, position)
+      if position.offset == 0, let source = sources[id] {
+        source.beginning = beginning(of: source)
+      }
+      opened = [id]
     }
     guard unresumed == nil else { return [] }
     if let current { newest = current.status.identity }
@@ -81,6 +90,7 @@ final class TailedLog {
     let walk = PathWalk(path)
     watches.place(walk)
     guard let current = open(walk) else { return machine.handle(.vanished, now: now) }
+    var actions: [TailMachine.Action] = []
     let identity = current.status.identity
     if let known = sources.first(where: { $0.value.identity == identity }) {
       current.file.close()
@@ -92,6 +102,13 @@ final class TailedLog {
       replace(id, source, by: current.file, current.status)
       return machine.handle(.returned(id), now: now) + machine.handle(.changed(id), now: now)
     }
+    if let id = machine.newest, let source = sources[id] {
+      // From now on, nothing is cut off it any more.
+      let parts = catchUp(source, within: Self.searchTime, mayStop: false)
+      source.beginning = nil
+      if !parts.isEmpty { actions = machine.handle(.preceded(id, by: parts.map(\.id)), now: now) }
+    }
+    let position = remembered(identity) ?? .start
     var opened: [Int] = []
     if let after = newest == nil ? since : newest?.birth {
       var packedSince = after
@@ -103,13 +120,15 @@ final class TailedLog {
           packedSince = status.modification + 1
         }
       }
-      opened = LogNeighbourhood(self, walk)
-        .between(after, identity, packedSince: packedSince).map(\.id)
+      let next = followNext(
+        current.file, current.status, position, after: after, packedSince: packedSince)
+      opened = next.parts.map(\.id) + [next.id]
+    } else {
+      opened = [follow(current.file, current.status, position)]
     }
-    opened.append(follow(current.file, current.status, remembered(identity) ?? .start))
     newest = identity
     LogNeighbourhood(self, walk).note(before: began)
-    return machine.handle(.appeared(opened), now: now)
+    return actions + machine.handle(.appeared(opened), now: now)
   }
 
   private func open(_ walk: PathWalk) -> (file: Descriptor, status: FileStatus)? {
@@ -146,7 +165,14 @@ final class TailedLog {
     add(source(file, status.identity, at: position))
   }
 
-  /// Follows what an archive holds; it is unpacked when its turn has come.
+  /// Follows a part of it that was rotated away.
+  func followPart(_ file: Descriptor, _ status: FileStatus, _ position: ReadingPosition) -> Int {
+    neighbours.remove(status.identity)
+    remembered.removeAll { $0.identity == status.identity }
+    return follow(file, status, position)
+  }
+
+  /// Follows an archive's contents; it is unpacked when its turn has come.
   ///
   /// - Parameters:
   ///   - head: of what it holds.
@@ -175,46 +201,15 @@ final class TailedLog {
     return serial
   }
 
-  private func source(
+  func source(
     _ file: Descriptor, _ identity: FileIdentity, at position: ReadingPosition
   ) -> TailSource {
     TailSource(file, identity, at: position, log: index, limit: settings.lineLimit)
   }
 
-  /// Whether an overlay has copied a file up that was opened in a lower layer: the number of the inode
-  /// stays, its time of birth does not, and what was read is there.
-  private func isCopiedUp(_ source: TailSource, _ file: Descriptor, _ status: FileStatus) -> Bool {
-    guard source.identity.inode == status.identity.inode,
-      source.identity.birth != status.identity.birth, status.size >= source.position.offset,
-      let old = try? FileHead(of: source.file, length: FileHead.size), old.length > 0
-    else { return false }
-    return (try? FileHead(of: file, length: old.length)) == old
-  }
-
-  /// Goes on in the copy that an overlay has made, since the open file grows no more.
-  private func followCopyUp(_ id: Int, _ source: TailSource) -> Bool {
-    guard machine.newest == id, let end = PathWalk(path).end,
-      let there = try? OwnedDirectories.status(ofPath: FilePath(end.directory + end.name)),
-      there.identity.inode == source.identity.inode,
-      there.identity.birth != source.identity.birth,
-      let file = try? openToFollow(end.directory + end.name)
-    else { return false }
-    guard let status = try? OwnedDirectories.status(of: file), isCopiedUp(source, file, status)
-    else {
-      file.close()
-      return false
-    }
-    replace(id, source, by: file, status)
-    return true
-  }
-
-  private func replace(
-    _ id: Int, _ source: TailSource, by file: Descriptor, _ status: FileStatus
-  ) {
-    watches.close(source.file, of: id)
-    sources[id] = self.source(file, status.identity, at: source.position)
-    newest = status.identity
-    watches.follow(file, as: id)
+  /// Known, and no part that is still to be read.
+  func isNoted(_ identity: FileIdentity) -> Bool {
+    neighbours.contains(identity) || remembered(identity) != nil
   }
 
   func remembered(_ identity: FileIdentity) -> ReadingPosition? {
@@ -228,14 +223,18 @@ final class TailedLog {
     switch action {
     case .read(let id):
       guard let source = sources[id] else { return [] }
-      if let before = caughtUp(id, source, now()) { return before }
+      let turn = turn(of: id, source, now())
+      if case .after(let actions) = turn { return actions }
       do {
-        let outcome = try unpack(source) ?? source.read(buffer, output)
+        let began = Self.tickBeforeNow()
+        let outcome = try unpack(source) ?? read(source, turn, buffer, output)
         if source.cutRecord != nil { return goOn(id, source, now()) }
         switch outcome {
+        case .cutUnread: return [action]
         case .atEnd(grew: false, _) where source.isOnOverlay && followCopyUp(id, source):
           return [action]
         case .atEnd(let grew, let isDeleted):
+          if source.position.offset > 0, source.identity == newest { since = began }
           return machine.handle(.ended(id, grew: grew, isDeleted: isDeleted), now: now())
         case .paused: return [action]
         case .refused: return nil
@@ -279,7 +278,7 @@ final class TailedLog {
     if source.unpacking == nil, let head = try? FileHead(of: source.file, length: length) {
       remember(ReadRecord(head: head, position: source.position))
     }
-    if let archive = source.archive { neighbours.insert(archive) }
+    neighbours.insert(source.archive ?? source.identity)
     drop(id, source)
   }
 
@@ -292,25 +291,31 @@ final class TailedLog {
   /// The last look before the end: old files to their end, a torn last line as it is.
   func end(_ buffer: ReadBuffer, _ output: TailOutput) -> Bool {
     var order = machine.order
+    var turnsLeft = Self.turnTries
     while !order.isEmpty {
       let id = order.removeFirst()
       guard let source = sources[id] else { continue }
       // Far behind: what is left is for the next start.
       guard source.unpacking == nil else { return true }
-      let before = Set(machine.order)
-      if caughtUp(id, source, 0) != nil {
-        order = machine.order.filter { !before.contains($0) } + [id] + order
+      let known = Set(machine.order)
+      let turn = turn(of: id, source, 0)
+      if case .after = turn {
+        order = machine.order.filter { !known.contains($0) } + [id] + order
         continue
       }
       do {
-        let outcome = try source.read(buffer, output)
+        let outcome = try read(source, turn, buffer, output)
         if source.cutRecord != nil {
-          let known = Set(machine.order)
           _ = goOn(id, source, 0)
           order = machine.order.filter { !known.contains($0) } + [id] + order
           continue
         }
         switch outcome {
+        case .cutUnread where turnsLeft > 0:
+          turnsLeft -= 1
+          order.insert(id, at: 0)
+          continue
+        case .cutUnread: return true
         case .paused: return true
         case .refused: return false
         case .atEnd: break
@@ -322,36 +327,6 @@ final class TailedLog {
     }
     return true
   }
-
-  /// What the next start goes on from.
-  var checkpoint: TailCheckpoint.Log {
-    if let unresumed { return unresumed }
-    let order = machine.order.compactMap { sources[$0] }
-    // Nothing tells archives apart of which nothing was read: the next start finds them, and what comes
-    // after them, as it did before.
-    let first = order.firstIndex {
-      ($0.archive != nil || $0.waiting != nil) && $0.position.offset == 0
-    }
-    let pending = first.flatMap { $0 > 0 || order[$0].archive != nil ? $0 : nil }
-    let files = order[..<(pending ?? order.count)].compactMap { source -> TailCheckpoint.File? in
-      var head = source.head
-      if source.unpacking == nil {
-        guard let whole = try? FileHead(of: source.file, length: FileHead.size) else { return nil }
-        head = whole
-      }
-      // Cut, and nothing read since: the next start goes on from where it was cut.
-      if source.position.offset == 0, let before = source.before {
-        return .init(identity: source.identity, head: before.head, position: before.position)
-      }
-      return .init(identity: source.identity, head: head, position: source.position)
-    }
-    return TailCheckpoint.Log(
-      path: path, since: pending == 0 ? order[0].identity.birth ?? since : since, files: files,
-      neighbours: neighbours.sorted { $0.inode < $1.inode }.suffix(Self.savedNeighbours),
-      places: places, done: records.map(\.done))
-  }
-
-  private static let savedNeighbours = 64
 
   func closeAll() {
     for (id, source) in sources { drop(id, source) }
