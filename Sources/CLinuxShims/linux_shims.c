@@ -124,14 +124,14 @@ int shim_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 void shim_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int shim_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
-int shim_epoll_add(int poll, int fd, int once) {
-  struct epoll_event event = {.events = EPOLLIN | (once ? EPOLLONESHOT : 0), .data.fd = fd};
+int shim_epoll_add(int poll, int fd, uint64_t key, int once) {
+  struct epoll_event event = {.events = EPOLLIN | (once ? EPOLLONESHOT : 0), .data.u64 = key};
   return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
 }
 int shim_epoll_remove(int poll, int fd) { return epoll_ctl(poll, EPOLL_CTL_DEL, fd, NULL); }
-int shim_epoll_wait(int poll) {
+int64_t shim_epoll_wait(int poll) {
   struct epoll_event event;
-  return epoll_wait(poll, &event, 1, -1) == 1 ? event.data.fd : -1;
+  return epoll_wait(poll, &event, 1, -1) == 1 ? (int64_t)event.data.u64 : -1;
 }
 
 static int release_read_only(struct dl_phdr_info *object, size_t size, void *unused) {

@@ -26,6 +26,9 @@ package struct CommandLineRules {
     package init() {}
   }
 
+  /// Whether the whole catalogue is meant, in its usual places.
+  package var isCatalogue: Bool { roots.isEmpty && presets.contains(Self.everyPreset) }
+
   private struct Root {
     /// Nil for the usual one.
     var path: FilePath?
@@ -100,7 +103,7 @@ package struct CommandLineRules {
       return try usualRoots(of: rule, context)
     } catch {
       // One of many that has no place here is passed over.
-      guard presets.contains(Self.everyPreset) else { throw error }
+      guard isCatalogue else { throw error }
       return []
     }
   }

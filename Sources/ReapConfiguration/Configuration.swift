@@ -14,6 +14,8 @@ package struct Configuration: Sendable, Equatable {
   package var enabled = true
   /// Names of the environment variables that took effect, sorted.
   package var overrides: [String] = []
+  /// Why rules of the whole catalogue were left out that may take what others of it take.
+  package var leftOut: [String] = []
   /// The file that the configuration was read from; nil for one that the command line gave.
   package var source: FilePath?
 
@@ -84,7 +86,11 @@ package struct Configuration: Sendable, Equatable {
     var overrides = EnvironmentOverrides(Configuration(rules: try words.rules(context)), context)
     try overrides.applyToTopLevel()
     var configuration = overrides.configuration
-    try configuration.settleSharedRoots(user)
+    if words.isCatalogue {
+      configuration.leftOut = SharedRoots.fit(&configuration.rules, user)
+    } else {
+      try configuration.settleSharedRoots(user)
+    }
     return configuration
   }
 

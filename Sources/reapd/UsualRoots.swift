@@ -12,6 +12,7 @@ import ReapRules
 /// stranger's file in one place must not keep reapd from all others.
 func withoutUnusable(_ setup: Setup, _ logger: Logger) throws -> Setup {
   guard setup.hasUsualRoots else { return setup }
+  for complaint in setup.configuration.leftOut { logger.warning("\(complaint)") }
   let mounts = MountView()
   var setup = setup
   var usable: [Rule] = []

@@ -49,6 +49,22 @@ import Testing
     }
   }
 
+  @Test func `of two programs whose places lie in each other one is left out, and that is said`()
+    throws
+  {
+    var words = CommandLineRules(roots: [])
+    words.presets = ["all"]
+    let environment: Environment = ["TMPDIR": "/t", "CCACHE_DIR": "/t/ccache"]
+    let all = try Configuration.fromCommandLine(words, user: alice, environment: environment)
+    #expect(
+      all.rules.contains { $0.name == "buildah" } && !all.rules.contains { $0.name == "ccache" })
+    #expect(all.leftOut.contains { $0.hasSuffix("ccache is left out") })
+    words.presets = ["buildah", "ccache"]
+    #expect(throws: ConfigurationError.self) {
+      try Configuration.fromCommandLine(words, user: alice, environment: environment)
+    }
+  }
+
   @Test func `several presets may be named, each counts once, and options hold for all`() throws {
     var words = CommandLineRules(roots: [])
     words.presets = ["ant", "hypaware", "ant"]

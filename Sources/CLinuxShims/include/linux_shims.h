@@ -45,10 +45,10 @@ int shim_pidfd_open(pid_t pid);
 // epoll_create1(2), close-on-exec.
 int shim_epoll_create(void);
 // epoll_ctl(2): until it was readable once, or for good; 0, or -1 with errno.
-int shim_epoll_add(int poll, int fd, int once);
+int shim_epoll_add(int poll, int fd, uint64_t key, int once);
 int shim_epoll_remove(int poll, int fd);
-// epoll_wait(2) for one descriptor, which is returned; -1 with errno.
-int shim_epoll_wait(int poll);
+// epoll_wait(2) for one descriptor, whose key is returned; -1 with errno.
+int64_t shim_epoll_wait(int poll);
 // sync_file_range(2) with SYNC_FILE_RANGE_WRITE; 0, or -1 with errno.
 int shim_start_writeback(int fd, int64_t offset, int64_t count);
 // eventfd(2), close-on-exec and non-blocking.

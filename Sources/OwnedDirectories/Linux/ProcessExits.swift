@@ -5,28 +5,52 @@ import Synchronization
 
 /// Sees any number of processes end, on one thread that costs nothing meanwhile.
 package final class ProcessExits<Subject: Sendable>: Sendable {
-  /// Whom the end of each one concerns, by the number of its descriptor.
+  /// Whom the end of each one concerns. The keys are used once: the number of a descriptor may be
+  /// another's by the time that its event is read.
   private final class Subjects: Sendable {
-    let table = Mutex<[Int32: Subject]>([:])
+    struct Table {
+      var keys: [Int32: UInt64] = [:]
+      var subjects: [UInt64: Subject] = [:]
+      var next: UInt64 = 1
+    }
+    let table = Mutex(Table())
+
+    func add(_ subject: Subject, _ descriptor: Int32) -> UInt64 {
+      table.withLock { table in
+        defer { table.next += 1 }
+        table.keys[descriptor] = table.next
+        table.subjects[table.next] = subject
+        return table.next
+      }
+    }
+
+    func take(_ key: UInt64) -> Subject? {
+      table.withLock { $0.subjects.removeValue(forKey: key) }
+    }
+
+    func remove(_ descriptor: Int32) {
+      table.withLock { table in
+        guard let key = table.keys.removeValue(forKey: descriptor) else { return }
+        table.subjects[key] = nil
+      }
+    }
   }
 
   private let subjects = Subjects()
   private let poll: Descriptor
   private let end: Descriptor
 
-  /// - Parameter exited: called on that thread, for each process that has ended.
+  /// - Parameter exited: called on a thread of its own, for each process that has ended.
   package init(exited: @escaping @Sendable (Subject) -> Void) {
     poll = Descriptor(number: shim_epoll_create())
     end = Descriptor(number: shim_eventfd())
-    _ = shim_epoll_add(poll.number, end.number, 0)
+    _ = shim_epoll_add(poll.number, end.number, 0, 0)
     let (poll, end, subjects) = (poll, end, subjects)
     let thread = Thread.start(named: "owners") {
       while true {
-        let ready = retrying { shim_epoll_wait(poll.number) }
-        guard ready >= 0, ready != end.number else { break }
-        if let subject = subjects.table.withLock({ $0.removeValue(forKey: ready) }) {
-          exited(subject)
-        }
+        let key = retrying { shim_epoll_wait(poll.number) }
+        guard key > 0 else { break }
+        if let subject = subjects.take(UInt64(key)) { exited(subject) }
       }
       poll.close()
       end.close()
@@ -39,12 +63,12 @@ package final class ProcessExits<Subject: Sendable>: Sendable {
 
   /// Its end is told once.
   package func watch(_ process: ProcessHandle, for subject: Subject) {
-    subjects.table.withLock { $0[process.descriptor.number] = subject }
-    _ = shim_epoll_add(poll.number, process.descriptor.number, 1)
+    let number = process.descriptor.number
+    _ = shim_epoll_add(poll.number, number, subjects.add(subject, number), 1)
   }
 
   package func forget(_ process: ProcessHandle) {
-    subjects.table.withLock { _ = $0.removeValue(forKey: process.descriptor.number) }
+    subjects.remove(process.descriptor.number)
     _ = shim_epoll_remove(poll.number, process.descriptor.number)
   }
 

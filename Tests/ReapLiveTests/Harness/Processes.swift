@@ -24,6 +24,16 @@ func inotifyWatches(of pid: pid_t) -> Int {
   }
 }
 
+/// The living processes of which a process has a pidfd, by their numbers in their own PID namespaces.
+func watchedProcesses(of pid: pid_t) -> Set<pid_t> {
+  Set(
+    names(in: "/proc/\(pid)/fdinfo").compactMap {
+      let line = processText(pid, "fdinfo/\($0)").split(separator: "\n")
+        .first { $0.hasPrefix("NSpid:") }
+      return line?.split(whereSeparator: \.isWhitespace).last.flatMap { pid_t($0) }
+    })
+}
+
 /// A number out of /proc/PID/status, such as VmRSS and VmHWM (KiB); 0 where there is none.
 func statusNumber(_ key: String, of pid: pid_t) -> Int {
   let line = processText(pid, "status").split(separator: "\n").first { $0.hasPrefix(key + ":") }

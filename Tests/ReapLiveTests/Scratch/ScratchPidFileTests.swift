@@ -32,7 +32,7 @@ struct ScratchPidFileTests {
     let owners = try ScratchOwners(
       "os.mkdir(p); open(p + '/.lock', 'w').write(str(os.getpid()))", count: 100,
       at: root + "/work-", in: scratch)
-    watcher.seesProcesses(100)
+    watcher.seesProcesses(owners.pids)
     for (number, pid) in owners.pids.enumerated() {
       #expect(exists("\(root)/work-\(number)"), "\(watcher.audit)")
       kill(pid, SIGKILL)

@@ -20,7 +20,7 @@ struct ScratchPidTests {
     _ = scratch.directory("root")
     let watcher = try watchScratch(Self.keys, root: root, in: scratch)
     let owners = try ScratchOwners(Self.code, count: 100, at: root + "/work-", in: scratch)
-    watcher.seesProcesses(100)
+    watcher.seesProcesses(owners.pids)
     for (number, pid) in owners.pids.enumerated() {
       let path = "\(root)/work-\(number)-\(pid)"
       #expect(exists(path), "\(watcher.audit(of: path))")
@@ -87,8 +87,14 @@ extension Watcher {
   /// Waits until it watches so many processes.
   func seesProcesses(_ count: Int) {
     #expect(
-      wait(seconds: 60) {
-        openFiles(of: background.pid).count { $0.contains("pidfd") } >= count
-      }, "\(background.error)")
+      wait(seconds: 60) { watchedProcesses(of: background.pid).count >= count },
+      "\(background.error)")
+  }
+
+  /// Waits until it watches these processes.
+  func seesProcesses(_ pids: [pid_t]) {
+    #expect(
+      wait(seconds: 60) { watchedProcesses(of: background.pid).isSuperset(of: pids) },
+      "\(background.error)")
   }
 }

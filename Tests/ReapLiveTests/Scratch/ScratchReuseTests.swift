@@ -103,7 +103,7 @@ struct ScratchReuseTests {
     let owners = try ScratchOwners(
       Self.code, count: 100, at: root + "/work-", in: scratch, wrapper: space.entry)
     #expect(
-      wait(seconds: 60) { openFiles(of: reapd).count { $0.contains("pidfd") } >= 100 },
+      wait(seconds: 60) { watchedProcesses(of: reapd).isSuperset(of: owners.pids) },
       "\(watcher.background.error)")
     #expect(names(in: root).count == 100, "\(watcher.audit)")
     kill(reapd, SIGSTOP)
@@ -115,7 +115,7 @@ struct ScratchReuseTests {
       wait(seconds: 60) { names(in: root).allSatisfy { $0.hasPrefix("work-9999-") } },
       "\(names(in: root).prefix(3)) \(watcher.background.error)")
     #expect(
-      wait(seconds: 60) { openFiles(of: reapd).count { $0.contains("pidfd") } >= 100 },
+      wait(seconds: 60) { watchedProcesses(of: reapd).isSuperset(of: owners.pids) },
       "\(watcher.background.error)")
     #expect(names(in: root).count == 100, "\(watcher.audit.suffix(3))")
     space.kill(owners.pids)
