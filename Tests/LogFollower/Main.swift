@@ -31,8 +31,7 @@ struct LogFollower {
     case "steps":  // PATH CHECKPOINT LAST SCRIPT NUMBER…: runs it before such a line
       try follow(paths)
     case "simulate":  // DIRECTORY FIRST COUNT: so many seeds
-      let first = UInt64(paths[1])!
-      for seed in first..<(first + UInt64(paths[2])!) {
+      for seed in UInt64(paths[1])!..<(UInt64(paths[1])! + UInt64(paths[2])!) {
         let simulation = Simulation("\(paths[0])/\(seed)", seed: seed)
         if let problem = simulation.run() { say("seed \(seed): \(problem)") }
       }

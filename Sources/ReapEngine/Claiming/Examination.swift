@@ -105,11 +105,8 @@ final class Examination: Sendable {
     } catch {
       look.gathering.drop()
       if error.code == ENOENT { return .gone }
-      // It was a directory, or a file, when the look began.
-      let isOther = error.code == ENOTDIR || error.code == ELOOP
-      if isOther, let there = try? status(of: name, at: spot.directory.descriptor),
-        there.identity != look.identity
-      {
+      // It, or something in it, was a directory or a file a moment ago.
+      if error.code == ENOTDIR || error.code == ELOOP {
         return .kept(.unsure(.replaced), look.evidence)
       }
       return .failed(error, look.evidence)

@@ -2,11 +2,14 @@
 
 import OwnedDirectories
 
-extension TailedLog {
+extension TailCheckpoint.Log {
   /// What the next start goes on from.
-  var checkpoint: TailCheckpoint.Log {
-    if let unresumed { return unresumed }
-    let order = machine.order.compactMap { sources[$0] }
+  init(_ log: TailedLog) {
+    if let unresumed = log.unresumed {
+      self = unresumed
+      return
+    }
+    let order = log.machine.order.compactMap { log.sources[$0] }
     // Nothing tells archives apart of which nothing was read: the next start looks for them again.
     let isPending = { (source: TailSource) in source.archive != nil && source.position.offset == 0 }
     let files = order.filter { !isPending($0) }.compactMap { source -> TailCheckpoint.File? in
@@ -22,11 +25,11 @@ extension TailedLog {
     let sought =
       order.filter(isPending).compactMap(\.identity.birth)
       + order.filter { $0.position.offset == 0 }.compactMap(\.soughtSince)
-    let asked = min(order.last?.beginning?.after ?? since, sought.min() ?? .max)
-    return TailCheckpoint.Log(
-      path: path, since: asked, files: files,
-      neighbours: neighbours.sorted { $0.inode < $1.inode }.suffix(Self.savedNeighbours),
-      places: places, done: records.map(\.done))
+    let asked = min(order.last?.beginning?.after ?? log.since, sought.min() ?? .max)
+    self.init(
+      path: log.path, since: asked, files: files,
+      neighbours: log.neighbours.sorted { $0.inode < $1.inode }.suffix(Self.savedNeighbours),
+      places: log.places, done: log.records.map(\.done))
   }
 
   private static let savedNeighbours = 64

@@ -193,7 +193,8 @@ package final class TailLoop {
     do {
       // What was kept of logs that are not followed this time stays as it is.
       let others = saved?.logs.filter { old in !logs.contains { $0.path == old.path } } ?? []
-      try replaceFile(path, with: TailCheckpoint(logs: logs.map(\.checkpoint) + others).text)
+      try replaceFile(
+        path, with: TailCheckpoint(logs: logs.map { TailCheckpoint.Log($0) } + others).text)
       checkpointComplaint = nil
     } catch {
       let text = "checkpoint not written: \(error)"

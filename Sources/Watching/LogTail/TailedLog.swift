@@ -97,9 +97,9 @@ final class TailedLog {
       return machine.handle(.returned(known.key), now: now)
     }
     if let id = machine.newest, let source = sources[id],
-      isCopiedUp(source, current.file, current.status)
+      CopyUp(self).isCopy(current.file, current.status, of: source)
     {
-      replace(id, source, by: current.file, current.status)
+      CopyUp(self).replace(id, source, by: current.file, current.status)
       return machine.handle(.returned(id), now: now) + machine.handle(.changed(id), now: now)
     }
     if let id = machine.newest, let source = sources[id] {
@@ -231,7 +231,7 @@ final class TailedLog {
         if source.cutRecord != nil { return goOn(id, source, now()) }
         switch outcome {
         case .cutUnread: return [action]
-        case .atEnd(grew: false, _) where source.isOnOverlay && followCopyUp(id, source):
+        case .atEnd(grew: false, _) where source.isOnOverlay && CopyUp(self).follow(id, source):
           return [action]
         case .atEnd(let grew, let isDeleted):
           if source.position.offset > 0, source.identity == newest { since = began }

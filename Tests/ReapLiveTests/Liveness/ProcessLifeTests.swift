@@ -150,12 +150,12 @@ struct ProcessLifeTests {
     let watcher = try Watcher(
       [root], grace: "300ms", in: scratch, environment: ["REAPD_BACKSTOP": "off"])
     for round in 1...20 {
-      makeDirectory()
       // Memory and threads take a while to go, and the number stands until they are gone.
       let user = try start(
         """
         for _ in range(8): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
         much = bytearray(80_000_000)
+        os.mkdir(d)
         keep = open(d + '/.lock', 'w'); fcntl.flock(keep, fcntl.LOCK_EX)
         print('PID:', os.getpid(), file=keep, flush=True)
         """)

@@ -109,8 +109,9 @@ struct ReasonWalkTests {
       end: .run("rm $P/table; mv $P/../../aside $P/table")),
     KeptFor(
       reason: .claimConflict,
-      script: "make $P/.reapd.1795216876835000000.table; echo '{}' >>"
-        + "$P/.reapd.1795216876835000000.table/data/rows.jsonl; make $D" + sleep,
+      // At once: two halves that are the same are joined.
+      script: "make $P/../../aside; echo '{}' >>$P/../../aside/data/rows.jsonl; "
+        + "mv $P/../../aside $P/.reapd.1795216876835000000.table; make $D" + sleep,
       end: .run("rm -r $P/.reapd.1795216876835000000.table")),
   ]
 

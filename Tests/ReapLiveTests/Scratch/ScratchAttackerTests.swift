@@ -144,12 +144,16 @@ struct ScratchAttackerTests {
       return [worker, trial]
     }
 
-    /// Runs a program to which the directory is /tmp.
+    /// Runs a program to which the directory is /tmp, wherever the program itself lies.
     var wrapper: [String] {
       [
         "/usr/bin/unshare", "-m", "--propagation", "private", "/usr/bin/env", "-u", "TMPDIR",
         "-u", "XDG_DATA_HOME", "-u", "HYP_HOME", "HOME=" + bait, "/bin/sh", "-c",
-        #"mount --bind "$0" /tmp && mount -t tmpfs tmpfs /run && exec "$@""#, shared,
+        #"""
+        program=$1 place=$0.program; shift; : >"$place"
+        mount --bind "$program" "$place" && mount --bind "$0" /tmp && mount -t tmpfs tmpfs /run &&
+          exec "$place" "$@"
+        """#, shared,
       ]
     }
 
