@@ -19,7 +19,8 @@ What known programs leave when they are killed, and the rule for each.
 
 `reapd presets` lists these programs, `reapd presets NAME` prints a rule to copy, and `preset: NAME` in a rule
 or `--preset NAME` of `watch`, `sweep` and `list` takes it as it is; what is written beside it wins. `--preset all`
-is every program that has a usual place. This page is made from the files that reapd itself reads
+is every program that has a usual place. A program with several rules (`dask`, `dask-user`) is one word for
+`--preset`, and one for each rule in `preset:`. This page is made from the files that reapd itself reads
 (`scripts/catalogue.py`); in them `${REAPD_USER}` and `${REAPD_UID}` are the name and the number of the user
 whose directories are meant, and `${REAPD_ROOT_PARENT}` is the directory that holds the root.
 

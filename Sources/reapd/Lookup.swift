@@ -21,7 +21,7 @@ extension RuleOptions {
   ) throws -> Setup {
     if !shapesRules {
       let file = try file()
-      let resolved = resolveRoot(directory)
+      let resolved = resolveRoot(absolute(directory))
       let holding = (file?.rules ?? []).filter { resolved.isWithin(resolveRoot($0.root)) }
       func rank(_ rule: Rule) -> (Int, Int) {
         let root = resolveRoot(rule.root)
@@ -34,7 +34,7 @@ extension RuleOptions {
       let strayRule = isStray ? path.flatMap { presetRule(holding: directory, $0) } : nil
       if let file, let rule = best, strayRule == nil {
         var result = file
-        result.rules = [rule]
+        result.rules = [try refined(rule)]
         return Setup(configuration: result, fromFile: true, roots: file.rules.map(\.root))
       }
     }

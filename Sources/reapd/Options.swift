@@ -47,14 +47,24 @@ struct RuleOptions: ParsableArguments {
   var json = false
 
   /// Whether options ask for a rule of their own, whatever a configuration says.
-  var shapesRules: Bool {
-    kind != nil || !presets.isEmpty || match != nil || lock != nil || grace != nil || owner != nil
+  var shapesRules: Bool { kind != nil || !presets.isEmpty || match != nil || lock != nil }
+
+  /// A rule of the file, with the grace and the owners that options give.
+  func refined(_ rule: Rule) throws(ConfigurationError) -> Rule {
+    guard grace != nil || owner != nil else { return rule }
+    let told = try Rule.fromCommandLine(
+      root: rule.root, kind: "spill", grace: grace, owner: owner, user: .current,
+      environment: .current)
+    var rule = rule
+    if grace != nil { rule.grace = told.grace }
+    if owner != nil { rule.owners = told.owners }
+    return rule
   }
 
   /// The configuration that results from file, environment and command line.
   ///
   /// A root on the command line uses the file's rule for it, if there is one and no option asks
-  /// for something else.
+  /// for another rule.
   func configuration(roots: [FilePath]) throws -> Setup {
     let environment = Environment.current
     let user = UserContext.current
@@ -66,19 +76,29 @@ struct RuleOptions: ParsableArguments {
             .usage,
             "no root was named and no configuration file was found; name a root, or --config")
         }
-        return Setup(configuration: file, fromFile: true, roots: file.rules.map(\.root))
+        var refined = file
+        refined.rules = []
+        for rule in file.rules { refined.rules.append(try self.refined(rule)) }
+        return Setup(configuration: refined, fromFile: true, roots: file.rules.map(\.root))
       }
       var result = try Configuration.fromCommandLine(
         words(roots), user: user, environment: environment)
       if let file {
-        if !shapesRules {
-          result.rules = result.rules.flatMap { rule in
-            let path = resolveRoot(rule.root)
-            let written = file.rules.filter { resolveRoot($0.root) == path }
-            return written.isEmpty ? [rule] : written
+        var rules: [Rule] = []
+        for rule in result.rules {
+          let path = resolveRoot(rule.root)
+          let written = file.rules.filter { resolveRoot($0.root) == path }
+          if shapesRules, let first = written.first, !roots.isEmpty {
+            complain("rule \(first.name) of the configuration does not count for \(rule.root) here")
           }
-          try result.settleSharedRoots(user)
+          if written.isEmpty || shapesRules {
+            rules.append(rule)
+          } else {
+            for rule in written { rules.append(try refined(rule)) }
+          }
         }
+        result.rules = rules
+        if !shapesRules { try result.settleSharedRoots(user) }
         result.auditLog = file.auditLog
         result.hasAudit = file.hasAudit
         result.backstop = file.backstop

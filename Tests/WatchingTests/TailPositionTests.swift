@@ -184,6 +184,19 @@ struct TailPositionTests {
     #expect(!names.matches(Array("kept_a.gz".utf8)), "never given out as it is")
   }
 
+  @Test("Numbers and dates in names tell which part is older, where both have them")
+  func namesTell() throws {
+    let names = PartNames(base: Array("log".utf8))
+    func isOlder(_ left: String, _ right: String) -> Bool? {
+      names.isOlderByName(Array(left.utf8), than: Array(right.utf8))
+    }
+    #expect(isOlder("log.2.gz", "log.1") == true && isOlder("log.9", "log.10.gz") == false)
+    #expect(isOlder("log-20261120.gz", "log-20261121") == true)
+    #expect(isOlder("log.20261128-111352.gz", "log.20261128-111353") == true)
+    #expect(isOlder("log.1.gz", "log.1") == nil)
+    #expect(isOlder("log.1", "log-20261121") == nil && isOlder("log.old", "log.bak") == nil)
+  }
+
   @Test("a copy comes before the log that was cut after it and renamed, which is older")
   func copies() {
     let found = successors(

@@ -24,6 +24,11 @@ struct LogPart {
     self.isPacked = isPacked
   }
 
+  /// Without the directory.
+  var lastName: [UInt8] {
+    name.lastIndex(of: UInt8(ascii: "/")).map { Array(name[name.index(after: $0)...]) } ?? name
+  }
+
   /// Whatever was cut off the log after this copy was made came to be there later, wall clock, ns: a log
   /// is cut once its copy is whole. Compressed, the time of its last line has stayed.
   var end: Int64 { isPacked ? modification : max(birth ?? .min, modification) }
@@ -128,7 +133,7 @@ struct LogNeighbourhood {
         .compactMap { openPacked($0, after, isWhole: &isWhole) }
       // Files that were opened in an earlier round are younger than those compressed meanwhile.
       parts = Self.merged(
-        parts.filter(\.isPacked) + packed, parts.filter { !$0.isPacked } + opened)
+        parts.filter(\.isPacked) + packed, parts.filter { !$0.isPacked } + opened, names)
       if isWhole || round == Self.tries { break }
     }
     for part in parts { log.sources[part.id]?.soughtSince = min(after, packedSince) }
@@ -168,13 +173,19 @@ struct LogNeighbourhood {
     return LogPart(id, sibling, isPacked: true)
   }
 
-  /// Each archive before the first plain file whose last line is later. Those have their own order: one
-  /// that was renamed may have had lines after the next one was made.
-  private static func merged(_ packed: [LogPart], _ plain: [LogPart]) -> [LogPart] {
+  /// Each archive before the first plain file that is younger by its name or, where names do not tell,
+  /// by its last line. Plain files have their own order: one that was renamed may have had lines after
+  /// the next one was made.
+  private static func merged(
+    _ packed: [LogPart], _ plain: [LogPart], _ names: PartNames
+  ) -> [LogPart] {
     var merged: [LogPart] = []
     var packed = packed[...]
     for part in plain {
-      let earlier = packed.prefix { $0.modification <= part.modification }
+      let earlier = packed.prefix {
+        names.isOlderByName($0.lastName, than: part.lastName)
+          ?? ($0.modification <= part.modification)
+      }
       packed = packed.dropFirst(earlier.count)
       merged += earlier + [part]
     }

@@ -86,6 +86,31 @@ package struct PartNames {
     return found.sorted { precedes($0, $1) }
   }
 
+  /// Whether one part is older than another by the numbers or the dates in their names, plain or
+  /// compressed; nil where the names say nothing of that. An archive may have the time of its making
+  /// (kubelet's), which a plain file that follows it need not reach.
+  package func isOlderByName(_ left: [UInt8], than right: [UInt8]) -> Bool? {
+    let left = Self.unpacked(left) ?? left
+    let right = Self.unpacked(right) ?? right
+    guard left != right else { return nil }
+    if let one = number(of: left), let other = number(of: right) { return one > other }
+    let isSameForm =
+      left.count == right.count
+      && zip(left, right).allSatisfy { $0 == $1 || Self.isDigit($0) && Self.isDigit($1) }
+    return isSameForm ? left.lexicographicallyPrecedes(right) : nil
+  }
+
+  /// Of `log.3`; nil for other names. Longer ones are dates.
+  private func number(of name: [UInt8]) -> Int? {
+    let digits = name.dropFirst(base.count + 1)
+    guard name.starts(with: base + [UInt8(ascii: ".")]), digits.count <= 5,
+      digits.allSatisfy(Self.isDigit)
+    else { return nil }
+    return Int(String(decoding: digits, as: UTF8.self))
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+
   /// By the time of the last line: a copy is older than the log that was cut after it, whatever their
   /// births. Those have an order only where the lines have none.
   fileprivate func precedes(_ left: LogSibling, _ right: LogSibling) -> Bool {

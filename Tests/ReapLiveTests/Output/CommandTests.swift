@@ -111,6 +111,45 @@ struct CommandTests {
   }
 
   @Test(
+    "A grace or an owner on the command line changes the configuration's rule, and drops none of it"
+  )
+  func refined() throws {
+    let config = scratch.path + "/reapd.yaml"
+    let text =
+      "rules: [{kind: spill, root: \(root), grace: 1h, missing_lock: keep, never: spill_1_3}]"
+    try text.write(toFile: config, atomically: true, encoding: .utf8)
+    for number in 1...3 { leaveOrphan("\(root)/spill_1_\(number)") }
+    unlink(root + "/spill_1_2/.lock")
+    func reasons(_ words: String...) -> [String: String] {
+      let result = run(reapdBinary, ["list", "--json", "--config", config] + words)
+      let found = decodeLines(result.output, as: Finding.self)
+      return Dictionary(
+        uniqueKeysWithValues: found.map { (String(($0.path ?? "").suffix(1)), $0.reason) })
+    }
+    let kept = ["1": "lock-released", "2": "missing-lock-kept", "3": "kept-by-hand"]
+    #expect(reasons("--grace", "1ms") == kept)
+    #expect(reasons("--grace", "1ms", root) == kept)
+    #expect(reasons(root)["1"] == "young")
+    let one = run(
+      reapdBinary, ["explain", "--config", config, "--grace", "1ms", root + "/spill_1_2"])
+    #expect(one.output.contains("missing-lock-kept"), "\(one)")
+    // Another rule is another rule, and that is said.
+    let other = run(
+      reapdBinary, ["list", "--config", config, "--match", "spill_*", "--grace", "1ms", root])
+    #expect(other.error.contains("does not count"), "\(other)")
+  }
+
+  @Test("A path that is relative is the same path")
+  func relative() throws {
+    let config = scratch.path + "/reapd.yaml"
+    let text = "rules: [{kind: spill, root: \(root), grace: 1ms, never: spill_1_3}]"
+    try text.write(toFile: config, atomically: true, encoding: .utf8)
+    leaveOrphan("\(root)/spill_1_3")
+    let found = shell("cd '\(root)' && '\(reapdBinary)' explain --config '\(config)' spill_1_3")
+    #expect(found.output.contains("kept-by-hand"), "\(found)")
+  }
+
+  @Test(
     "Within its grace nothing of a directory is opened",
     arguments: [["explain"], ["list"], ["sweep"], ["sweep", "--dry-run"]])
   func youngIsUntouched(_ command: [String]) throws {
