@@ -515,7 +515,9 @@ class Program:
                 self.finish(second)
             self.after_an_end(stage, reapd)
         if left:
-            left = list(filter(os.path.lexists, left)) or self.killed(stage)
+            # Where the next start has begun to remove them, it will go on.
+            if not all(map(os.path.lexists, left)):
+                left = self.killed(stage)
             self.prove_in_time(stage, binary, second, alive, left)
         if second.process.poll() is None:
             self.finish(second)

@@ -78,6 +78,7 @@ struct ScratchPatternTests {
   @Test("A boot is known where the kernel's devices are as old as its count")
   func boots() {
     #expect(Boot(counted: 1_000 * second, devicesBorn: 1_003 * second) == .at(998 * second))
+    #expect(Boot(counted: 1_000 * second, devicesBorn: 950 * second) == .at(948 * second))
     for (counted, born) in [(nil, 5), (1_000 * second, nil), (1_000 * second, 900 * second)]
       as [(Nanoseconds?, Nanoseconds?)]
     {

@@ -67,6 +67,14 @@ struct StartNoteTests {
     for note in notes { #expect(verdict(note) == nil, "\(note.text)") }
   }
 
+  @Test("A number that no time has is read in no way")
+  func absurd() {
+    let process = StartedProcess(ticks: 1, wall: 1, now: 1, ticksNow: 1)
+    for number in [9.3e9, 1e10, 9.9e10, 9.3e12, 9.9e13, 1e300, -1, .infinity, .nan] {
+      #expect(process.readings(of: .number(number)).isEmpty, "\(number)")
+    }
+  }
+
   @Test("After 116 days ticks look like seconds: what fits is recognized, what does not is unsure")
   func ambiguous() {
     for number in [2_160_000_000, Self.start] {

@@ -113,23 +113,32 @@ private func forEachOpenFile(_ body: (_ pid: Int32, _ path: [UInt8]) -> Void) {
 }
 
 private func forEachOpenFile(of pid: Int32, _ body: (_ path: [UInt8]) -> Void) {
-  for table in descriptorTables(of: pid) {
-    for place in ["fd", "map_files"] {
-      for name in (try? entryNames(in: "\(table)/\(place)")) ?? [] {
-        if let path = readLink(Array("\(table)/\(place)/\(name)".utf8)) { body(path) }
-      }
-    }
-    for link in ["cwd", "root"] {
-      if let path = readLink(Array("\(table)/\(link)".utf8)) { body(path) }
-    }
+  for place in openPlaces(of: pid) {
+    if let path = readLink(Array(place.utf8)) { body(path) }
   }
 }
 
-/// Whether one process has something open at or below a path, as far as /proc shows it to us.
+/// The links of /proc that lead to what a process has open, mapped, or as a directory of its own.
+private func openPlaces(of pid: Int32) -> [String] {
+  descriptorTables(of: pid).flatMap { table in
+    ["fd", "map_files"].flatMap { place in
+      ((try? entryNames(in: "\(table)/\(place)")) ?? []).map { "\(table)/\(place)/\($0)" }
+    } + ["cwd", "root"].map { "\(table)/\($0)" }
+  }
+}
+
+/// Whether one process has something open at or below a path, as far as /proc shows it to us. In another
+/// mount namespace the same path is another file.
 package func hasOpen(_ pid: Int32, below path: [UInt8]) -> Bool {
-  var isFound = false
-  forEachOpenFile(of: pid) { isFound = isFound || isBelow($0, path) || $0 == path }
-  return isFound
+  openPlaces(of: pid).contains { place in
+    guard let shown = readLink(Array(place.utf8)), isBelow(shown, path) || shown == path else {
+      return false
+    }
+    var theirs = stat()
+    var ours = stat()
+    return unsafe stat(place, &theirs) == 0 && withCPath(shown) { unsafe stat($0, &ours) } == 0
+      && theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino
+  }
 }
 
 /// The command line of a process, for messages to people.

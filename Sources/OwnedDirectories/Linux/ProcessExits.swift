@@ -87,8 +87,9 @@ private func isInitialPidNamespace(of process: String) -> Bool {
     ?? false
 }
 
-/// Whether a visible process has that number in its own PID namespace; true where one cannot be read.
-package func isInnermostPid(_ pid: Int32) -> Bool {
+/// Whether a visible process has that number in a PID namespace below this one; true where none can be
+/// read.
+package func isInnerPid(_ pid: Int32) -> Bool {
   guard let processes = try? entryNames(in: "/proc") else { return true }
   return processes.contains { process in
     // Most are of the initial one, and have one number: this link is read much faster than the text.
@@ -100,7 +101,7 @@ package func isInnermostPid(_ pid: Int32) -> Bool {
       $0.hasPrefix("NSpid:")
     }
     let numbers = line?.split(whereSeparator: { $0 == "\t" || $0 == " " }).dropFirst() ?? []
-    return numbers.count > 1 && numbers.last == "\(pid)"
+    return numbers.dropFirst().contains("\(pid)")
   }
 }
 

@@ -191,7 +191,8 @@ package struct ProcessView: Sendable {
     do {
       let text = try readWhole("/proc/\(pid)/mountinfo")
       // An empty one is that of a process that ended.
-      mounts += (MountTable(parsing: text)?.covered ?? []).map { ($0, pid) }
+      let table = MountTable(parsing: text)
+      mounts += ((table?.covered ?? []) + (table?.layered ?? [])).map { ($0, pid) }
     } catch {
       note(error.code)
     }

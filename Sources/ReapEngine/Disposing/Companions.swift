@@ -14,6 +14,8 @@ struct Companions {
   ///
   /// - Parameter removed: called with what each was.
   func remove(_ removed: (FileStatus) -> Void) {
+    // Made anew meanwhile, it has them.
+    guard claimed.name == claimed.original || !spot.has(claimed.original) else { return }
     for name in claimed.companions {
       if let facts = companion(name),
         (try? unlink(name, at: spot.directory.descriptor, isDirectory: false)) != nil
@@ -28,12 +30,14 @@ struct Companions {
   private func companion(_ name: EntryName) -> FileStatus? {
     let directory = spot.directory.descriptor
     guard claimed.rule.role(of: name, isDirectory: false) != .candidate,
+      !claimed.rule.neverTakes(name),
       let facts = try? status(of: name, at: directory), facts.type == .regular,
       facts.owner == claimed.evidence.entry.owner, facts.isMountPoint != true
     else { return nil }
     // A lock file goes only while we hold it: whoever takes it next would own what is not there.
     if let held = claimed.held, held.identity == facts.identity {
-      return probeOpen(held.descriptor) == .notOpen ? facts : nil
+      return probeOpen(held.descriptor) == .notOpen
+        && (try? isPinned(held.descriptor)) == false ? facts : nil
     }
     guard !isLockFile(name) else { return nil }
     guard

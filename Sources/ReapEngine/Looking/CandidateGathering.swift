@@ -90,7 +90,11 @@ struct CandidateGathering {
       case .taken: break
       }
       switch lockFileStatus() {
-      case .failure(let error) where error.code == ENOENT: return .takenUnlinked
+      case .failure(let error) where error.code == ENOENT:
+        // Of files that programs put elsewhere, one that is gone says nothing.
+        guard outerLock != nil else { return .takenUnlinked }
+        drop()
+        return .missing
       case .failure(let error): return refuse(error)
       case .success(let there) where there.identity == held.identity:
         lockFacts = there
@@ -140,7 +144,9 @@ struct CandidateGathering {
         return .notAFile(facts.type.words)
       }
       lockFacts = facts
-      if let unknown = outerLock?.doubt(facts, candidatesOwner: owner) ?? otherNames(of: file) {
+      if let unknown = outerLock?.doubt(facts, candidatesOwner: owner, in: root.descriptor)
+        ?? otherNames(of: file)
+      {
         file.close()
         return .unknown(unknown)
       }
@@ -155,7 +161,8 @@ struct CandidateGathering {
       }
     } catch {
       drop()
-      return error.code == ENOENT ? .missing : refuse(error)
+      let isMissing = error.code == ENOENT || isFile && error.code == ENOTDIR
+      return isMissing ? .missing : refuse(error)
     }
   }
 
@@ -266,7 +273,7 @@ struct CandidateGathering {
       let place = lockIsBeside ? root.descriptor : directory
       return try status(of: file, at: place).identity == held?.identity && lock == .taken
     } catch {
-      return error.code == ENOENT && lock != .taken
+      return (error.code == ENOENT || isFile && error.code == ENOTDIR) && lock != .taken
     }
   }
 

@@ -91,6 +91,9 @@ package struct MountTable: Sendable, Equatable {
     }
   }
 
+  /// The directories that mounted overlays are made of.
+  package var layered: [Place] { layers.map(\.place) }
+
   /// Where each mount lies on the file system that it covers a directory of.
   package var covered: [Place] {
     let byID = Dictionary(mounts.map { ($0.id, $0) }, uniquingKeysWith: { $1 })

@@ -44,7 +44,10 @@ package struct StartedProcess: Sendable {
       guard (1e9..<1e14).contains(number) else { return [] }
       let isSeconds = number < 1e11
       guard isSeconds || number >= 1e12 else { return [] }
-      let instant = Nanoseconds(number * (isSeconds ? 1e9 : 1e6))
+      // Past 2262, nanoseconds are more than 64 bits hold.
+      guard let instant = Nanoseconds(exactly: (number * (isSeconds ? 1e9 : 1e6)).rounded()) else {
+        return []
+      }
       return isSeconds && !isPast(instant) ? [] : [.instant(instant, unit: 0)]
     case .string(let text):
       if let number = Int64(text) { return readings(of: number) }
@@ -95,6 +98,18 @@ package struct StartedProcess: Sendable {
     case .ticks(let number): number < ticks
     case .instant(let instant, let unit):
       saturatingDifference(wall, instant) > Self.clockError + unit
+    }
+  }
+
+  /// Whether it can be no other process: a start that can be read in one way only is its own, to the
+  /// tick or within the error of the clock.
+  package func isSurely(_ noted: JSONValue) -> Bool {
+    let readings = readings(of: noted)
+    guard readings.count == 1 else { return false }
+    return switch readings[0] {
+    case .ticks(let number): number == ticks
+    case .instant(let instant, let unit):
+      abs(saturatingDifference(instant, wall)) <= Self.clockError + unit
     }
   }
 

@@ -76,7 +76,8 @@ struct ScratchEventTests {
     #expect(exists(path))
     close(lock)
     #expect(wait { !exists(path) }, "\(watcher.background.error)")
-    #expect(wait { watcher.woken() == [.closeEvent: 1] }, "\(watcher.woken())")
+    // By its release or, on a slow machine, by the end of the grace after its making.
+    #expect(wait { watcher.woken().values.reduce(0, +) == 1 }, "\(watcher.woken())")
   }
 
   @Test(

@@ -195,6 +195,51 @@ struct ScratchLockTests {
     users[0]?.killHard()
   }
 
+  @Test("A lock file that its owner removes to make it anew says nothing meanwhile")
+  func remade() throws {
+    let path = scratch.directory("root/work-1")
+    let watcher = try watchScratch(
+      "match: 'work-+([0-9])', grace: 100ms, owned_by: [{lock: '../{name}.dirlock'}]", root: root,
+      in: scratch)
+    let lock = open(path + ".dirlock", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    #expect(flock(lock, LOCK_EX) == 0)
+    #expect(wait { openFiles(of: watcher.background.pid).contains(path + ".dirlock") })
+    unlink(path + ".dirlock")
+    close(lock)
+    watcher.catchUpScratch(in: root)
+    #expect(exists(path), "\(watcher.audit(of: path))")
+  }
+
+  @Test("Where others may exchange files, a lock file beside it proves nothing")
+  func exchangeable() throws {
+    let keys = "match: 'work-+([0-9])', grace: 100ms, owned_by: [{lock: '../{name}.lock'}]"
+    let path = scratch.directory("root/work-1")
+    _ = FileManager.default.createFile(atPath: path + ".lock", contents: nil)
+    let config = try scratchRule(keys, root: root, in: scratch)
+    letPass(0.3, "the grace")
+    for (mode, reason) in [
+      (0o755, "lock-released"), (0o777, "lock-unknown"), (0o1777, "lock-released"),
+    ] as [(mode_t, String)] {
+      chmod(root, mode)
+      #expect(explain(path, config: config)?.reason == reason, "\(String(mode, radix: 8))")
+    }
+    guard isRoot else { return skip("another user is needed") }
+    chown(root, 65534, 65534)
+    #expect(explain(path, config: config)?.reason == "lock-unknown")
+  }
+
+  @Test("A plain file has no lock file and no pid file in it")
+  func nothingInside() throws {
+    _ = scratch.directory("root")
+    _ = FileManager.default.createFile(atPath: root + "/work-1", contents: Data("x".utf8))
+    let keys =
+      "match: 'work-+([0-9])', grace: 100ms, entries: both, "
+      + "owned_by: [{lock: .lock}, {pid: {file: .pid}}]"
+    let config = try scratchRule(keys, root: root, in: scratch)
+    letPass(0.3, "the grace")
+    #expect(explain(root + "/work-1", config: config)?.reason == "unproved")
+  }
+
   @Test("What goes with it goes only where it is nobody else's, in no use and no link")
   func companions() throws {
     let path = scratch.directory("root/work-1")

@@ -14,6 +14,8 @@ final class NamedOwners: Sendable {
     /// It is the one that was meant, whatever other PID namespaces there are: it began when it is said
     /// to have, or had something of the candidate open.
     var isTied: Bool
+    /// The newest change of what names it, when it was last seen to live.
+    var written: Nanoseconds
 
     mutating func noteUse(of path: [UInt8]) {
       isTied = isTied || hasOpen(process.pid, below: path)
@@ -67,51 +69,72 @@ final class NamedOwners: Sendable {
   ) -> ScratchEvidence.Process {
     let path = spot.path(original)
     if let host = naming.host, host != hostName() { return .unknown("another host's") }
-    if let known = look(naming, candidate, path, at: spot) { return known }
-    let pid = naming.pid
+    let before = look(naming, candidate, path, at: spot)
+    if let before, !before.process.hasExited { return .alive(naming.pid) }
+    // Of the one before, if its end was seen.
+    let ended = { (one: Seen?) -> ScratchEvidence.Process in
+      one.map(self.isOurs) ?? self.settings.trustPids ? .dead(naming.pid) : .nothing
+    }
+    // Whoever has the number by now is the owner only if something was changed since.
+    if let before, before.written == naming.written { return ended(before) }
     let process: ProcessHandle
     do {
-      process = try ProcessHandle(pid: pid)
+      process = try ProcessHandle(pid: naming.pid)
     } catch {
-      guard error.code == ESRCH else { return .unknown("\(error)") }
-      return settings.trustPids ? .dead(pid) : .nothing
+      return error.code == ESRCH ? ended(before) : .unknown("\(error)")
     }
     // Read after the handle was taken: if it is the right one now, the handle is of that one.
-    guard let start = processStart(of: pid) else {
+    guard let start = processStart(of: naming.pid) else {
       process.close()
-      return .unknown("the start of \(pid) cannot be read")
+      return .unknown("the start of \(naming.pid) cannot be read")
     }
     if let other = isAnother(start, naming) {
       process.close()
-      return other
+      if case .unknown = other, naming.start != nil || before == nil { return other }
+      return before == nil ? other : ended(before)
     }
-    var one = Seen(candidate: candidate, process: process, isTied: naming.start != nil)
+    var one = Seen(
+      candidate: candidate, process: process,
+      isTied: naming.start.map { started(start).isSurely($0) } ?? false, written: naming.written)
     one.noteUse(of: spot.directory.path(of: original))
     guard !process.hasExited else {
       process.close()
-      return isOurs(one) ? .dead(pid) : .nothing
+      return ended(before ?? one)
     }
     seen.withLock { seen in seen.updateValue(one, forKey: path).map(letGo) }
     exits?.watch(process, for: path)
     forgetGone(at: spot)
-    return .alive(pid)
+    return .alive(naming.pid)
   }
 
-  /// What is known of a process that was found before; nil where it was not.
+  /// The process that was found before; nil where there was none of this candidate and number.
   private func look(
     _ naming: OwnerNaming, _ candidate: FileIdentity, _ path: CandidatePath, at spot: Spot
-  ) -> ScratchEvidence.Process? {
+  ) -> Seen? {
     seen.withLock { seen in
       guard var one = seen[path] else { return nil }
       guard one.candidate == candidate, one.process.pid == naming.pid else {
         seen.removeValue(forKey: path).map(letGo)
         return nil
       }
-      guard !one.process.hasExited else { return isOurs(one) ? .dead(naming.pid) : .nothing }
+      guard !one.process.hasExited else { return one }
       one.noteUse(of: spot.directory.path(of: path.name))
+      one.written = naming.written
       seen[path] = one
-      return .alive(naming.pid)
+      return one
     }
+  }
+
+  /// Its candidate is gone.
+  func forget(_ path: CandidatePath) {
+    seen.withLock { $0.removeValue(forKey: path).map(letGo) }
+  }
+
+  private func started(_ start: ProcessStart) -> StartedProcess {
+    let now = readClocks().wall
+    return StartedProcess(
+      ticks: start.ticks, wall: start.wall, now: now,
+      ticksNow: start.ticks + (now - start.wall) / start.tick)
   }
 
   /// What is known where a process of that number lives and is not the one that is named; nil where it
@@ -119,10 +142,7 @@ final class NamedOwners: Sendable {
   private func isAnother(
     _ start: ProcessStart, _ naming: OwnerNaming
   ) -> ScratchEvidence.Process? {
-    let now = readClocks().wall
-    let process = StartedProcess(
-      ticks: start.ticks, wall: start.wall, now: now,
-      ticksNow: start.ticks + (now - start.wall) / start.tick)
+    let process = started(start)
     let pid = naming.pid
     guard let noted = naming.start else {
       guard saturatingDifference(start.wall, naming.written) > Self.startTolerance else {
@@ -163,6 +183,6 @@ final class NamedOwners: Sendable {
   /// number, in a PID namespace of its own, would be visible from the initial one.
   private func isOurs(_ one: Seen) -> Bool {
     settings.trustPids || one.isTied
-      || (isInInitialPidNamespace && !isInnermostPid(one.process.pid))
+      || (isInInitialPidNamespace && !isInnerPid(one.process.pid))
   }
 }

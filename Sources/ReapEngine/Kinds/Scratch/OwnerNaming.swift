@@ -82,7 +82,7 @@ extension ScratchSettings.Way {
       return try body()
     } catch {
       switch error.code {
-      case ENOENT: return .failure(.nothing)
+      case ENOENT, ENOTDIR: return .failure(.nothing)
       case ELOOP: return .failure(.unknown("its \(what) is a link"))
       default: return .failure(.unknown("its \(what): \(error)"))
       }

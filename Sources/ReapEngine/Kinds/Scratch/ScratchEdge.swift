@@ -52,6 +52,10 @@ final class ScratchEdge: RootKind {
       evidence.ofKind.scratch?.boot =
         spot.rule.allowRemote ? .unknown("times may be another machine's") : boot
     }
+    // A name can be read while nothing in it may be: its owner may end before the grace does.
+    if let owners, settings.namesProcessByName {
+      evidence.ofKind.scratch?.process = owners.find(of: name, evidence.entry.name, at: spot)
+    }
     if ClaimName(name) != nil { evidence.claim = isHalfRemoved ? .unfinished : .found }
   }
 
@@ -73,11 +77,25 @@ final class ScratchEdge: RootKind {
 
   func holdForClaim(_ look: Look, mayWait: Bool) -> (any ClaimHold)? {
     let file = look.gathering.isFile ? look.gathering.directory : nil
+    // The walk may have taken a while: what names its owner may name another one by now.
+    if let owners {
+      let facts = try? status(of: look.name, at: look.spot.directory.descriptor)
+      guard facts?.identity == look.identity,
+        owners.find(of: look.name, look.original, at: look.spot)
+          == look.evidence.ofKind.scratch?.process
+      else { return nil }
+    }
     guard let place = settings.cleanersLock else { return Hold(file: file, cleanersLock: nil) }
     do throws(SystemError) {
       let lock = try openFile(
         settings.path(of: place, for: look.original), at: look.spot.directory.descriptor,
         O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      let facts = try status(of: lock)
+      guard facts.owner == look.evidence.entry.owner || facts.owner == 0 else {
+        // Anybody may have put it there.
+        lock.close()
+        return Hold(file: file, cleanersLock: nil)
+      }
       guard tryLock(lock, settings.lockType) == .taken else {
         lock.close()
         return nil
@@ -93,7 +111,9 @@ final class ScratchEdge: RootKind {
 
   func facts(of spot: Spot) -> PlaceFacts? { nil }
 
-  func follower(of root: WatchedRoot) -> (any KindFollower)? { ScratchFollower(root, settings) }
+  func follower(of root: WatchedRoot) -> (any KindFollower)? {
+    ScratchFollower(root, settings, owners)
+  }
 }
 
 /// When this machine was booted, by its clock as it is now.

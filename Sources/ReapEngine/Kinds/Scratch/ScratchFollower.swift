@@ -13,6 +13,7 @@ final class ScratchFollower: KindFollower {
   private unowned let root: WatchedRoot
   private let settings: ScratchSettings
   private let users: ProcessUsers
+  private let owners: NamedOwners?
   private var directories: SignalDirectories!
   /// Candidates of which a file was made or removed a moment ago, in the order in which they are due.
   /// Whoever made one may not have locked it yet, whoever removed one may be about to make it anew: as
@@ -25,8 +26,9 @@ final class ScratchFollower: KindFollower {
   private var allAsked: Nanoseconds = .min
   private var lastAll: Nanoseconds = 0
 
-  init(_ root: WatchedRoot, _ settings: ScratchSettings) {
+  init(_ root: WatchedRoot, _ settings: ScratchSettings, _ owners: NamedOwners?) {
     self.root = root
+    self.owners = owners
     self.settings = settings
     users = ProcessUsers { [mailbox = root.facilities.mailbox, index = root.index] in
       mailbox.post(.ownerExited(root: index, $0))
@@ -113,11 +115,14 @@ final class ScratchFollower: KindFollower {
   }
 
   func looked(at path: CandidatePath, isClaimed: Bool, _ now: Nanoseconds) {
-    if isClaimed { users.forget(path) }
+    guard isClaimed else { return }
+    users.forget(path)
+    owners?.forget(path)
   }
 
   func nameGone(_ name: EntryName, in place: UInt32, _ arrival: Nanoseconds) {
     users.forget(CandidatePath(name))
+    owners?.forget(CandidatePath(name))
   }
 
   func removed(_ path: CandidatePath, _ now: Nanoseconds) {}

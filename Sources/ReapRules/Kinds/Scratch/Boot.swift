@@ -31,7 +31,8 @@ package enum Boot: Sendable, Equatable {
       self = .unknown("the clock was set, or the machine restored, since it was booted")
       return
     }
-    self = .at(counted - Self.error)
+    // Within that, a clock may have been set all the same: the earlier one is right in any case.
+    self = .at(min(counted, devicesBorn) - Self.error)
   }
 
   var text: String {

@@ -57,6 +57,10 @@ package struct ScratchSettings: Sendable, Equatable {
     }
   }
 
+  package var namesProcessByName: Bool {
+    ownedBy.contains { if case .pidInName = $0 { true } else { false } }
+  }
+
   /// Where a lease or a process cannot be asked for, that counts.
   package var needsOpenness: Bool { ownedBy.contains(.open) }
 
