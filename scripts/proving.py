@@ -379,6 +379,7 @@ class Program:
     # Without a proof: whether the kernel shows that its owner lives, whatever the quiet is.
     shows_life = False
     says_rounds = True
+    clears_at_start = False  # its next start removes what the last one left, a file at a time
     reaps_within = 10.0  # seconds from the kill to the leftover's being gone
 
     def __init__(self, name):
@@ -515,8 +516,7 @@ class Program:
                 self.finish(second)
             self.after_an_end(stage, reapd)
         if left:
-            # Where the next start has begun to remove them, it will go on.
-            if not all(map(os.path.lexists, left)):
+            if self.clears_at_start or not all(map(os.path.lexists, left)):
                 left = self.killed(stage)
             self.prove_in_time(stage, binary, second, alive, left)
         if second.process.poll() is None:

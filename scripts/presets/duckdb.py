@@ -19,6 +19,7 @@ say("right")
 
 
 class Driver(proving.Program):
+    clears_at_start = True
     quick = True
     at_once, shows_life = False, True
 
