@@ -7,6 +7,9 @@ protocol KindFollower: AnyObject {
   func signalled(
     _ name: EntryName, _ change: WatchMessage.Change, in place: UInt32, _ arrival: Nanoseconds)
 
+  /// A candidate's name came.
+  func nameCame(_ path: CandidatePath)
+
   /// A candidate's name went.
   func nameGone(_ name: EntryName, in place: UInt32, _ arrival: Nanoseconds)
 

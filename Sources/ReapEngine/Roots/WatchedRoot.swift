@@ -136,8 +136,10 @@ final class WatchedRoot {
       }
     case .created:
       appeared(number, path, created: true, .created, arrival)
+      follower?.nameCame(path)
     case .movedIn:
       appeared(number, path, created: isArrival(path), .created, arrival)
+      follower?.nameCame(path)
     case .movedOut:
       movedOut(number, path, arrival)
       follower?.nameGone(path.name, in: number, arrival)

@@ -272,6 +272,7 @@ struct ScratchEventTests {
     let owners = try ScratchOwners(
       "os.mkdir(p + '-' + str(os.getpid()))", count: 10, at: root + "/work-1", in: scratch)
     watcher.seesProcesses(10)
+    letPass(0.5, "the grace")
     _ = counter.take()
     for (number, pid) in owners.pids.enumerated() {
       kill(pid, SIGKILL)

@@ -31,6 +31,20 @@ struct ScratchPidTests {
     #expect(wait { watcher.audit.count { $0.reason == "owner-dead" } == 100 })
   }
 
+  @Test("An owner that ends within the grace was seen all the same")
+  func early() throws {
+    guard isRoot else { return skip("every process must be seen") }
+    _ = scratch.directory("root")
+    let keys = Self.keys.replacing("100ms", with: "2s")
+    let watcher = try watchScratch(keys, root: root, in: scratch)
+    let owners = try ScratchOwners(Self.code, count: 3, at: root + "/work-", in: scratch)
+    watcher.seesProcesses(owners.pids)
+    #expect(names(in: root).count == 3)
+    owners.killAll()
+    #expect(wait { names(in: root).isEmpty }, "\(watcher.background.error)")
+    #expect(wait { watcher.audit.count { $0.reason == "owner-dead" } == 3 }, "\(watcher.audit)")
+  }
+
   @Test("A number that is nobody's proves nothing, be it that pids are trusted")
   func nobody() throws {
     let path = scratch.directory("root/work-1-4194303")

@@ -89,6 +89,8 @@ final class GenerationFollower: KindFollower {
   }
 
   /// A name that is there claimed and unclaimed stands in the way of its whole partition.
+  func nameCame(_ path: CandidatePath) {}
+
   func nameGone(_ gone: EntryName, in number: UInt32, _ arrival: Nanoseconds) {
     guard let place = root.places[number], place.hasConflict else { return }
     let wasOne =

@@ -97,14 +97,16 @@ final class NamedOwners: Sendable {
       candidate: candidate, process: process,
       isTied: naming.start.map { started(start).isSurely($0) } ?? false, written: naming.written)
     one.noteUse(of: spot.directory.path(of: original))
-    guard !process.hasExited else {
+    let hasExited = process.hasExited
+    guard !hasExited || before == nil else {
       process.close()
-      return ended(before ?? one)
+      return ended(before)
     }
+    // Its end is remembered, should it be news to nobody now.
     seen.withLock { seen in seen.updateValue(one, forKey: path).map(letGo) }
     exits?.watch(process, for: path)
     forgetGone(at: spot)
-    return .alive(naming.pid)
+    return hasExited ? ended(one) : .alive(naming.pid)
   }
 
   /// The process that was found before; nil where there was none of this candidate and number.

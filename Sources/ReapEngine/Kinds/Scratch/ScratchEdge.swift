@@ -53,7 +53,7 @@ final class ScratchEdge: RootKind {
         spot.rule.allowRemote ? .unknown("times may be another machine's") : boot
     }
     // A name can be read while nothing in it may be: its owner may end before the grace does.
-    if let owners, settings.namesProcessByName {
+    if let owners, settings.namesProcessByName, spot.rule.owners.allows(evidence.entry.owner) {
       evidence.ofKind.scratch?.process = owners.find(of: name, evidence.entry.name, at: spot)
     }
     if ClaimName(name) != nil { evidence.claim = isHalfRemoved ? .unfinished : .found }

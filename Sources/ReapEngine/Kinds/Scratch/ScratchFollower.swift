@@ -120,6 +120,17 @@ final class ScratchFollower: KindFollower {
     owners?.forget(path)
   }
 
+  /// The process that its name names may end before the grace does: nothing in it is looked at for that.
+  func nameCame(_ path: CandidatePath) {
+    guard settings.namesProcessByName, let owners, let directory = root.root,
+      let facts = try? status(of: path.name, at: directory.descriptor),
+      root.rule.owners.allows(facts.owner)
+    else { return }
+    _ = owners.find(
+      of: path.name, path.name,
+      at: Spot(shared: root.shared, directory: directory, place: [], claims: root.claims))
+  }
+
   func nameGone(_ name: EntryName, in place: UInt32, _ arrival: Nanoseconds) {
     users.forget(CandidatePath(name))
     owners?.forget(CandidatePath(name))
