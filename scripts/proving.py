@@ -572,9 +572,7 @@ class Program:
         )
 
         def unsaid(action):
-            missing = set(paths) - {row.get("path") for row in reapd.lines(action)}
-            # What the program itself clears up beside reapd has no line of reapd's.
-            return set() if self.clears_at_start and len(missing) < len(paths) else missing
+            return set(paths) - {row.get("path") for row in reapd.lines(action)}
 
         for action in ("condemned", "reaped"):
             until(

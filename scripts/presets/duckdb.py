@@ -35,6 +35,11 @@ class Driver(proving.Program):
     def found(self, stage):
         return glob.glob(stage.place + "/duckdb_temp_*.tmp")
 
+    def born(self, stage, start=None):
+        """Without what one that lives has made in the same directory meanwhile."""
+        owner, mine = super().born(stage, start)
+        return owner, [path for path in mine if f"/duckdb_temp_{owner.pid}_" in path]
+
     def all(self, stage):
         return glob.glob(stage.place + "/*")
 
