@@ -24,6 +24,24 @@ threading.Thread(target=listen, daemon=True).start()
 """
 
 
+# Rows for a file that is being written for as long as we wish; `schema` and `batches` are what a writer takes.
+ARROW_ROWS = """
+import os, sys, time
+import pyarrow
+schema = pyarrow.schema([("number", pyarrow.int64()), ("text", pyarrow.binary())])
+def batch(rows):
+    return pyarrow.record_batch([list(range(rows)), [os.urandom(500) for _ in range(rows)]], schema=schema)
+def batches():
+    for number in range(40):
+        yield batch(2000)
+    say("spilled")
+    while not ending.is_set():
+        say("round")
+        time.sleep(0.1)
+        yield batch(1)  # a file that grew too large would be finished
+"""
+
+
 class Wrong(Exception):
     """A promise that was not kept, or a fact that is none with this version."""
 
@@ -107,6 +125,18 @@ def children(pid):
             found += mine
             queue += mine
     return found
+
+
+def kill_with_children(owner):
+    """Those that it has started work on otherwise."""
+    below = children(owner.pid)
+    owner.kill()
+    for pid in filter(lives, below):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    until(lambda: not any(map(lives, below)), "all that it has started has ended")
 
 
 def listens(pid):

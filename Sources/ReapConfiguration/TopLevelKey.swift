@@ -26,12 +26,8 @@ enum TopLevelKey: String, CaseIterable {
         (configuration.auditLog, configuration.hasAudit) = (try setting.path(context), true)
       }
     case .backstop:
-      if case .scalar("off", _) = setting.value {
-        configuration.backstop = nil
-      } else {
-        configuration.backstop = try setting.duration(
-          Self.backstopRange, wanted: "write a duration such as 5m, or off")
-      }
+      configuration.backstop = try setting.durationOrOff(
+        Self.backstopRange, wanted: "write a duration such as 5m, or off")
     case .logLevel: configuration.logLevel = try setting.word(of: Configuration.logLevels)
     case .enabled: configuration.enabled = try setting.bool()
     }

@@ -58,6 +58,7 @@ struct ScratchKeyTests {
     Case("lock_type", "fcntl") { $0.lockType = .fcntl },
     Case("trust_pids", "true") { $0.trustPids = true },
     Case("quiet", "5m") { $0.quiet = 300 * secondSpan },
+    Case("quiet", "off") { $0.quiet = nil },
     Case("quarantine", "0s") { $0.quarantine = 0 },
     Case("quarantine", "2h") { $0.quarantine = 7200 * secondSpan },
     Case("also", "['{name}.lock', '../{name}.log']") {

@@ -6,6 +6,8 @@ import Testing
 struct SharedRootTests {
   private static let spill = "kind: spill"
   private static let generations = "kind: generations"
+  private static let scratch =
+    "kind: scratch, root: /d, match: 'w-*', owned_by: [{open: true}], also: "
 
   /// A file of two rules.
   private func two(
@@ -24,6 +26,7 @@ struct SharedRootTests {
       ("\(spill), root: /d", "\(spill), root: /d2"),
       ("\(spill), root: /d", "\(spill), root: /d, enabled: false"),
       ("\(generations), root: /d", "\(generations), root: /d, match: 'v+([0-9])'"),
+      ("\(scratch)['{name}.log', 'x-{name}']", "\(spill), root: /d, match: 'log-*'"),
     ])
   func allowed(_ first: String, _ second: String) throws {
     #expect(try two(first, second).rules.count == 2)
@@ -40,6 +43,9 @@ struct SharedRootTests {
       ("\(generations), root: /d", "\(spill), root: /d/e, match: '*'"),
       ("\(spill), root: /d, match: '[ab]*'", "\(spill), root: /d, match: 'c*'"),
       ("\(spill), root: /d, match: '+(ab)c'", "\(spill), root: /d, match: 'ababc'"),
+      // What goes with an entry of the one is an entry of the other.
+      ("\(scratch)['log-{name}']", "\(spill), root: /d, match: 'log-w-*'"),
+      ("\(scratch)['log-{name}']", "\(spill), root: /d, match: 'l*'"),
     ])
   func refused(_ first: String, _ second: String) {
     for (a, b) in [(first, second), (second, first)] {

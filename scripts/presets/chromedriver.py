@@ -48,14 +48,7 @@ class Driver(proving.Program):
 
     def kill(self, owner):
         """With its browser, as when a container's memory ends: the browser works on otherwise."""
-        below = proving.children(owner.pid)
-        owner.kill()
-        for pid in filter(proving.lives, below):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        proving.until(lambda: not any(map(proving.lives, below)), "the browser has ended")
+        proving.kill_with_children(owner)
 
     def finish(self, owner):
         request = urllib.request.Request(f"http://127.0.0.1:{owner.port}/session/{owner.session}", method="DELETE")

@@ -3,20 +3,8 @@
 import glob, os
 import proving
 
-WORK = """
-import os, sys, time
-import pyarrow, deltalake
-schema = pyarrow.schema([("number", pyarrow.int64()), ("text", pyarrow.binary())])
-def batch(rows):
-    return pyarrow.record_batch([list(range(rows)), [os.urandom(500) for _ in range(rows)]], schema=schema)
-def batches():
-    for number in range(40):
-        yield batch(2000)
-    say("spilled")
-    while not ending.is_set():
-        say("round")
-        time.sleep(0.1)
-        yield batch(1)  # a file that grew too large would be finished
+WORK = proving.ARROW_ROWS + """
+import deltalake
 deltalake.write_deltalake(sys.argv[1], pyarrow.RecordBatchReader.from_batches(schema, batches()), mode="append",
                           writer_properties=deltalake.WriterProperties(max_row_group_size=2000))
 say("right" if deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table().num_rows >= 80_000 else "too few rows")

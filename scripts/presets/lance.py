@@ -3,20 +3,8 @@
 import glob, os
 import proving
 
-WORK = """
-import os, sys, time
-import pyarrow, lance
-schema = pyarrow.schema([("number", pyarrow.int64()), ("text", pyarrow.binary())])
-def batch(rows):
-    return pyarrow.record_batch([list(range(rows)), [os.urandom(500) for _ in range(rows)]], schema=schema)
-def batches():
-    for number in range(40):
-        yield batch(2000)
-    say("spilled")
-    while not ending.is_set():
-        say("round")
-        time.sleep(0.1)
-        yield batch(1)  # a file that grew too large would be finished
+WORK = proving.ARROW_ROWS + """
+import lance
 # Its table is there already, so that many may append.
 lance.write_dataset(pyarrow.RecordBatchReader.from_batches(schema, batches()), sys.argv[1], mode="append")
 say("right" if lance.dataset(sys.argv[1]).count_rows() >= 80_000 else "too few rows")

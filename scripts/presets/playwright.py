@@ -1,6 +1,6 @@
 """Playwright: a profile, a directory of artifacts and a socket for each browser that it drives."""
 
-import os, signal
+import os
 import proving
 
 WORK = """
@@ -39,14 +39,7 @@ class Driver(proving.Program):
 
     def kill(self, owner):
         """With all that it started."""
-        below = proving.children(owner.pid)
-        owner.kill()
-        for pid in filter(proving.lives, below):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        proving.until(lambda: not any(map(proving.lives, below)), "the browser has ended")
+        proving.kill_with_children(owner)
 
     def facts(self, stage):
         owner, mine = self.born(stage)

@@ -1,6 +1,6 @@
 """ray: a session's directory with spilled objects; its agents outlive the driver and hold its logs open."""
 
-import glob, os, signal, time
+import glob, os, time
 import proving
 
 WORK = """
@@ -37,14 +37,7 @@ class Driver(proving.Program):
 
     def kill(self, owner):
         """With its agents, which live on for a minute otherwise."""
-        below = proving.children(owner.pid)
-        owner.kill()
-        for pid in filter(proving.lives, below):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        proving.until(lambda: not any(map(proving.lives, below)), "its processes have ended")
+        proving.kill_with_children(owner)
 
     def facts(self, stage):
         owner, (mine,) = self.born(stage)

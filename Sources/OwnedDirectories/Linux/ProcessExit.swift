@@ -66,10 +66,13 @@ package func countedBoot() -> Int64? {
 /// Whether no thread of a process runs its program any more: it gives back its files and locks some
 /// while before it is seen to have ended, longer where it had many threads or much memory.
 package func isExiting(_ pid: Int32) -> Bool {
-  guard let threads = try? entryNames(in: "/proc/\(pid)/task"), !threads.isEmpty else {
-    return false
+  let threads: [String]
+  do {
+    threads = try entryNames(in: "/proc/\(pid)/task")
+  } catch {
+    return error.code == ENOENT || error.code == ESRCH
   }
-  // A thread that is gone by now was exiting.
+  // A thread that is gone by now was exiting, and so was a process that has none.
   return threads.allSatisfy { thread in
     statFields("/proc/\(pid)/task/\(thread)").map { has(exiting, $0) } ?? true
   }

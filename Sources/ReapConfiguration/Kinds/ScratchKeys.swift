@@ -57,7 +57,7 @@ struct ScratchKeys: KindKeys {
       .flag($0.trustPids)
     },
     Key("quiet") { given, settings, _ throws(ConfigurationError) in
-      settings.quiet = try given.duration(1...longestSpan)
+      settings.quiet = try given.durationOrOff(1...longestSpan)
     } print: {
       .word($0.quiet.map(formatDuration), remark: "off")
     },

@@ -96,6 +96,15 @@ struct Setting: Sendable {
     return span
   }
 
+  /// The same, or nil for `off`.
+  func durationOrOff(
+    _ range: ClosedRange<Nanoseconds>,
+    wanted: String = "write a duration such as 250ms, 30s or 1h30m, or off"
+  ) throws(ConfigurationError) -> Nanoseconds? {
+    if case .scalar("off", _) = value { return nil }
+    return try duration(range, wanted: wanted)
+  }
+
   /// An absolute path, with `~` and variables expanded.
   func path(_ context: Context) throws(ConfigurationError) -> FilePath {
     let wanted = "write an absolute path"

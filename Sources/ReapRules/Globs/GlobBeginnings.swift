@@ -23,11 +23,13 @@ extension Glob {
     return found
   }
 
-  /// Whether no name can fit both, as their heads tell: none begins with one of the other's.
-  package func isApart(from other: Glob) -> Bool {
-    let theirs = other.beginnings
-    return beginnings.allSatisfy { mine in
-      theirs.allSatisfy { !mine.starts(with: $0) && !$0.starts(with: mine) }
-    }
+  /// Whether no name can fit both, as their heads tell.
+  package func isApart(from other: Glob) -> Bool { areApart(beginnings, other.beginnings) }
+}
+
+/// Whether no name can begin in both ways: none of the heads begins with one of the others.
+func areApart(_ heads: Set<[UInt8]>, _ others: Set<[UInt8]>) -> Bool {
+  heads.allSatisfy { mine in
+    others.allSatisfy { !mine.starts(with: $0) && !$0.starts(with: mine) }
   }
 }

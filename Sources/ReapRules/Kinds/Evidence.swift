@@ -63,6 +63,17 @@ package struct Evidence: Sendable, Equatable {
     case notAFile(String)
     case unreadable(String)
     case unknown(String)
+
+    /// What keeps a candidate whose lock is not free, or may not be.
+    var objection: Judgement? {
+      switch self {
+      case .held: .keep(.lockHeld)
+      case .notAFile: .unsure(.lockNotAFile)
+      case .unreadable: .unsure(.lockUnreadable)
+      case .unknown: .unsure(.lockUnknown)
+      case .missing, .taken, .takenUnlinked: nil
+      }
+    }
   }
 
   /// What else must not be there: mounts and watched roots, inside or below.
@@ -151,6 +162,17 @@ package struct Evidence: Sendable, Equatable {
       case .staysWhileUnclear: self == .none || self == .split
       case .isGivenBack: false
       }
+    }
+  }
+
+  /// What keeps it because of what lies in it, once that is known.
+  var objectionOfSurroundings: Judgement? {
+    switch surroundings {
+    case nil: .gather(.surroundings)
+    case .clear: nil
+    case .mountInside: .keep(.mountInside)
+    case .rootInside: .keep(.rootInside)
+    case .unknown: .unsure(.surroundingsUnknown)
     }
   }
 

@@ -85,6 +85,8 @@ package protocol KindPart: Sendable {
   func outerLock(of name: EntryName) -> OuterLock?
   /// Entries beside a candidate that go with it.
   func companions(of name: EntryName) -> [EntryName]
+  /// What the names of those begin with.
+  func companionBeginnings(of match: Glob) -> Set<[UInt8]>
 
   /// What came of each way in which the rule says that an owner shows itself; none where all candidates
   /// of the kind have the same ones.

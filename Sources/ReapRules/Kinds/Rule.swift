@@ -64,7 +64,13 @@ package struct Rule: Sendable, Equatable {
 
   /// Whether another rule on the same tree might take what this one takes: then the two would judge
   /// it by different measures and undo each other's claims.
-  package func mayTakeSame(as other: Rule) -> Bool { !match.isApart(from: other.match) }
+  package func mayTakeSame(as other: Rule) -> Bool {
+    let mine = match.beginnings
+    let theirs = other.match.beginnings
+    return !areApart(mine, theirs)
+      || !areApart(kind.part.companionBeginnings(of: match), theirs)
+      || !areApart(mine, other.kind.part.companionBeginnings(of: other.match))
+  }
 
   /// Whose candidates may go.
   package enum Owners: Sendable, Equatable {

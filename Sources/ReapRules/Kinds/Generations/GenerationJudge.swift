@@ -32,23 +32,11 @@ extension GenerationSettings {
     }
 
     if lock != nil, evidence.lock == nil { return .gather(.lock) }
-    switch evidence.lock {
-    case .held: return .keep(.lockHeld)
-    case .notAFile: return .unsure(.lockNotAFile)
-    case .unreadable: return .unsure(.lockUnreadable)
-    case .unknown: return .unsure(.lockUnknown)
     // A writer that has not locked yet proves nothing, and neither does one that never locks.
-    case .missing, .taken, .takenUnlinked, nil: break
-    }
+    if let objection = evidence.lock?.objection { return objection }
     if ownerPidfile != nil, own.owner == nil { return .gather(.owner) }
 
-    guard let surroundings = evidence.surroundings else { return .gather(.surroundings) }
-    switch surroundings {
-    case .clear: break
-    case .mountInside: return .keep(.mountInside)
-    case .rootInside: return .keep(.rootInside)
-    case .unknown: return .unsure(.surroundingsUnknown)
-    }
+    if let objection = evidence.objectionOfSurroundings { return objection }
 
     guard let inside = evidence.inside else { return .gather(.inside) }
     if let objection = evidence.objectionOfDirectory(inside, now: now) {

@@ -84,6 +84,8 @@ extension GenerationSettings: KindPart {
   package var takesFiles: Bool { false }
   package func outerLock(of name: EntryName) -> OuterLock? { nil }
   package func companions(of name: EntryName) -> [EntryName] { [] }
+
+  package func companionBeginnings(of match: Glob) -> Set<[UInt8]> { [] }
   package func account(_ evidence: Evidence) -> [OwnersSign] { [] }
 
   package func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {

@@ -20,21 +20,9 @@ extension ScratchSettings {
     if let objection = objectionOfOwner(evidence, now: now) { return objection }
     if lockFile != nil {
       guard let lock = evidence.lock else { return .gather(.lock) }
-      switch lock {
-      case .held: return .keep(.lockHeld)
-      case .notAFile: return .unsure(.lockNotAFile)
-      case .unreadable: return .unsure(.lockUnreadable)
-      case .unknown: return .unsure(.lockUnknown)
-      case .missing, .taken, .takenUnlinked: break
-      }
+      if let objection = lock.objection { return objection }
     }
-    guard let surroundings = evidence.surroundings else { return .gather(.surroundings) }
-    switch surroundings {
-    case .clear: break
-    case .mountInside: return .keep(.mountInside)
-    case .rootInside: return .keep(.rootInside)
-    case .unknown: return .unsure(.surroundingsUnknown)
-    }
+    if let objection = evidence.objectionOfSurroundings { return objection }
     guard let inside = evidence.inside else { return .gather(.inside) }
     if let objection = objectionOfUse(evidence, inside, now: now) { return objection }
     return judgeUnused(evidence, inside, now: now)

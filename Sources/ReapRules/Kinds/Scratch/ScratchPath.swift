@@ -44,6 +44,13 @@ package struct ScratchPath: Sendable, Equatable {
     return sibling
   }
 
+  /// What the siblings of all entries begin with.
+  func beginnings(of match: Glob) -> Set<[UInt8]> {
+    let head = Array(rest.prefix { $0 != UInt8(ascii: "{") })
+    let isName = rest.dropFirst(head.count).starts(with: "{name}".utf8)
+    return isName ? Set(match.beginnings.map { head + $0 }) : [head]
+  }
+
   /// The path from the entry or, of one beside it, from the directory that holds both; with the name
   /// filled in.
   package func path(for name: EntryName, _ stem: GlobStem?) -> [UInt8] {

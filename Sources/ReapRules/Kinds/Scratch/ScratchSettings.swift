@@ -145,6 +145,10 @@ extension ScratchSettings: KindPart {
     }
   }
 
+  package func companionBeginnings(of match: Glob) -> Set<[UInt8]> {
+    Set(also.flatMap { $0.beginnings(of: match) })
+  }
+
   package func companions(of name: EntryName) -> [EntryName] {
     also.compactMap { $0.sibling(of: name, stem) }
   }

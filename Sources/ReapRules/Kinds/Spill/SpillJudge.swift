@@ -14,22 +14,10 @@ extension SpillSettings {
     guard grace <= 0 else { return .keep(.young, recheckAfter: grace) }
 
     guard let lock = evidence.lock else { return .gather(.lock) }
-    switch lock {
-    case .held: return .keep(.lockHeld)
-    case .notAFile: return .unsure(.lockNotAFile)
-    case .unreadable: return .unsure(.lockUnreadable)
-    case .unknown: return .unsure(.lockUnknown)
-    case .missing where missingLock == .keep: return .keep(.missingLockKept)
-    case .missing, .taken, .takenUnlinked: break
-    }
+    if let objection = lock.objection { return objection }
+    if lock == .missing, missingLock == .keep { return .keep(.missingLockKept) }
 
-    guard let surroundings = evidence.surroundings else { return .gather(.surroundings) }
-    switch surroundings {
-    case .clear: break
-    case .mountInside: return .keep(.mountInside)
-    case .rootInside: return .keep(.rootInside)
-    case .unknown: return .unsure(.surroundingsUnknown)
-    }
+    if let objection = evidence.objectionOfSurroundings { return objection }
 
     guard let inside = evidence.inside else { return .gather(.inside) }
     if lock == .missing {
