@@ -6,7 +6,8 @@ import Testing
 @testable import OwnedDirectories
 
 @Suite struct ProcessEndTests {
-  @Test func `a process that is gone, or dead and not waited for, is through with exiting`() throws {
+  @Test func `a process that is gone, or dead and not waited for, is through with exiting`() throws
+  {
     #expect(!isExiting(getpid()))
     let pid = try spawn(
       "true", [], environment: ["PATH": "/usr/bin:/bin"], input: nil, output: nil, errors: nil,
