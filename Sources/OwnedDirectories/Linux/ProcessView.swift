@@ -67,6 +67,20 @@ package struct ProcessView: Sendable {
         addMounts(of: pid)
       }
     }
+    noteMovedSockets()
+  }
+
+  /// A socket keeps the path that it was bound by when its file is renamed, as servers do to put one in
+  /// its place at once; and when that is unlinked. Then it counts for its directory.
+  private mutating func noteMovedSockets() {
+    for (path, inode) in sockets.values.joined() where path.first == UInt8(ascii: "/") {
+      guard let slash = path.lastIndex(of: UInt8(ascii: "/")), slash > 0,
+        case nil = try? status(ofPath: FilePath(path)),
+        let parent = try? status(ofPath: FilePath(Array(path[..<slash])))
+      else { continue }
+      note(
+        parent.identity, ProcessHold(pid: socketOwners[inode] ?? 0, use: .boundSocket))
+    }
   }
 
   /// Who holds a directory, a FIFO or the like.

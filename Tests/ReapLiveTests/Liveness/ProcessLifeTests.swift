@@ -21,6 +21,10 @@ struct ProcessLifeTests {
       "keep = socket.socket(socket.AF_UNIX); keep.bind(d + '/s'); keep.listen()", "socket-bound"
     ),
     (
+      "s = socket.socket(socket.AF_UNIX); s.bind(d + '/s.tmp'); s.listen(); os.rename(d + '/s.tmp', d + '/s')",
+      "socket-bound"
+    ),
+    (
       "os.chdir(d); keep = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); keep.bind('s'); os.chdir('/')",
       "socket-bound"
     ),
