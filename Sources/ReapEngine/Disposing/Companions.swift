@@ -25,15 +25,17 @@ struct Companions {
     }
   }
 
-  /// Nil where it is none of ours: another user's, a candidate itself, something that is no file, or
-  /// in use.
+  /// Nil where it is none of ours: another user's, a candidate itself, neither a file nor a socket, or in
+  /// use.
   private func companion(_ name: EntryName) -> FileStatus? {
     let directory = spot.directory.descriptor
     guard claimed.rule.role(of: name, isDirectory: false) != .candidate,
       !claimed.rule.neverTakes(name),
-      let facts = try? status(of: name, at: directory), facts.type == .regular,
+      let facts = try? status(of: name, at: directory),
       facts.owner == claimed.evidence.entry.owner, facts.isMountPoint != true
     else { return nil }
+    guard facts.type != .socket else { return isBound(name, facts) ? nil : facts }
+    guard facts.type == .regular else { return nil }
     // A lock file goes only while we hold it: whoever takes it next would own what is not there.
     if let held = claimed.held, held.identity == facts.identity {
       return probeOpen(held.descriptor) == .notOpen
@@ -46,6 +48,15 @@ struct Companions {
     else { return nil }
     defer { file.close() }
     return probeOpen(file) == .notOpen && (try? isPinned(file)) == false ? facts : nil
+  }
+
+  /// By that name or, renamed since, by another one that is gone.
+  private func isBound(_ name: EntryName, _ facts: FileStatus) -> Bool {
+    let view = LifeView.shared.current()
+    guard view.binder(of: name, identity: facts.identity) == nil,
+      let directory = try? status(of: spot.directory.descriptor)
+    else { return true }
+    return view.holder(of: directory.identity)?.use == .boundSocket
   }
 
   private func isLockFile(_ name: EntryName) -> Bool {

@@ -252,13 +252,21 @@ struct ScratchLockTests {
     mkdir(path + ".directory", 0o777)
     let user = open(path + ".used", O_RDONLY)
     defer { close(user) }
-    var kept = ["work-1.directory", "work-1.link", "work-1.used"]
+    let sockets = """
+      import os, socket, sys, time
+      dead, live = (socket.socket(socket.AF_UNIX) for _ in range(2))
+      os.chdir(sys.argv[1]); dead.bind('work-1.dead'); dead.close()
+      live.bind(sys.argv[1] + '/work-1.live'); live.listen(); print('bound', flush=True); time.sleep(1000)
+      """
+    let server = try Background("/usr/bin/env", ["python3", "-c", sockets, root], in: scratch)
+    #expect(wait { server.output == "bound\n" }, "\(server.error)")
+    var kept = ["work-1.directory", "work-1.link", "work-1.live", "work-1.used"]
     if isRoot {
       _ = FileManager.default.createFile(atPath: path + ".foreign", contents: nil)
       chown(path + ".foreign", 65534, 65534)
       kept = (kept + ["work-1.foreign"]).sorted()
     }
-    let also = ["lock", "log", "used", "link", "directory", "foreign", "none"]
+    let also = ["lock", "log", "used", "link", "directory", "foreign", "none", "dead", "live"]
       .map { "'../{name}.\($0)'" }.joined(separator: ", ")
     let config = try scratchRule(
       "match: 'work-+([0-9])', grace: 100ms, owned_by: [{lock: '../{name}.lock'}], also: [\(also)]",
