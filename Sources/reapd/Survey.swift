@@ -48,6 +48,7 @@ struct Survey {
       case .keep(let reason, _) where reason.isOfUse: row.live += 1
       case .keep(let reason, _), .unsure(let reason), .condemn(let reason, _):
         row.kept[reason, default: 0] += 1
+      case .expendable: row.kept[finding.verdict.reason, default: 0] += 1
       }
     }
     guard row.orphans + row.live + row.keptCount > 0 else { return }

@@ -48,7 +48,7 @@ struct GenerationSuspendTests {
       case .keep(let reason, let after):
         if reason != .quarantined { condemned = nil }
         if let after { nextLook = monotonic + after }
-      case .unsure: break
+      case .unsure, .expendable: break
       }
     }
 

@@ -184,13 +184,17 @@ struct JudgeTests {
     let fromTheEdge: Set<Reason> = [
       .unreadable, .replaced, .removalFailed, .needsQuarantine, .auditUnwritable,
     ]
+    // What the judge makes of a demand, whatever its kind says.
+    let demanded: Set<Reason> = [
+      .withinBounds, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
+    ]
     let expected =
       Self.cases.map(\.expected) + GenerationJudgeTests.cases.map(\.expected)
       + TemporaryFileTests.cases.map(\.expected) + ScratchJudgeTests.cases.map(\.expected)
     let reasons = expected.compactMap { judgement -> Reason? in
       if case .verdict(let verdict) = judgement { verdict.reason } else { nil }
     }
-    #expect(Set(reasons).union(fromTheEdge) == Set(Reason.allCases))
+    #expect(Set(reasons).union(fromTheEdge).union(demanded) == Set(Reason.allCases))
   }
 
   @Test("Nothing is asked for inside the grace or of what is no candidate, whatever else is known")

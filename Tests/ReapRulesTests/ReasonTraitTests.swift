@@ -14,6 +14,7 @@ struct ReasonTraitTests {
 
   static let proofs: Set<Reason> = [
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
+    .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
   ]
   static let visibleUse: Set<Reason> = [
     .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound, .ownerAlive,
@@ -29,7 +30,7 @@ struct ReasonTraitTests {
   func hearing() {
     let normal: Set<Reason> = [
       .young, .lockHeld, .lockOpen, .recentlyChanged, .fileOpen, .notMatched, .live,
-      .recentlySuperseded, .quarantined, .claimFound, .keptByHand,
+      .recentlySuperseded, .quarantined, .claimFound, .keptByHand, .withinBounds,
     ]
     #expect(Self.all { $0.hearing == .nobody } == normal.union(Self.visibleUse).union(Self.proofs))
     #expect(

@@ -126,7 +126,7 @@ final class Examination: Sendable {
     case .condemn(_, let span):
       look.drop()
       return condemn(look, verdict, for: span)
-    case .keep, .unsure:
+    case .keep, .unsure, .expendable:
       if verdict.reason.traits.isLive, look.claimName == nil,
         let tidied = kind.tidy(&look, verdict, mayTakeTime: mayTakeTime, self)
       {

@@ -70,6 +70,7 @@ struct Look {
           ? readMonotonic() : request.sawCreation,
         firstSeen: request.firstSeen),
       ofKind: terms.part.evidence)
+    evidence.demand = request.demand
     isHalfRemoved =
       claimName != nil
       && (facts.permissions == removalMark || spot.claims.isUnfinished(spot.path(name)))

@@ -32,6 +32,8 @@ struct LookRequest: Sendable {
   /// Whether this thread may take its time: walk through a large tree, look through all processes,
   /// and wait for a lock.
   var mayTakeTime: Bool
+  /// What the bounds of the candidate's group demand its end for.
+  var demand: Retention.Cause?
 
   init(
     _ path: CandidatePath, firstSeen: Nanoseconds, sawCreation: Nanoseconds? = nil,

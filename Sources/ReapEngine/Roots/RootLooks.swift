@@ -192,6 +192,7 @@ final class RootLooks {
       case .keep(let reason, let after): (reason, after)
       case .condemn(_, let span) where examined.outcome == .condemned: (.quarantined, span)
       case .condemn(let reason, _), .dispose(let reason), .unsure(let reason): (reason, nil)
+      case .expendable: (verdict.reason, nil)
       }
     root.post(.examined(id, .kept(reason, recheckAfter: recheck, hold)), at: now)
     if let failure = examined.failure, reason.isEnded(by: .obstacle), Obstacle.explains(failure),

@@ -13,6 +13,8 @@ package struct Evidence: Sendable, Equatable {
   package var life: Life?
   /// Who made the claimed name it has, if it has one.
   package var claim = Claim.none
+  /// What the bounds of its group demand its end for; nil where they do not.
+  package var demand: Retention.Cause?
   /// What is particular to its kind.
   package var ofKind: OfKind
 

@@ -2,13 +2,31 @@
 package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
   guard !rule.neverTakes(evidence.entry.name) else { return .keep(.keptByHand) }
   let judgement = rule.kind.judge(evidence, rule: rule, now: now)
-  guard case .verdict(.dispose) = judgement else { return judgement }
+  switch judgement {
+  case .verdict(.dispose), .verdict(.expendable): break
+  case .gather, .verdict: return judgement
+  }
   // Whatever its kind says of its owner's end:
   guard evidence.inside?.foreignDirectory == nil else { return .keep(.foreignInside) }
   // Without a claimed name it would go under the eyes of an owner that may come back.
   let isTooLong = evidence.entry.name.bytes.count > ClaimName.longestOriginal
   guard !isTooLong || evidence.isProvedByLock else { return .keep(.cannotClaim) }
-  return judgement
+  guard case .verdict(.expendable) = judgement, let demand = evidence.demand else {
+    return judgement
+  }
+  return .verdict(.dispose(demand.reason))
+}
+
+extension Retention.Cause {
+  package var reason: Reason {
+    switch self {
+    case .age: .overAge
+    case .count: .overCount
+    case .bytes: .overBytes
+    case .room: .roomNeeded
+    case .pressure: .pressure
+    }
+  }
 }
 
 extension Evidence.Life.Use {

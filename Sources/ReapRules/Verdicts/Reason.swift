@@ -36,6 +36,12 @@ package enum Reason: String, Sendable, CaseIterable {
   case beforeBoot = "before-boot"
   case quiet
   case staleTemporary = "stale-temporary"
+  case withinBounds = "within-bounds"
+  case overAge = "over-age"
+  case overCount = "over-count"
+  case overBytes = "over-bytes"
+  case roomNeeded = "room-needed"
+  case pressure
 
   case lockNotAFile = "lock-not-a-file"
   case lockUnreadable = "lock-unreadable"
@@ -130,6 +136,13 @@ package enum Reason: String, Sendable, CaseIterable {
     case .ownerDead: "its owner is gone: the process that is named as it has ended"
     case .quiet:
       "nothing says that it is in use, nothing in it changed for long, and nothing is open"
+    case .withinBounds:
+      "it may go, and no bound of count, age, bytes or free room asks for it"
+    case .overAge: "nothing uses it, and it is older than the rule keeps such"
+    case .overCount: "nothing uses it, and there are more of them than the rule keeps"
+    case .overBytes: "nothing uses it, and all of them are larger than the rule allows"
+    case .roomNeeded: "nothing uses it, and less is free than the rule demands"
+    case .pressure: "nothing uses it, and more of the file system is in use than the rule allows"
     case .staleTemporary: "a temporary file, unchanged for long and not open"
     case .lockReleased: "its owner is gone: the lock could be taken"
     case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"

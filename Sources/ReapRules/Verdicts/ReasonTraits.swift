@@ -146,8 +146,12 @@ extension Reason {
     case .liveAbsent, .liveIncomplete, .liveUnknown:
       .init(.oncePerPartition, [.live, .backOff, .cursor])
 
+    // Another one of its group, or time, may demand its end: who chooses among them says when.
+    case .withinBounds: .init(.nobody, [.cursor])
+
     // Proofs: nothing is kept for them, unless nothing may go (a dry run).
-    case .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary:
+    case .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
+      .overAge, .overCount, .overBytes, .roomNeeded, .pressure:
       .init(.nobody, [.cursor])
     }
   }

@@ -5,12 +5,15 @@ package enum Verdict: Sendable, Equatable {
   case dispose(Reason)
   /// Dead, but nothing proves it: to be left where it is for so long, and then judged again.
   case condemn(Reason, for: Nanoseconds)
+  /// It may go, and stays unless the bounds of its group demand that it goes.
+  case expendable(Expendable)
   case unsure(Reason)
 
   package var reason: Reason {
     switch self {
     case .keep(let reason, _), .dispose(let reason), .condemn(let reason, _), .unsure(let reason):
       reason
+    case .expendable: .withinBounds
     }
   }
 
@@ -19,6 +22,7 @@ package enum Verdict: Sendable, Equatable {
     case .keep: "keep"
     case .dispose: "dispose"
     case .condemn: "condemn"
+    case .expendable: "expendable"
     case .unsure: "unsure"
     }
   }
@@ -26,9 +30,29 @@ package enum Verdict: Sendable, Equatable {
   /// Whether this is a refusal that an operator should hear of, and no part of normal life.
   package var isRefusal: Bool {
     switch self {
-    case .dispose, .condemn: false
+    case .dispose, .condemn, .expendable: false
     case .keep(let reason, _), .unsure(let reason): reason.traits.hearing.isOfRefusals
     }
+  }
+}
+
+/// What is known of something that may go, for the choice among its like.
+package struct Expendable: Sendable, Equatable {
+  /// All of a lower rank go before any of a higher.
+  package var rank: UInt8 = 0
+  /// What its age is counted from, wall clock. Of one rank, the oldest goes first.
+  package var since: Nanoseconds
+  /// What its end frees; nil where nobody knows.
+  package var bytes: Int64?
+  package var inodes: Int64?
+
+  package init(
+    rank: UInt8 = 0, since: Nanoseconds, bytes: Int64? = nil, inodes: Int64? = nil
+  ) {
+    self.rank = rank
+    self.since = since
+    self.bytes = bytes
+    self.inodes = inodes
   }
 }
 

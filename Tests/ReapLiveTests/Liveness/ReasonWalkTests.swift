@@ -133,14 +133,17 @@ struct ReasonWalkTests {
   ]
   static let proofs: Set<Reason> = [
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
+    .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
   ]
+  /// Ended by what another of its group does: InstanceBoundTests.
+  static let ofAGroup: Set<Reason> = [.withinBounds]
 
   @Test("Each reason that keeps has a row, or a word on where it is shown or why it cannot be")
   func complete() {
     let rows = Self.spillRows.map(\.reason) + Self.generationRows.map(\.reason)
     let words =
       rows + Self.elsewhere.keys + Self.endedByAnotherRule + Self.ofAPass + Self.withoutAMeans
-      + Self.proofs
+      + Self.proofs + Self.ofAGroup
     #expect(Set(words) == Set(Reason.allCases))
     #expect(words.count == Set(words).count, "one of them has two")
     let suites = FileManager.default.enumerator(atPath: repository + "/Tests/ReapLiveTests")?

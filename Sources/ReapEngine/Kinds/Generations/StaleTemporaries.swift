@@ -64,7 +64,7 @@ struct TemporaryFiles {
             removed.append(file)
           }
         case .keep(_, let after?): next = min(next ?? after, after)
-        case .keep(_, nil), .unsure, .condemn: next = min(next ?? seldom, seldom)
+        case .keep(_, nil), .unsure, .condemn, .expendable: next = min(next ?? seldom, seldom)
         }
       }
     } catch {
