@@ -21,6 +21,9 @@ func skip(_ reason: String) { print("SKIPPED: \(reason)") }
 
 let isRoot = geteuid() == 0
 
+/// For a program that must not be woken: what other tests mount is an event, too.
+let withoutOthersMounts = isRoot ? ["/usr/bin/unshare", "-m", "--propagation", "private"] : []
+
 /// Runs a program to its end.
 @discardableResult
 func run(

@@ -23,9 +23,10 @@ struct ScratchEventTests {
   }
 
   /// Until reapd has looked at what was there.
-  private func watch(_ keys: String) throws -> Watcher {
+  private func watch(_ keys: String, wrapper: [String] = []) throws -> Watcher {
     letPass(0.2, "the grace")
-    return try watchScratch(keys, root: root, in: scratch)
+    return try watchScratch(
+      config: scratchRule(keys, root: root, in: scratch), roots: 1, in: scratch, wrapper: wrapper)
   }
 
   // MARK: - Files beside
@@ -330,7 +331,8 @@ struct ScratchEventTests {
     let candidates = make(1000)
     let counter = LookCounter(candidates)
     let watcher = try watch(
-      keys("{lock: '../{name}.lock'}, {open: true}", "quiet: 12s, quarantine: 0s"))
+      keys("{lock: '../{name}.lock'}, {open: true}", "quiet: 12s, quarantine: 0s"),
+      wrapper: withoutOthersMounts)
     let pid = watcher.background.pid
     let made = Date()
     // A last look at the start of things, a second after it.

@@ -305,9 +305,7 @@ struct TailCommandTests {
 
   @Test("without events nothing wakes up")
   func idle() throws {
-    // What other tests mount is an event, too.
-    let tail = try Follower(
-      through: isRoot ? ["/usr/bin/unshare", "-m", "--propagation", "private"] : [])
+    let tail = try Follower(through: withoutOthersMounts)
     append("a\n", to: tail.log)
     tail.expect("a\n")
     rename(tail.log, tail.log + ".1")
