@@ -62,7 +62,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case liveIncomplete = "live-incomplete"
   case liveUnknown = "live-unknown"
 
-  package var explanation: String { explanationOfDoubt ?? explanationOfRest }
+  package var explanation: String { explanationOfDoubt ?? explanationOfEnd ?? explanationOfKeeping }
 
   private var explanationOfDoubt: String? {
     switch self {
@@ -92,7 +92,28 @@ package enum Reason: String, Sendable, CaseIterable {
     }
   }
 
-  private var explanationOfRest: String {
+  /// Why it goes, or may.
+  private var explanationOfEnd: String? {
+    switch self {
+    case .beforeBoot: "it was made, and last changed, before the machine was booted"
+    case .ownerDead: "its owner is gone: the process that is named as it has ended"
+    case .quiet:
+      "nothing says that it is in use, nothing in it changed for long, and nothing is open"
+    case .withinBounds:
+      "it may go, and no bound of count, age, bytes or free room asks for it"
+    case .overAge: "nothing uses it, and it is older than the rule keeps such"
+    case .overCount: "nothing uses it, and there are more of them than the rule keeps"
+    case .overBytes: "nothing uses it, and all of them are larger than the rule allows"
+    case .roomNeeded: "nothing uses it, and less is free than the rule demands"
+    case .pressure: "nothing uses it, and more of the file system is in use than the rule allows"
+    case .staleTemporary: "a temporary file, unchanged for long and not open"
+    case .lockReleased: "its owner is gone: the lock could be taken"
+    case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"
+    default: nil
+    }
+  }
+
+  private var explanationOfKeeping: String {
     switch self {
     case .notMatched: "its name does not fit the rule's match"
     case .notADirectory:
@@ -132,26 +153,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case .unproved:
       "nothing shows that its owner lives, and nothing proves that it is dead; with `quiet` in the rule, time would decide"
     case .notAFile: "it is not a regular file; links are never followed or removed"
-    case .beforeBoot: "it was made, and last changed, before the machine was booted"
-    case .ownerDead: "its owner is gone: the process that is named as it has ended"
-    case .quiet:
-      "nothing says that it is in use, nothing in it changed for long, and nothing is open"
-    case .withinBounds:
-      "it may go, and no bound of count, age, bytes or free room asks for it"
-    case .overAge: "nothing uses it, and it is older than the rule keeps such"
-    case .overCount: "nothing uses it, and there are more of them than the rule keeps"
-    case .overBytes: "nothing uses it, and all of them are larger than the rule allows"
-    case .roomNeeded: "nothing uses it, and less is free than the rule demands"
-    case .pressure: "nothing uses it, and more of the file system is in use than the rule allows"
-    case .staleTemporary: "a temporary file, unchanged for long and not open"
-    case .lockReleased: "its owner is gone: the lock could be taken"
-    case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"
     // Explained above.
-    case .lockNotAFile, .lockUnreadable, .lockUnknown, .lockNamesProcess, .useUnknown,
-      .ownerUnknown, .bootUnknown, .processesUnknown, .surroundingsUnknown, .unreadable, .replaced,
-      .removalFailed,
-      .auditUnwritable, .claimConflict, .cursorUnknown, .liveAbsent, .liveIncomplete, .liveUnknown:
-      ""
+    default: ""
     }
   }
 }
