@@ -4,6 +4,17 @@ package import OwnedDirectories
 package import ReapRules
 import Synchronization
 
+extension Sweep.Finding {
+  /// Of its group.
+  fileprivate var member: Retention.Member<CandidatePath> {
+    guard case .expendable(let own) = verdict, action == nil else {
+      return Retention.Member(path, .stays, since: 0)
+    }
+    return Retention.Member(
+      path, .expendable(rank: own.rank), since: own.since, bytes: own.bytes, inodes: own.inodes)
+  }
+}
+
 /// One pass over a root: every candidate examined once, on all workers. For `sweep`, `list` and
 /// `survey`.
 package final class Sweep: Sendable {
@@ -92,10 +103,23 @@ package final class Sweep: Sendable {
       throw error
     }
     first.pool.drain()
+    for sweep in sweeps { sweep.keepWithinBounds() }
     return sweeps.map { $0.sortedFindings }
   }
 
   package func run() throws(SystemError) -> [Finding] { try Self.run([self])[0] }
+
+  /// What the bounds of a candidate's group demand its end for now.
+  static func demand(
+    on path: CandidatePath, by rule: Rule, root: OpenRoot, roots: [FilePath], mounts: MountView
+  ) -> Retention.Cause? {
+    guard rule.kind.part.retention != nil else { return nil }
+    let silent = Reporter(
+      audit: nil, logger: Logger(label: "reapd") { _ in SwiftLogNoOpLogHandler() })
+    let sweep = Sweep(
+      rule: rule, root: root, roots: roots, mounts: mounts, reporter: silent, for: .survey)
+    return (try? sweep.run())?.first { $0.path == path }?.evidence.demand
+  }
 
   private var sortedFindings: [Finding] {
     findings.withLock {
@@ -103,13 +127,73 @@ package final class Sweep: Sendable {
     }
   }
 
-  private func submit(_ path: CandidatePath) { pool.submit { self.examine(path) } }
+  private func submit(_ path: CandidatePath, _ demand: Retention.Cause? = nil) {
+    pool.submit { self.examine(path, demand) }
+  }
 
-  private func examine(_ path: CandidatePath) {
+  // MARK: - Groups
+
+  /// Judges those of a group again, with the demand, that its bounds say go: as watch does it.
+  private func keepWithinBounds() {
+    guard let retention = rule.part.retention else { return }
+    let isDry = if case .sweep(claiming: true) = purpose { false } else { true }
+    var begun: Pressure.Begun = []
+    // What would be gone by now, were it no dry run.
+    var imagined = RoomGain()
+    while true {
+      let members = findings.withLock { $0.filter { $0.action == nil }.map(\.member) }
+      let choice = retention.choose(
+        from: members, room: room.map(imagined.added), now: readClocks().wall, begun: begun)
+      guard !choice.going.isEmpty else { break }
+      if isDry { choice.going.forEach { imagined.add($0.member) } }
+      var pass = RetentionPass(choice, bounds: retention.room, isDry: isDry)
+      carryOut(&pass)
+      begun = pass.begun
+      if isReporting { reporter.pruned(pass.result, counts, rule.rule) }
+      guard !pass.result.hasGivenUp else { break }
+    }
+    if isReporting { reporter.count { [counts] in $0.protected += counts.protected } }
+  }
+
+  /// Of its group, what is left.
+  private var counts: GroupCounts {
+    findings.withLock { GroupCounts($0.lazy.filter { $0.action == nil }.map(\.member)) }
+  }
+
+  private var room: FreeRoom? { try? freeRoom(at: root.descriptor) }
+
+  private func carryOut(_ pass: inout RetentionPass<CandidatePath>) {
+    while !pass.isOver {
+      let asked = pass.next(room: room)
+      let paths = Set(asked.map(\.id))
+      let before = findings.withLock { findings in
+        defer { findings.removeAll { paths.contains($0.path) } }
+        return findings.filter { paths.contains($0.path) }
+      }
+      for (path, cause) in asked { submit(path, cause) }
+      pool.drain()
+      let after = findings.withLock { findings in
+        Dictionary(
+          findings.lazy.filter { paths.contains($0.path) }.map { ($0.path, $0) }
+        ) { $1 }
+      }
+      for finding in before {
+        switch after[finding.path]?.action {
+        case .reaped?: pass.removed(finding.path, bytes: after[finding.path]?.bytes ?? 0)
+        case .wouldReap?: pass.removed(finding.path, bytes: finding.member.bytes ?? 0)
+        case nil where after[finding.path] == nil: pass.removed(finding.path, bytes: 0)
+        default: pass.kept(finding.path)
+        }
+      }
+    }
+  }
+
+  private func examine(_ path: CandidatePath, _ demand: Retention.Cause?) {
     let examined = examination.run(
-      LookRequest(path, firstSeen: readMonotonic(), mayTakeTime: true))
+      LookRequest(path, firstSeen: readMonotonic(), mayTakeTime: true),
+      KnownBefore(demand: demand))
     examined.held?.descriptor.close()
-    let occasion = Occasion(trigger: .manual)
+    let occasion = Occasion(trigger: demand?.trigger ?? .manual)
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
     let place = Place(rule, root: root, path: original, occasion: occasion)
     if examined.outcome == .rootMoved { return tellMoved() }
@@ -162,7 +246,9 @@ package final class Sweep: Sendable {
         return self.add(path, .keep(.foreignInside, recheckAfter: nil), claimed.evidence)
       }
       let action: AuditRecord.Action = result.failure == nil ? .reaped : .failed
-      self.add(path, claimed.verdict, claimed.evidence, action, result.failure)
+      self.add(
+        path, claimed.verdict, claimed.evidence, action, result.failure,
+        freed: result.bytes)
     }
   }
 
@@ -174,11 +260,11 @@ package final class Sweep: Sendable {
 
   private func add(
     _ path: CandidatePath, _ verdict: Verdict, _ evidence: Evidence,
-    _ action: AuditRecord.Action? = nil, _ failure: SystemError? = nil
+    _ action: AuditRecord.Action? = nil, _ failure: SystemError? = nil, freed: Int64? = nil
   ) {
     var finding = Finding(
       path: path, verdict: verdict, evidence: evidence, action: action, reason: verdict.reason,
-      failure: failure)
+      failure: failure, bytes: freed)
     if action == .failed, case .dispose = verdict { finding.reason = .removalFailed }
     // What was not looked into for its verdict is not for its size: a writer may be at its start.
     if isMeasured(verdict), evidence.lock != nil || evidence.inside != nil || evidence.isLookedInto

@@ -99,6 +99,26 @@ package final class Reporter: Sendable {
     if once(record, "cannot remove: \(failure)", .warning) { counts.withLock { $0.failed += 1 } }
   }
 
+  /// A pass through a group is over.
+  ///
+  /// - Parameter left: of the group.
+  func pruned(_ result: RetentionPass<CandidatePath>.Result, _ left: GroupCounts, _ rule: Rule) {
+    counts.withLock {
+      $0.pruned += result.pruned
+      $0.reclaimed += result.bytes
+    }
+    var text =
+      "\(result.pruned) pruned (\(roughSize(result.bytes))), \(left.kept) kept, \(left.protected) protected"
+    if result.left > 0 { text += "; \(result.left) more go in the next pass" }
+    if result.hasGivenUp { text += "; too little became free by it: no more goes for free room" }
+    logger.notice(
+      "\(text)",
+      metadata: [
+        "rule": "\(rule.name)", "pruned": "\(result.pruned)", "kept": "\(left.kept)",
+        "protected": "\(left.protected)", "reclaimed": "\(result.bytes)",
+      ])
+  }
+
   /// The directory holds what its owner could not have removed, and has its own name again.
   private func leftAlone(_ claimed: Claimed, _ result: RemovalResult, _ occasion: Occasion) {
     var evidence = claimed.evidence

@@ -12,6 +12,10 @@ package struct Summary: Sendable, Equatable {
   package var reprieved = 0
   package var restored = 0
   package var refused = 0
+  /// Of groups: what went for their bounds, what of them may not go, and what was freed, in bytes.
+  package var pruned = 0
+  package var protected = 0
+  package var reclaimed: Int64 = 0
   /// Orphans that no event had told of: 0 in normal operation.
   package var backstopNeeded = 0
   /// Times that events were lost and a full scan made up for it.
@@ -27,6 +31,8 @@ package struct Summary: Sendable, Equatable {
       ("reprieved", .integer(Int64(reprieved))),
       ("restored", .integer(Int64(restored))),
       ("refused", .integer(Int64(refused))), ("backstop_needed", .integer(Int64(backstopNeeded))),
+      ("pruned", .integer(Int64(pruned))), ("protected", .integer(Int64(protected))),
+      ("reclaimed", .integer(reclaimed)),
       ("events_lost", .integer(Int64(eventsLost))),
     ])
   }

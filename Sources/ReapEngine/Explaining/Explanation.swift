@@ -44,7 +44,9 @@ package struct Explanation: Sendable {
       surroundings: SurroundingsView(mounts: mounts, roots: roots),
       claims: OwnClaims(condemned, below: root))
     let examined = examination.run(
-      LookRequest(candidate, firstSeen: clocks.monotonic, mayTakeTime: true))
+      LookRequest(candidate, firstSeen: clocks.monotonic, mayTakeTime: true),
+      KnownBefore(
+        demand: Sweep.demand(on: candidate, by: rule, root: root, roots: roots, mounts: mounts)))
     guard let evidence = examined.evidence else { return nil }
     var holders: [LockHolders.Process] = []
     if let held = examined.held {

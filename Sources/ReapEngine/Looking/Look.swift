@@ -70,7 +70,7 @@ struct Look {
           ? readMonotonic() : request.sawCreation,
         firstSeen: request.firstSeen),
       ofKind: terms.part.evidence)
-    evidence.demand = request.demand
+    evidence.demand = known.demand
     isHalfRemoved =
       claimName != nil
       && (facts.permissions == removalMark || spot.claims.isUnfinished(spot.path(name)))

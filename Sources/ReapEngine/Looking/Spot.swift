@@ -32,8 +32,6 @@ struct LookRequest: Sendable {
   /// Whether this thread may take its time: walk through a large tree, look through all processes,
   /// and wait for a lock.
   var mayTakeTime: Bool
-  /// What the bounds of the candidate's group demand its end for.
-  var demand: Retention.Cause?
 
   init(
     _ path: CandidatePath, firstSeen: Nanoseconds, sawCreation: Nanoseconds? = nil,
@@ -57,4 +55,6 @@ struct KnownBefore: Sendable {
   var isLockLost = false
   /// Another directory has the name by now.
   var isAnothers = false
+  /// What the bounds of its group demand its end for.
+  var demand: Retention.Cause?
 }

@@ -125,6 +125,7 @@ final class RootAccess {
     owner.holdings.handOnAll(onlyUnlinked: forGood)
     owner.places.removeAll()
     owner.post(.rootLost, at: readMonotonic())
+    owner.keeper?.rootLost()
     if facilities.isPresent(owner), !root.isInPlace {
       facilities.logger.notice("\(path) is gone; waiting for it to come back")
     }

@@ -32,6 +32,7 @@ final class RootLooks {
     root.places.noteCandidate(examine.path)
     let holdings = root.holdings!
     var known = KnownBefore(held: holdings.file(id))
+    if let keeper = root.keeper { known.demand = keeper.demand(on: examine.path) }
     known.isLockLost = known.held == nil && holdings.isSparse(id)
     if examine.onlyLock, holdings.isWatched(id) {
       switch probeLock(known.held, id, examine.path, examination) {
@@ -163,6 +164,7 @@ final class RootLooks {
       forget(id, path, now)
     }
     root.follower?.looked(at: path, isClaimed: examined.claimed != nil, now)
+    root.keeper?.looked(at: path, examined, now)
   }
 
   private func endQuarantine(
@@ -221,7 +223,11 @@ final class RootLooks {
       result.obstacle?.directory.close()
       return
     }
-    defer { root.follower?.removed(claimed.originalPath, readMonotonic()) }
+    defer {
+      let now = readMonotonic()
+      root.follower?.removed(claimed.originalPath, now)
+      root.keeper?.removed(claimed.originalPath, result, now)
+    }
     guard result.foreignDirectory == nil || result.failure != nil else {
       // The directory is in place again, and an event tells. It is looked at when what is foreign in
       // it goes.

@@ -144,6 +144,7 @@ final class RootScan {
     }
     if trigger != nil, root.places.arming == 0 {
       root.post(.scanEnded, at: readMonotonic())
+      root.keeper?.scanned(readMonotonic())
       root.places.removeUnseen()
       end()
     }

@@ -36,6 +36,8 @@ final class WatchedRoot {
   private(set) var holdings: RootHoldings!
   private(set) var looks: RootLooks!
   private(set) var follower: (any KindFollower)?
+  /// Nil where each candidate is for itself.
+  private(set) var keeper: GroupKeeper?
   private(set) var beginning = Beginning.scanning(orphans: 0)
   /// The rule came while reapd ran, or follows a rule that was changed: what stands in it may have come a
   /// moment ago, and no event told.
@@ -58,6 +60,7 @@ final class WatchedRoot {
     holdings = RootHoldings(self)
     looks = RootLooks(self)
     follower = kind.follower(of: self)
+    keeper = rule.kind.part.retention.map { GroupKeeper(self, $0) }
   }
 
   var reference: Reference { Reference(index: index, object: ObjectIdentifier(self)) }
@@ -248,6 +251,7 @@ final class WatchedRoot {
       places.arming == 0
     else { return }
     beginning = .over
+    defer { keeper?.start(readMonotonic()) }
     let reasons = schedule.reasons
     func count(_ wanted: ReasonTraits.Count) -> Int {
       reasons.reduce(0) { $1.key.traits.count == wanted ? $0 + $1.value : $0 }
@@ -270,7 +274,7 @@ final class WatchedRoot {
   func nextDeadline(now: Nanoseconds) -> Nanoseconds? {
     let earliest = min(
       schedule.nextDeadline ?? .max, access.nextDeadline ?? .max,
-      follower?.nextDeadline(now: now) ?? .max)
+      follower?.nextDeadline(now: now) ?? .max, keeper?.nextDeadline ?? .max)
     return earliest == .max ? nil : earliest
   }
 
@@ -278,5 +282,6 @@ final class WatchedRoot {
     if let deadline = schedule.nextDeadline, deadline <= now { post(.tick, at: now) }
     access.deadlinePassed(now)
     follower?.deadlinePassed(now)
+    keeper?.deadlinePassed(now)
   }
 }

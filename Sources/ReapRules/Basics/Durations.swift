@@ -75,3 +75,8 @@ package func saturatingDifference(_ left: Nanoseconds, _ right: Nanoseconds) -> 
   let (difference, overflow) = left.subtractingReportingOverflow(right)
   return overflow ? (left < right ? .min / 2 : .max / 2) : max(difference, .min / 2)
 }
+
+package func saturatingSum(_ left: Int64, _ right: Int64) -> Int64 {
+  let (sum, overflow) = left.addingReportingOverflow(right)
+  return overflow ? (right < 0 ? .min / 2 : .max / 2) : sum
+}

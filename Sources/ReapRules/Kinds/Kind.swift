@@ -74,6 +74,8 @@ package protocol KindPart: Sendable {
   var trustPids: Bool { get }
   /// Free room below which candidates leave their quarantine early.
   var room: Retention.RoomBounds { get }
+  /// The bounds of what its judge finds expendable; nil where it finds nothing so.
+  var retention: Retention? { get }
   /// What evidence begins with.
   var evidence: Evidence.OfKind { get }
 

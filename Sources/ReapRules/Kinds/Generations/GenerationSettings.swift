@@ -79,6 +79,7 @@ extension GenerationSettings: KindPart {
   package var hasPlaces: Bool { true }
   package var remakesNames: Bool { true }
   package var pinsCountInside: Bool { true }
+  package var retention: Retention? { nil }
   package var evidence: Evidence.OfKind { .generations(GenerationEvidence()) }
   package var sharesRoots: Bool { false }
   package var takesFiles: Bool { false }

@@ -132,6 +132,7 @@ extension ScratchSettings: KindPart {
   package var pinsCountInside: Bool { false }
   package var ownerPidfile: OwnerPidfile? { nil }
   package var room: Retention.RoomBounds { Retention.RoomBounds(minFree: nil, minFreeInodes: nil) }
+  package var retention: Retention? { nil }
   package var evidence: Evidence.OfKind { .scratch(ScratchEvidence()) }
   package var sharesRoots: Bool { true }
   package var takesFiles: Bool { entries.takesFiles }

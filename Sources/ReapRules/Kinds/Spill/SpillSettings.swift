@@ -45,6 +45,7 @@ extension SpillSettings: KindPart {
   package var ownerPidfile: OwnerPidfile? { nil }
   package var trustPids: Bool { false }
   package var room: Retention.RoomBounds { Retention.RoomBounds(minFree: nil, minFreeInodes: nil) }
+  package var retention: Retention? { nil }
   package var evidence: Evidence.OfKind { .spill }
   package var sharesRoots: Bool { false }
   package var takesFiles: Bool { false }

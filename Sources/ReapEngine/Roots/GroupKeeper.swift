@@ -1,0 +1,225 @@
+// Keeps the expendable candidates of one root within the rule's bounds: by count, age, bytes and free
+// room. Who goes is `Retention`'s to say; each of those is judged again, with the demand, and claimed as
+// any other.
+
+import Logging
+import OwnedDirectories
+import ReapRules
+
+final class GroupKeeper {
+  private typealias Member = Retention.Member<CandidatePath>
+
+  /// A larger group is not chosen from more often than once in this time: each choice takes them all.
+  private static let pause = nanosecondsPerSecond
+  private static let smallGroup = 1000
+
+  private unowned let root: WatchedRoot
+  private let retention: Retention
+  private var members: [CandidatePath: Member] = [:]
+  /// What would be gone, were it no dry run.
+  private var imagined: [CandidatePath: Member] = [:]
+  private var pass: RetentionPass<CandidatePath>?
+  /// What the pass demands the end of.
+  private var demands: [CandidatePath: Retention.Cause] = [:]
+  /// Monotonic; when there is something to choose. Nil until all members are known.
+  private var due: Nanoseconds?
+  private var isStarted = false
+  private var lastChoice: Nanoseconds = .min / 2
+  private var begun: Pressure.Begun = []
+  /// Too little became free in the last pass: that waits until something changes.
+  private var hasGivenUp = false
+  /// Since when those that stay are more than the bound alone, wall clock.
+  private var crowdedSince: Nanoseconds?
+  private var isShortTold = false
+
+  init(_ root: WatchedRoot, _ retention: Retention) {
+    self.root = root
+    self.retention = retention
+  }
+
+  func demand(on path: CandidatePath) -> Retention.Cause? { demands[path] }
+
+  // MARK: - What looks tell
+
+  /// The first scan is over: all members are known.
+  func start(_ now: Nanoseconds) {
+    isStarted = true
+    ask(at: now)
+  }
+
+  func looked(at path: CandidatePath, _ examined: Examined, _ now: Nanoseconds) {
+    guard ClaimName(path.name) == nil else { return }
+    let before = members[path]
+    switch (examined.outcome, examined.verdict) {
+    case (.gone, _), (.claimed, _), (.putBack, _): members[path] = nil
+    case (_, .expendable(let expendable)?):
+      members[path] = Member(
+        path, .expendable(rank: expendable.rank), since: expendable.since,
+        bytes: expendable.bytes, inodes: expendable.inodes)
+    case (.wouldClaim, _):
+      imagined[path] = before
+      members[path] = nil
+    // A dry run: it would be gone.
+    case (_, .expendable) where imagined[path] != nil: break
+    default:
+      members[path] = Member(path, .stays, since: readClocks().wall, bytes: before?.bytes)
+    }
+    answer(path, examined, before?.bytes, now)
+    if before?.standing != members[path]?.standing || before?.since != members[path]?.since {
+      hasGivenUp = false
+      ask(at: now)
+    }
+  }
+
+  /// A look that was under way when the demand came does not answer it: another follows.
+  private func answer(
+    _ path: CandidatePath, _ examined: Examined, _ bytes: Int64?, _ now: Nanoseconds
+  ) {
+    guard pass?.awaits(path) == true, examined.outcome != .claimed else { return }
+    guard examined.outcome == .gone || examined.evidence?.demand != nil else { return }
+    demands[path] = nil
+    if examined.outcome == .wouldClaim {
+      pass?.removed(path, bytes: bytes ?? 0)
+    } else {
+      pass?.kept(path)
+    }
+    step(now)
+  }
+
+  /// What was claimed is gone, or could not be removed.
+  func removed(_ path: CandidatePath, _ result: RemovalResult, _ now: Nanoseconds) {
+    guard pass?.awaits(path) == true else { return }
+    demands[path] = nil
+    if result.failure == nil, result.foreignDirectory == nil {
+      pass?.removed(path, bytes: result.bytes)
+    } else {
+      pass?.kept(path)
+    }
+    step(now)
+  }
+
+  /// The root was listed once more: time has passed, and the room may be another.
+  func scanned(_ now: Nanoseconds) { ask(at: now) }
+
+  /// What the group lies on was written to: there may be less room.
+  func roomChanged(_ now: Nanoseconds) {
+    guard due == nil || due! > now + Self.pause else { return }
+    ask(at: max(now, lastChoice + Self.pause))
+  }
+
+  // MARK: - Choosing
+
+  private func ask(at instant: Nanoseconds) {
+    guard isStarted else { return }
+    let earliest =
+      members.count > Self.smallGroup ? max(instant, lastChoice + Self.pause) : instant
+    due = min(due ?? .max, earliest)
+    root.facilities.roster.concern(root)
+  }
+
+  var nextDeadline: Nanoseconds? { pass == nil ? due : nil }
+
+  func deadlinePassed(_ now: Nanoseconds) {
+    guard pass == nil, let due, due <= now else { return }
+    self.due = nil
+    choose(now)
+  }
+
+  private func choose(_ now: Nanoseconds) {
+    guard root.root != nil else { return }
+    let isFirst = lastChoice < 0
+    lastChoice = now
+    for path in members.keys where !root.schedule.holds(path) { members[path] = nil }
+    let wall = readClocks().wall
+    tellCrowd(wall)
+    let room = hasGivenUp ? nil : self.room
+    if let room { tellShortage(room) }
+    let choice = retention.choose(
+      from: Array(members.values), room: room, now: wall, begun: begun)
+    begun = choice.begun
+    guard !choice.going.isEmpty else { return wait(choice.nextDue, wall, now) }
+    pass = RetentionPass(
+      choice, bounds: retention.room, isDry: root.facilities.options.dryRun)
+    trigger = isFirst ? .startup : .created
+    step(now)
+  }
+
+  /// What brought the choice about.
+  private var trigger = Trigger.startup
+
+  private var room: FreeRoom? {
+    guard let root = root.root, let room = try? freeRoom(at: root.descriptor) else { return nil }
+    guard !imagined.isEmpty else { return room }
+    return imagined.values.reduce(into: RoomGain()) { $0.add($1) }.added(to: room)
+  }
+
+  private func wait(_ nextDue: Nanoseconds?, _ wall: Nanoseconds, _ now: Nanoseconds) {
+    guard let nextDue else { return }
+    ask(at: saturatingSum(now, max(0, saturatingDifference(nextDue, wall))))
+  }
+
+  /// Asks for what is next, until somebody has to answer.
+  private func step(_ now: Nanoseconds) {
+    guard pass != nil else { return }
+    for (path, cause) in pass!.next(room: room) {
+      demands[path] = cause
+      root.post(.appeared(path, created: false, cause.trigger ?? trigger), at: now)
+    }
+    guard let over = pass, over.isOver else { return }
+    pass = nil
+    demands = [:]
+    begun = over.begun
+    hasGivenUp = over.result.hasGivenUp
+    root.facilities.reporter.pruned(over.result, GroupCounts(members.values), root.rule)
+    // What is left of it, and what this one has changed.
+    ask(at: now)
+  }
+
+  /// The root is lost: whatever stands in the one that comes is looked at anew.
+  func rootLost() {
+    members = [:]
+    pass = nil
+    demands = [:]
+    due = nil
+  }
+
+  // MARK: - Telling
+
+  private var staying: Int { members.values.count { $0.standing == .stays } }
+
+  /// What may not go is more than the rule keeps.
+  private func tellCrowd(_ wall: Nanoseconds) {
+    guard let maxCount = retention.maxCount, staying > maxCount else {
+      crowdedSince = nil
+      return
+    }
+    guard crowdedSince == nil else { return }
+    let since = members.values.filter { $0.standing == .stays }.map(\.since).min() ?? wall
+    crowdedSince = since
+    root.facilities.logger.warning(
+      """
+      \(root.access.path) (rule \(root.rule.name)): \(staying) that may not go (in use, protected, \
+      incomplete or in doubt) are more than max_count, \(maxCount), alone, since \
+      \(formatTime(since))
+      """)
+  }
+
+  /// Less is free than the rule demands.
+  private func tellShortage(_ room: FreeRoom) {
+    let lacking = retention.room.shortage(in: room)
+    guard !lacking.isNone else {
+      isShortTold = false
+      return
+    }
+    guard !isShortTold else { return }
+    isShortTold = true
+    var parts: [String] = []
+    if lacking.bytes > 0 { parts.append("\(roughSize(lacking.bytes)) of min_free") }
+    if lacking.inodes > 0 { parts.append("\(lacking.inodes) of min_free_inodes") }
+    root.facilities.logger.warning(
+      """
+      \(root.access.path) (rule \(root.rule.name)): \(parts.joined(separator: " and ")) are lacking \
+      on its file system
+      """)
+  }
+}
