@@ -30,18 +30,38 @@ struct EnvironmentOverrides {
   mutating func applyToRules(
     _ settings: inout [RuleSettings]
   ) throws(ConfigurationError) {
+    try applyOwn(&settings)
     // Sorted, so that of several errors always the same one is reported.
     for (variable, value) in context.environment.sorted {
       guard let target = try target(of: variable) else { continue }
-      settings[target.rule].written[target.key] = Setting(
-        key: target.key.rawValue, untyped: value, file: variable)
-      if settings[target.rule].written[.name] == nil {
-        settings[target.rule].written[.name] = Setting(
-          key: "name", untyped: rules[target.rule].name, file: variable)
-      }
-      configuration.rules[target.rule] = try settings[target.rule].rule(context)
-      note(variable)
+      try set(target.key, of: target.rule, to: value, by: variable, &settings)
     }
+  }
+
+  /// The variables of the programs that presets are of: before ours, which win.
+  private mutating func applyOwn(_ settings: inout [RuleSettings]) throws(ConfigurationError) {
+    for rule in settings.indices {
+      guard case .scalar(let name, _)? = settings[rule].written[.preset]?.value else { continue }
+      for own in Catalogue.rule(named: name)?.environment ?? [] {
+        guard let value = context.environment.path(own.name) else { continue }
+        try set(
+          own.key, of: rule, to: FilePath(value.bytes + Array(own.unit.utf8)), by: own.name,
+          &settings)
+      }
+    }
+  }
+
+  private mutating func set(
+    _ key: RuleKey, of rule: Int, to value: FilePath, by variable: String,
+    _ settings: inout [RuleSettings]
+  ) throws(ConfigurationError) {
+    settings[rule].written[key] = Setting(key: key.rawValue, untyped: value, file: variable)
+    if settings[rule].written[.name] == nil {
+      settings[rule].written[.name] = Setting(
+        key: "name", untyped: rules[rule].name, file: variable)
+    }
+    configuration.rules[rule] = try settings[rule].rule(context)
+    note(variable)
   }
 
   private mutating func note(_ variable: String) {

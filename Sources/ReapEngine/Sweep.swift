@@ -8,7 +8,7 @@ extension Sweep.Finding {
   /// Of its group.
   fileprivate var member: Retention.Member<CandidatePath> {
     guard case .expendable(let own) = verdict, action == nil else {
-      return Retention.Member(path, .stays, since: 0)
+      return Retention.Member(path, .stays, since: 0, bytes: evidence.weight?.bytes)
     }
     return Retention.Member(
       path, .expendable(rank: own.rank), since: own.since, bytes: own.bytes, inodes: own.inodes)
@@ -102,8 +102,11 @@ package final class Sweep: Sendable {
       first.pool.drain()
       throw error
     }
+    for sweep in sweeps where sweep.rule.part.retention != nil {
+      sweep.pool.settle()
+      sweep.keepWithinBounds()
+    }
     first.pool.drain()
-    for sweep in sweeps { sweep.keepWithinBounds() }
     return sweeps.map { $0.sortedFindings }
   }
 
@@ -171,7 +174,7 @@ package final class Sweep: Sendable {
         return findings.filter { paths.contains($0.path) }
       }
       for (path, cause) in asked { submit(path, cause) }
-      pool.drain()
+      pool.settle()
       let after = findings.withLock { findings in
         Dictionary(
           findings.lazy.filter { paths.contains($0.path) }.map { ($0.path, $0) }

@@ -128,6 +128,9 @@ extension WatchPurpose {
       case .partition:
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
           | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | Self.directoryFlags
+      case .writtenFiles:
+        IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
+          | IN_CLOSE_WRITE | IN_ATTRIB | Self.directoryFlags
       case .ancestor: IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .parent: IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | Self.directoryFlags
       case .heldFile: IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
@@ -142,7 +145,7 @@ extension WatchPurpose {
   /// Whether its events are about the entries of a directory or the directory itself.
   var isOfDirectory: Bool {
     switch self {
-    case .directory, .partition, .ancestor, .parent: true
+    case .directory, .partition, .writtenFiles, .ancestor, .parent: true
     case .heldFile, .writers, .obstacle, .followed: false
     }
   }

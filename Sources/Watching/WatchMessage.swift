@@ -43,6 +43,8 @@ package enum WatchPurpose: Sendable {
   case directory
   /// Entries coming and going in a directory, and files in it being written in place.
   case partition
+  /// Entries coming and going in a directory, and files in it being closed by writers.
+  case writtenFiles
   /// A directory above one that matters, in case it is moved away.
   case ancestor
   /// The one right above a directory that is held open: only here the kernel tells that it was

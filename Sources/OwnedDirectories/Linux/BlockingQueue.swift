@@ -4,6 +4,7 @@ import Glibc
 @safe package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
   private var mutex = unsafe pthread_mutex_t()
   private var filled = pthread_cond_t()
+  private var emptied = pthread_cond_t()
   private var elements: [Element] = []
   private var isClosed = false
   private var waiters = 0
@@ -13,6 +14,7 @@ import Glibc
   package init() {
     unsafe pthread_mutex_init(&mutex, nil)
     unsafe pthread_cond_init(&filled, nil)
+    unsafe pthread_cond_init(&emptied, nil)
   }
 
   private func locked<Result>(_ body: () -> Result) -> Result {
@@ -48,7 +50,16 @@ import Glibc
   package func finished() {
     locked {
       active -= 1
-      if isClosed, active == 0 { unsafe pthread_cond_broadcast(&filled) }
+      guard active == 0 else { return }
+      if isClosed { unsafe pthread_cond_broadcast(&filled) }
+      if elements.isEmpty { unsafe pthread_cond_broadcast(&emptied) }
+    }
+  }
+
+  /// Waits until all that was added is taken, and its work done.
+  package func waitUntilFinished() {
+    locked {
+      while !elements.isEmpty || active > 0 { unsafe pthread_cond_wait(&emptied, &mutex) }
     }
   }
 

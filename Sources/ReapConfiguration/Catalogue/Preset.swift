@@ -22,8 +22,17 @@ struct PresetRule: Sendable {
   let members: [YAMLNode.Member]
   /// Where the program usually has it, before anything is expanded; nil where each has its own place.
   let root: String?
+  /// The program's own variables that stand for keys of the rule.
+  let environment: [Variable]
   /// How messages name where it is written.
   let file: String
+
+  struct Variable: Sendable {
+    let name: String
+    let key: RuleKey
+    /// What the value lacks as a value of that key; may be empty.
+    let unit: String
+  }
 
   /// Set while a rule of a preset is read: the directory that holds the root, which may lie elsewhere
   /// than usual …

@@ -32,6 +32,7 @@ enum PresetFile {
     var kind: KindName?
     var root: String?
     var rest: [YAMLNode.Member] = []
+    var environment: [PresetRule.Variable] = []
     for member in members {
       let setting = Setting(
         key: member.key, value: member.value.content,
@@ -41,10 +42,34 @@ enum PresetFile {
       case "root": root = try setting.text("write a path")
       case "kind":
         kind = KindName(rawValue: try setting.word(of: KindName.allCases.map(\.rawValue)))
+      case "environment": environment = try variables(setting)
       default: rest.append(member)
       }
     }
     guard let kind else { throw rule.error("has no kind", "write 'kind: '") }
-    return PresetRule(name: name, kind: kind, members: rest, root: root, file: rule.place.file)
+    return PresetRule(
+      name: name, kind: kind, members: rest, root: root, environment: environment,
+      file: rule.place.file)
+  }
+
+  private static func variables(
+    _ setting: Setting
+  ) throws(ConfigurationError) -> [PresetRule.Variable] {
+    guard case .mapping(let members) = setting.value else {
+      throw setting.error("is no mapping", "write variables, each with its key")
+    }
+    var variables: [PresetRule.Variable] = []
+    for member in members {
+      let given = Setting(
+        key: member.key, value: member.value.content,
+        place: Place(file: setting.place.file, line: member.line))
+      let parts = try given.members(of: ["key", "unit"], wanted: "write key and unit")
+      guard let name = try parts["key"]?.text("name a key"), let key = RuleKey(known: name) else {
+        throw given.error("names no key", "write {key: NAME}")
+      }
+      variables.append(
+        .init(name: member.key, key: key, unit: try parts["unit"]?.text("write a unit") ?? ""))
+    }
+    return variables
   }
 }

@@ -3,13 +3,14 @@ import ReapRules
 /// Kinds by the name they are written with. The one place of the configuration that tells them apart:
 /// what is particular to one lies in its file beside this one.
 enum KindName: String, CaseIterable {
-  case spill, generations, scratch
+  case spill, generations, scratch, instances
 
   init(_ kind: Rule.Kind) {
     switch kind {
     case .spill: self = .spill
     case .generations: self = .generations
     case .scratch: self = .scratch
+    case .instances: self = .instances
     }
   }
 
@@ -18,6 +19,7 @@ enum KindName: String, CaseIterable {
     case .spill: SpillKeys()
     case .generations: GenerationKeys()
     case .scratch: ScratchKeys()
+    case .instances: InstanceKeys()
     }
   }
 }

@@ -41,6 +41,23 @@ struct PrintedValue {
   }
 }
 
+func printedNames(_ names: [EntryName]) -> PrintedValue {
+  guard !names.isEmpty else { return .word(nil, remark: "none") }
+  let texts = names.map { String(decoding: $0.bytes, as: UTF8.self) }
+  return PrintedValue(
+    yaml: "[" + texts.map(yamlText).joined(separator: ", ") + "]",
+    json: .array(texts.map(JSONValue.string)))
+}
+
+extension FreeSpace {
+  func text(_ amountText: (Int64) -> String) -> String {
+    switch self {
+    case .amount(let amount): amountText(amount)
+    case .share(let share): Self.formatShare(share)
+    }
+  }
+}
+
 /// A key with the value that holds.
 struct PrintedKey {
   let name: String

@@ -49,6 +49,13 @@ extension Setting {
     }
   }
 
+  func entryNames() throws(ConfigurationError) -> [EntryName] {
+    var names: [EntryName] = []
+    for element in try elements() { names.append(try element.entryName()) }
+    guard !names.isEmpty else { throw error("is an empty list", "write names, or leave it out") }
+    return names
+  }
+
   func globPath() throws(ConfigurationError) -> GlobPath {
     let wanted = "write a relative path of patterns such as 'metadata/v+([0-9]).json'"
     let text = try text(wanted)

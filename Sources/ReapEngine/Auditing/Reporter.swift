@@ -107,8 +107,10 @@ package final class Reporter: Sendable {
       $0.pruned += result.pruned
       $0.reclaimed += result.bytes
     }
+    guard result.pruned + result.kept > 0 else { return }
     var text =
       "\(result.pruned) pruned (\(roughSize(result.bytes))), \(left.kept) kept, \(left.protected) protected"
+    if result.kept > 0 { text += "; \(result.kept) were to go, and are in use by now" }
     if result.left > 0 { text += "; \(result.left) more go in the next pass" }
     if result.hasGivenUp { text += "; too little became free by it: no more goes for free room" }
     logger.notice(

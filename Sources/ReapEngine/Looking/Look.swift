@@ -112,6 +112,12 @@ struct Look {
         guard try gatherInside() else {
           return gathering.isTooLarge ? nil : .unsure(.replaced)
         }
+      case .gather(.weight):
+        guard mayTakeTime else { return nil }
+        guard let weight = weigh(spot.path(name), below: spot.directory) else {
+          return .unsure(.unreadable)
+        }
+        evidence.weight = weight
       case .gather(.life):
         guard mayTakeTime else { return nil }
         let view = LifeView.shared.current()

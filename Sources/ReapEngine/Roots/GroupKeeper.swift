@@ -21,6 +21,8 @@ final class GroupKeeper {
   private var pass: RetentionPass<CandidatePath>?
   /// What the pass demands the end of.
   private var demands: [CandidatePath: Retention.Cause] = [:]
+  /// Those of it that are claimed, and being removed.
+  private var removing: Set<CandidatePath> = []
   /// Monotonic; when there is something to choose. Nil until all members are known.
   private var due: Nanoseconds?
   private var isStarted = false
@@ -62,7 +64,9 @@ final class GroupKeeper {
     // A dry run: it would be gone.
     case (_, .expendable) where imagined[path] != nil: break
     default:
-      members[path] = Member(path, .stays, since: readClocks().wall, bytes: before?.bytes)
+      members[path] = Member(
+        path, .stays, since: before?.standing == .stays ? before!.since : readClocks().wall,
+        bytes: examined.evidence?.weight?.bytes)
     }
     answer(path, examined, before?.bytes, now)
     if before?.standing != members[path]?.standing || before?.since != members[path]?.since {
@@ -75,21 +79,26 @@ final class GroupKeeper {
   private func answer(
     _ path: CandidatePath, _ examined: Examined, _ bytes: Int64?, _ now: Nanoseconds
   ) {
-    guard pass?.awaits(path) == true, examined.outcome != .claimed else { return }
-    guard examined.outcome == .gone || examined.evidence?.demand != nil else { return }
-    demands[path] = nil
-    if examined.outcome == .wouldClaim {
-      pass?.removed(path, bytes: bytes ?? 0)
-    } else {
+    guard pass?.awaits(path) == true, !removing.contains(path) else { return }
+    switch examined.outcome {
+    case .claimed:
+      demands[path] = nil
+      removing.insert(path)
+      return
+    // By somebody else.
+    case .gone: pass?.removed(path, bytes: 0)
+    case .wouldClaim: pass?.removed(path, bytes: bytes ?? 0)
+    default:
+      guard examined.evidence?.demand != nil else { return }
       pass?.kept(path)
     }
+    demands[path] = nil
     step(now)
   }
 
   /// What was claimed is gone, or could not be removed.
   func removed(_ path: CandidatePath, _ result: RemovalResult, _ now: Nanoseconds) {
-    guard pass?.awaits(path) == true else { return }
-    demands[path] = nil
+    guard removing.remove(path) != nil else { return }
     if result.failure == nil, result.foreignDirectory == nil {
       pass?.removed(path, bytes: result.bytes)
     } else {
@@ -180,6 +189,7 @@ final class GroupKeeper {
     members = [:]
     pass = nil
     demands = [:]
+    removing = []
     due = nil
   }
 
@@ -206,7 +216,7 @@ final class GroupKeeper {
 
   /// Less is free than the rule demands.
   private func tellShortage(_ room: FreeRoom) {
-    let lacking = retention.room.shortage(in: room)
+    let lacking = root.part.room.shortage(in: room)
     guard !lacking.isNone else {
       isShortTold = false
       return

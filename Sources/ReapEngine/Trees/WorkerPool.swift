@@ -37,6 +37,9 @@ package final class WorkerPool: Sendable {
   /// Whether a thread would take up new work at once.
   package var isHungry: Bool { queue.waiting > 0 && queue.isEmpty }
 
+  /// Waits for all work that was submitted; more may follow.
+  package func settle() { queue.waitUntilFinished() }
+
   /// Ends the threads once all work that was submitted is done.
   package func drain() {
     queue.close()

@@ -15,6 +15,8 @@ package struct Evidence: Sendable, Equatable {
   package var claim = Claim.none
   /// What the bounds of its group demand its end for; nil where they do not.
   package var demand: Retention.Cause?
+  /// What its end would free; asked for where a bound needs it.
+  package var weight: Weight?
   /// What is particular to its kind.
   package var ofKind: OfKind
 
@@ -48,6 +50,18 @@ package struct Evidence: Sendable, Equatable {
       self.type = type
       self.owner = owner
       self.isMountPoint = isMountPoint
+    }
+  }
+
+  /// What an end frees: of files with names elsewhere nothing.
+  package struct Weight: Sendable, Equatable {
+    /// Allocated.
+    package var bytes: Int64
+    package var inodes: Int64
+
+    package init(bytes: Int64, inodes: Int64) {
+      self.bytes = bytes
+      self.inodes = inodes
     }
   }
 
@@ -205,6 +219,10 @@ package struct Evidence: Sendable, Equatable {
     if let lock { members.append(("lock", .string(lock.text))) }
     if let surroundings { members.append(("surroundings", .string(surroundings.text))) }
     if let inside { members += inside.members }
+    if let weight {
+      members.append(("allocated_bytes", .integer(weight.bytes)))
+      members.append(("inodes", .integer(weight.inodes)))
+    }
     if let life { members.append(("processes", .string(life.text))) }
     return .object(members)
   }

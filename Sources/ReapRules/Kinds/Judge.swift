@@ -17,18 +17,6 @@ package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
   return .verdict(.dispose(demand.reason))
 }
 
-extension Retention.Cause {
-  package var reason: Reason {
-    switch self {
-    case .age: .overAge
-    case .count: .overCount
-    case .bytes: .overBytes
-    case .room: .roomNeeded
-    case .pressure: .pressure
-    }
-  }
-}
-
 extension Evidence.Life.Use {
   var reason: Reason {
     switch self {

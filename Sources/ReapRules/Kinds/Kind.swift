@@ -7,6 +7,7 @@ extension Rule {
     case spill(SpillSettings)
     case generations(GenerationSettings)
     case scratch(ScratchSettings)
+    case instances(InstanceSettings)
 
     /// What the kind says of itself.
     package var part: any KindPart {
@@ -14,6 +15,7 @@ extension Rule {
       case .spill(let settings): settings
       case .generations(let settings): settings
       case .scratch(let settings): settings
+      case .instances(let settings): settings
       }
     }
 
@@ -24,6 +26,7 @@ extension Rule {
       case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
       case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
       case .scratch(let settings): settings.judge(evidence, rule: rule, now: now)
+      case .instances(let settings): settings.judge(evidence, rule: rule, now: now)
       }
     }
 
@@ -32,6 +35,7 @@ extension Rule {
       case .spill(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .generations(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .scratch(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
+      case .instances(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       }
     }
 
@@ -135,12 +139,14 @@ extension Evidence {
     case spill
     case generations(GenerationEvidence)
     case scratch(ScratchEvidence)
+    case instances(InstanceEvidence)
 
     var members: [(String, JSONValue)] {
       switch self {
       case .spill: []
       case .generations(let own): own.members
       case .scratch(let own): own.members
+      case .instances(let own): own.members
       }
     }
   }

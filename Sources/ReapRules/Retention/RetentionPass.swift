@@ -117,17 +117,3 @@ extension Retention.Member {
         && isPoor(inodes, saturatingDifference(after.freeInodes, before.freeInodes))
   }
 }
-
-extension Retention.Cause {
-  /// Whether it rests on what is free just now.
-  package var isOfRoom: Bool { self == .room || self == .pressure }
-
-  /// What its audit line names as the trigger; nil where that is what brought the choice about.
-  package var trigger: Trigger? {
-    switch self {
-    case .age: .age
-    case .room, .pressure: .pressure
-    case .count, .bytes: nil
-    }
-  }
-}

@@ -29,6 +29,8 @@ package enum Reason: String, Sendable, CaseIterable {
   case needsQuarantine = "needs-quarantine"
   case notAFile = "not-a-file"
   case unproved
+  case protected
+  case incomplete
 
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
@@ -36,6 +38,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case beforeBoot = "before-boot"
   case quiet
   case staleTemporary = "stale-temporary"
+  case abandoned
   case withinBounds = "within-bounds"
   case overAge = "over-age"
   case overCount = "over-count"
@@ -61,6 +64,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case liveAbsent = "live-absent"
   case liveIncomplete = "live-incomplete"
   case liveUnknown = "live-unknown"
+  case timeUnknown = "time-unknown"
 
   package var explanation: String { explanationOfDoubt ?? explanationOfEnd ?? explanationOfKeeping }
 
@@ -88,6 +92,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .liveAbsent: "the generation that the cursor names does not exist"
     case .liveIncomplete: "the generation that the cursor names is not complete"
     case .liveUnknown: "the generation that the cursor names cannot be examined"
+    case .timeUnknown: "its manifest does not tell when it was made, or tells a time to come"
     default: nil
     }
   }
@@ -99,6 +104,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case .ownerDead: "its owner is gone: the process that is named as it has ended"
     case .quiet:
       "nothing says that it is in use, nothing in it changed for long, and nothing is open"
+    case .abandoned:
+      "it was never completed, or half removed; nothing in it changed for long, and nothing uses it"
     case .withinBounds:
       "it may go, and no bound of count, age, bytes or free room asks for it"
     case .overAge: "nothing uses it, and it is older than the rule keeps such"
@@ -152,6 +159,8 @@ package enum Reason: String, Sendable, CaseIterable {
       "it is condemned, and its quarantine is not over: a change in it, something open, or a cursor that names it ends that"
     case .unproved:
       "nothing shows that its owner lives, and nothing proves that it is dead; with `quiet` in the rule, time would decide"
+    case .protected: "a file in it protects it, and something happened in it not long ago"
+    case .incomplete: "it is not complete: it is being made, or was abandoned a short time ago"
     case .notAFile: "it is not a regular file; links are never followed or removed"
     // Explained above.
     default: ""

@@ -63,7 +63,7 @@ package enum Judgement: Sendable, Equatable {
   case verdict(Verdict)
 
   package enum Stage: Sendable, Equatable {
-    case lock, surroundings, inside, partition, owner, life
+    case lock, surroundings, inside, partition, owner, life, files, weight
   }
 }
 

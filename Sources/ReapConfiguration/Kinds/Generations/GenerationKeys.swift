@@ -123,12 +123,3 @@ struct GenerationKeys: KindKeys {
     },
   ]
 }
-
-extension FreeSpace {
-  fileprivate func text(_ amountText: (Int64) -> String) -> String {
-    switch self {
-    case .amount(let amount): amountText(amount)
-    case .share(let share): Self.formatShare(share)
-    }
-  }
-}

@@ -1,0 +1,62 @@
+// What was observed of an instance besides what is observed of every candidate.
+
+package struct InstanceEvidence: Sendable, Equatable {
+  /// What its own files tell; nil where they were not read.
+  package var files: Files?
+
+  package struct Files: Sendable, Equatable {
+    /// Of the files that make it complete, the first that is not there.
+    package var missing: String?
+    package var time: Time
+    package var protection = Protection.none
+
+    package init(missing: String? = nil, time: Time) {
+      self.missing = missing
+      self.time = time
+    }
+  }
+
+  /// When it was made, by its manifest.
+  package enum Time: Sendable, Equatable {
+    /// Wall clock.
+    case at(Nanoseconds)
+    /// There is no manifest, or it tells none.
+    case unknown(String)
+  }
+
+  package enum Protection: Sendable, Equatable {
+    case none
+    /// By that file, since then by what stands in it.
+    case since(EntryName, Nanoseconds)
+    /// By that file, which does not tell since when.
+    case unknown(EntryName, String)
+  }
+
+  package init() {}
+
+  var members: [(String, JSONValue)] {
+    guard let files else { return [] }
+    var members: [(String, JSONValue)] = []
+    if let missing = files.missing { members.append(("missing_file", .string(missing))) }
+    switch files.time {
+    case .at(let time): members.append(("made_time", .string(formatTime(time))))
+    case .unknown(let why): members.append(("made_time", .string("unknown: \(why)")))
+    }
+    switch files.protection {
+    case .none: break
+    case .since(let name, let time):
+      members.append(("protected_by", .string("\(name.display), since \(formatTime(time))")))
+    case .unknown(let name, let why):
+      members.append(("protected_by", .string("\(name.display), unreadable: \(why)")))
+    }
+    return members
+  }
+}
+
+extension Evidence.OfKind {
+  /// Nil for evidence of another kind, which no assignment makes one of this.
+  package var instances: InstanceEvidence? {
+    get { if case .instances(let own) = self { own } else { nil } }
+    set { if case .instances = self, let newValue { self = .instances(newValue) } }
+  }
+}
