@@ -141,6 +141,18 @@ extension Evidence {
     case scratch(ScratchEvidence)
     case instances(InstanceEvidence)
 
+    // Nil for evidence of another kind, which no assignment makes one of that.
+
+    package var scratch: ScratchEvidence? {
+      get { if case .scratch(let own) = self { own } else { nil } }
+      set { if case .scratch = self, let newValue { self = .scratch(newValue) } }
+    }
+
+    package var instances: InstanceEvidence? {
+      get { if case .instances(let own) = self { own } else { nil } }
+      set { if case .instances = self, let newValue { self = .instances(newValue) } }
+    }
+
     var members: [(String, JSONValue)] {
       switch self {
       case .spill: []

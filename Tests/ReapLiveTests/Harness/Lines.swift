@@ -54,6 +54,9 @@ struct Summary: Decodable {
   let restored: Int
   let refused: Int
   let backstopNeeded: Int
+  let pruned: Int
+  let protected: Int
+  let reclaimed: Int
   let eventsLost: Int
 }
 
