@@ -12,7 +12,7 @@ import Synchronization
 
 package final class UsageWalk: Sendable {
   package struct Settings: Sendable {
-    /// Twice the processors: on a cold disk half of them wait.
+    /// Twice the processors: on a cold disk half of them wait. 0: whoever asks does it.
     package var threads = max(2, min(16, 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     /// Directories of so many levels have rows.
     package var depth = 1
@@ -21,7 +21,6 @@ package final class UsageWalk: Sendable {
     package var openLimit = 512
     /// Bytes of a listing that are read at once.
     package var pieceSize = 1 << 17
-    package var standsBack = false
 
     package init() {}
   }
@@ -117,7 +116,6 @@ package final class UsageWalk: Sendable {
     var threads: [Thread] = []
     for _ in 0..<settings.threads {
       let thread = Thread.start(named: "usage") { [self] in
-        if settings.standsBack { standBack() }
         UsageWorker(self).run()
         done.post((), droppable: true)
       }
