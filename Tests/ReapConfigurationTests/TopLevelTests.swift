@@ -48,7 +48,8 @@ struct TopLevelTests {
   @Test("can be overridden by its variable", arguments: cases)
   func fromEnvironment(_ one: Case) throws {
     let variable = "REAPD_" + one.key.uppercased()
-    let text = rules + "audit_log: /a\nbackstop: 1m\nenabled: true\nlog_level: error\n"
+    let text =
+      rules + "audit_log: /a\nbackstop: 1m\nenabled: true\nlog_level: error\n"
       + "usage_at_start: true\nwarn_used: 70%\n"
     let configuration = try parse(text, environment: [variable: one.value])
     #expect(one.holds(configuration))
