@@ -29,6 +29,23 @@ import Testing
     #expect(rows.sorted() == [first + 1, inner, first])
   }
 
+  @Test func `where only the largest rows stay, the sum of all does`() {
+    var rows = UsageRows()
+    let first = rows.add(block("a", "b", "c", "d"), in: 0)
+    for (index, bytes) in [Int64(5), 9, 1, 7].enumerated() {
+      rows.add(sum(bytes), to: first + index)
+    }
+    rows.add(sum(100), to: 0)
+    rows.keepLargest(2)
+    let next = rows.add(block("e"), in: 0)
+    rows.add(sum(6), to: next)
+    rows.keepLargest(2)
+    rows.addUp()
+    #expect(rows.sum(0) == UsageSum(bytes: 128, files: 6))
+    #expect(rows.sorted().map { rows.path($0) } == [Array("b".utf8), Array("d".utf8)])
+    #expect(rows.sorted().map { rows.sum($0).bytes } == [9, 7] && rows.count == 2)
+  }
+
   @Test func `the order by name is that of the tree, whatever order they came in`() {
     var rows = UsageRows()
     let first = rows.add(block("b", "a", "a-"), in: 0)

@@ -49,6 +49,10 @@ struct UsageGrowthTests {
       old: point(midnight, free: 10), new: point(midnight + day, free: 0),
       day: "2026-11-29", room: .bytes, pace: .fileSystem),
     Row(
+      testDescription: "a byte a day, too",
+      old: point(midnight, bytes: 0, free: 5), new: point(midnight + day, bytes: 1, free: 5),
+      day: "2026-12-04", room: .bytes, pace: .tree),
+    Row(
       testDescription: "none where nothing grows",
       old: point(midnight, bytes: 10), new: point(midnight + day, bytes: 5, free: 1005)),
     Row(

@@ -71,6 +71,7 @@ final class StartUsage: Sendable {
       var settings = UsageWalk.Settings()
       settings.threads = 0
       settings.openLimit = Self.openLimit
+      settings.rowLimit = Self.named
       settings.pieceSize = DirectoryListing.bufferSize
       let walk = UsageWalk(settings)
       let isStopped = state.withLock { state in

@@ -57,6 +57,19 @@ package struct UsageRows: Sendable {
     }
   }
 
+  /// Has all rows but the largest count for row 0, where each of them holds all that it will. They get
+  /// other numbers.
+  mutating func keepLargest(_ count: Int) {
+    let kept = sorted().prefix(count).map { ($0, path($0)) }
+    var new = UsageRows()
+    new.rows[0].sum = rows.reduce(into: UsageSum()) { $0 += $1.sum }
+    for (row, name) in kept {
+      let number = new.add(name + [0], in: 0)
+      new.move(rows[row].sum, from: 0, to: number)
+    }
+    self = new
+  }
+
   /// Below the directory at which the walk began.
   package func path(_ row: Int) -> [UInt8] {
     var way: [ArraySlice<UInt8>] = []

@@ -17,6 +17,9 @@ package final class UsageWalk: Sendable {
     /// Directories of so many levels have rows.
     package var depth = 1
     package var largest = 10
+    /// Where there are more rows, only so many stay, the largest; the others' sums are in the total only.
+    /// For one thread and a depth of 1: then what was listed before is done when a listing goes on.
+    package var rowLimit: Int?
     /// Directories that may be open together, before subtrees are followed by one thread each.
     package var openLimit = 512
     /// Bytes of a listing that are read at once.
@@ -162,7 +165,8 @@ package final class UsageWalk: Sendable {
   func isCounted(_ facts: Occupied, in row: Int) -> Bool {
     links.withLock { links in
       let meaning = links.meet(facts, in: row) { left, right in
-        state.withLock { $0.usage.rows.precedes(left, right) }
+        // Rows that may be dropped are not told apart by name.
+        settings.rowLimit == nil && state.withLock { $0.usage.rows.precedes(left, right) }
       }
       if case .moved(let old) = meaning {
         var sum = UsageSum()
@@ -171,6 +175,12 @@ package final class UsageWalk: Sendable {
       }
       return meaning == .first
     }
+  }
+
+  /// The listing at which the walk began goes on.
+  func dropRows() {
+    guard let limit = settings.rowLimit else { return }
+    state.withLock { if $0.usage.rows.count > limit { $0.usage.rows.keepLargest(limit) } }
   }
 
   func addRows(_ names: [UInt8], in parent: Int) -> Int {

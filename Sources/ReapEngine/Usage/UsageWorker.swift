@@ -31,6 +31,7 @@ final class UsageWorker {
   /// - Parameter sum: what is to be counted for it besides.
   private func list(_ directory: UsageDirectory, _ sum: UsageSum = UsageSum()) {
     var sum = sum
+    if directory.depth == 0 { walk.dropRows() }
     while let count = nextPiece(of: directory, directory.descriptor!) {
       let goesOn = !reader.isShort
       // What follows is for whoever has nothing to do; after the subdirectories of this piece for all.

@@ -64,10 +64,7 @@ package struct Forecast: Sendable, Equatable {
     from wall: Nanoseconds
   ) {
     guard taken > 0, span > 0 else { return nil }
-    let product = max(0, free).multipliedFullWidth(by: span)
-    // The quotient has to fit for the division to be possible.
-    guard product.high < taken / 2 else { return nil }
-    let left = taken.dividingFullWidth(product).quotient
+    let left = scaled(free, by: span, over: taken)
     guard left <= Self.horizon, !wall.addingReportingOverflow(left).overflow else { return nil }
     self.full = wall + left
     self.room = room

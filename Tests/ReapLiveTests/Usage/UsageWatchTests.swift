@@ -55,6 +55,28 @@ struct UsageWatchTests {
     }
   }
 
+  @Test("Of thousands of directories it names the largest, and adds up all")
+  func many() throws {
+    let more = "cd \(root) && mkdir $(seq -f 'a-directory-with-a-name-of-its-own-%g' 3000)"
+    #expect(shell(more).status == 0)
+    for number in [7, 1500, 2999] {
+      let path = root + "/a-directory-with-a-name-of-its-own-\(number)/file"
+      write(path, bytes: 100_000 * number)
+    }
+    let total = shell("du -sx -B1 \(root)").output.prefix { $0.isNumber }
+    let watcher = try configured([root], "log_level: info")
+    #expect(wait { watcher.background.error.contains("usage of ") })
+    let line =
+      watcher.background.error.split(separator: "\n").first { $0.contains("usage of ") } ?? ""
+    #expect(line.contains("bytes=\(total) ") && line.contains("directories=3001 "), "\(line)")
+    #expect(
+      line.contains(
+        /largest_directories=\[{"path":"a-[a-z-]*-2999",[^}]*},{"path":"a-[a-z-]*-1500"/), "\(line)"
+    )
+    #expect(line.components(separatedBy: #"{"path":"#).count == 1 + 10 + 3, "\(line)")
+    #expect(watcher.stop().status == 0)
+  }
+
   @Test("usage_at_start: false leaves it out, and two rules over one root have a line each")
   func switched() throws {
     let off = try configured([root], "usage_at_start: false")
