@@ -29,6 +29,7 @@ public struct InstanceDirectory: ~Copyable, Sendable {
     /// Whether the rule prunes first.
     public var prunes = true
 
+    /// One instance like the newest, by the rule, which prunes first.
     public init() {}
   }
 
