@@ -11,6 +11,7 @@ def tree(base, directories, files):
         for file in range(files):
             with open(f"{path}/file-{file:03}-{dice.getrandbits(32):08x}.dat", "wb") as stream:
                 stream.write(data[:dice.choice((100, 100, 200, 500, 3000, 5000))])
+    os.sync()  # what usage keeps for its next run would wait for the journal
     return base
 
 
