@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <link.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <fcntl.h>
 #include <linux/btrfs.h>
 #include <linux/openat2.h>
@@ -73,6 +74,26 @@ int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out) {
   out->change_ns = (int64_t)raw.stx_ctime.tv_sec * 1000000000 + raw.stx_ctime.tv_nsec;
   out->modification_ns = (int64_t)raw.stx_mtime.tv_sec * 1000000000 + raw.stx_mtime.tv_nsec;
   return 0;
+}
+
+int shim_occupied(int dirfd, const char *path, int flags, struct shim_occupied *out) {
+  struct statx raw;
+  unsigned mask = STATX_TYPE | STATX_NLINK | STATX_INO | STATX_SIZE | STATX_BLOCKS;
+  if (statx(dirfd, path, flags | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, mask, &raw) != 0) return -1;
+  out->mode = raw.stx_mode;
+  out->nlink = raw.stx_nlink;
+  out->is_mount_root = (raw.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+  out->ino = raw.stx_ino;
+  out->blocks512 = raw.stx_blocks;
+  out->size = raw.stx_size;
+  out->dev = makedev(raw.stx_dev_major, raw.stx_dev_minor);
+  return 0;
+}
+
+void shim_stand_back(void) {
+  // linux/ioprio.h: IOPRIO_WHO_PROCESS, and class 3 (idle) above bit 13; 0 is the calling thread.
+  syscall(SYS_ioprio_set, 1, 0, 3 << 13);
+  setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
 }
 
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name) {

@@ -12,6 +12,10 @@ package struct Configuration: Sendable, Equatable {
   /// A word of `logLevels`.
   package var logLevel = "info"
   package var enabled = true
+  /// Whether `watch` tells once of each rule what its root holds.
+  package var usageAtStart = true
+  /// So much of a file system is used that `watch` warns, in hundredths of a percent; nil means never.
+  package var warnUsed: Int64? = 8000
   /// Names of the environment variables that took effect, sorted.
   package var overrides: [String] = []
   /// Why rules of the whole catalogue were left out that may take what others of it take.

@@ -15,6 +15,8 @@ extension Configuration {
       hasAudit
         ? auditLog.map { "audit_log: " + yamlPath($0) } ?? "# audit_log: the default place"
         : "audit_log: none")
+    lines.append("usage_at_start: \(usageAtStart)")
+    lines.append("warn_used: \(warnUsed.map(FreeSpace.formatShare) ?? "off")")
     lines.append("rules:")
     for rule in rules {
       for (index, line) in printed(rule).map(\.yaml).enumerated() {
@@ -32,6 +34,8 @@ extension Configuration {
       ("backstop", .string(backstop.map(formatDuration) ?? "off")),
       auditLog.map { JSONValue.pathMember($0.bytes, named: "audit_log") }
         ?? ("audit_log", hasAudit ? .null : .string("none")),
+      ("usage_at_start", .bool(usageAtStart)),
+      ("warn_used", .string(warnUsed.map(FreeSpace.formatShare) ?? "off")),
       ("overrides", .array(overrides.map(JSONValue.string))),
       ("rules", .array(rules.map { .object(printed($0).map(\.json)) })),
     ])

@@ -7,6 +7,8 @@ enum TopLevelKey: String, CaseIterable {
   case backstop
   case logLevel = "log_level"
   case enabled
+  case usageAtStart = "usage_at_start"
+  case warnUsed = "warn_used"
 
   /// A backstop more frequent than every 100 ms would be polling; one longer than a year is a
   /// mistake.
@@ -30,6 +32,8 @@ enum TopLevelKey: String, CaseIterable {
         Self.backstopRange, wanted: "write a duration such as 5m, or off")
     case .logLevel: configuration.logLevel = try setting.word(of: Configuration.logLevels)
     case .enabled: configuration.enabled = try setting.bool()
+    case .usageAtStart: configuration.usageAtStart = try setting.bool()
+    case .warnUsed: configuration.warnUsed = try setting.usedShareOrOff()
     }
   }
 }

@@ -135,6 +135,7 @@ final class Reaper {
     facilities.reporter.audit?.retry()
     if let root = owner.flatMap({ roster.reached($0) }) {
       root.looks.removed(claimed, result)
+      facilities.lookAtUse(of: root)
     } else {
       result.obstacle?.directory.close()
     }
@@ -144,6 +145,7 @@ final class Reaper {
 
   private func finish() {
     facilities.isStopping = true
+    facilities.stopBeside()
     hub.setTenant(nil)
     for root in roster.sorted { facilities.workload.drop(of: root.reference) }
     facilities.workload.drain()

@@ -104,6 +104,8 @@ struct RuleOptions: ParsableArguments {
         result.backstop = file.backstop
         result.logLevel = file.logLevel
         result.enabled = file.enabled
+        result.usageAtStart = file.usageAtStart
+        result.warnUsed = file.warnUsed
       }
       let known = result.rules + (file?.rules ?? [])
       return Setup(

@@ -10,7 +10,7 @@ final class ProgressBar {
   private static let interval: Int64 = 100_000_000
 
   private let total: Int64
-  private let isShown: Bool
+  let isShown: Bool
   private let hasColour: Bool
   private var last: Int64 = 0
   private var isOpen = false

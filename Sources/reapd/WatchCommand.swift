@@ -111,6 +111,8 @@ struct WatchCommand: ParsableCommand, NeedsProc {
       rules: configuration.enabled ? configuration.rules : [], roots: setup.roots,
       backstop: configuration.backstop, dryRun: reaping.dryRun)
     options.sharesPlaces = setup.isCatalogue
+    options.tellsUsage = configuration.usageAtStart
+    options.warnUsed = configuration.warnUsed
     return options
   }
 }

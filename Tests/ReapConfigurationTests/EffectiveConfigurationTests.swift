@@ -9,6 +9,8 @@ struct EffectiveConfigurationTests {
     backstop: off
     log_level: debug
     enabled: false
+    usage_at_start: false
+    warn_used: 92.5%
     rules:
       - preset: ant
         name: "one"
@@ -55,6 +57,8 @@ struct EffectiveConfigurationTests {
         log_level: info
         backstop: 5m
         # audit_log: the default place
+        usage_at_start: true
+        warn_used: 80%
         rules:
           - name: "ant"
             kind: spill
@@ -80,7 +84,7 @@ struct EffectiveConfigurationTests {
     #expect(
       configuration.json.text
         == #"{"source":null,"enabled":true,"log_level":"info","backstop":"off","audit_log":null,"#
-        + #""overrides":[],"rules":[{"name":"spill","kind":"spill","root":"/data/spill","#
+        + #""usage_at_start":true,"warn_used":"80%","overrides":[],"rules":[{"name":"spill","kind":"spill","root":"/data/spill","#
         + #""enabled":true,"match":"spill_+([0-9])_*","never":[],"grace":"30s","owner":[1000],"#
         + #""allow_shallow":false,"allow_remote":false,"lock":".lock","lock_type":"auto","#
         + #""missing_lock":"reap","contents":null}]}"#)

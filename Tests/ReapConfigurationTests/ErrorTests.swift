@@ -46,7 +46,7 @@ struct ErrorTests {
     Case(
       "unknown key of the top level", start + "log_levle: info\n",
       "reapd.yaml:4: there is no key 'log_levle'; did you mean log_level? "
-        + "known: rules, audit_log, backstop, log_level, enabled"),
+        + "known: rules, audit_log, backstop, log_level, enabled, usage_at_start, warn_used"),
     Case(
       "key of a rule at the top level", start + "grace: 5s\n",
       "reapd.yaml:4: the key 'grace' belongs into a rule; indent it under 'rules:' and a '-'"),
@@ -93,6 +93,12 @@ struct ErrorTests {
       "backstop that would poll", start + "backstop: 1ms\n",
       "reapd.yaml:4: backstop is '1ms', which is out of range; "
         + "write a duration from 100ms to 365d"),
+    Case(
+      "mark that is no share", start + "warn_used: 80\n",
+      "reapd.yaml:4: warn_used is '80'; write a share from 1% to 100%, such as 80%, or off"),
+    Case(
+      "mark that all are above", start + "warn_used: 0%\n",
+      "reapd.yaml:4: warn_used is '0%'; write a share from 1% to 100%, such as 80%, or off"),
     Case(
       "bad backstop", start + "backstop: never\n",
       "reapd.yaml:4: backstop is 'never'; write a duration such as 5m, or off"),

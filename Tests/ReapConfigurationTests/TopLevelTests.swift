@@ -13,6 +13,7 @@ struct TopLevelTests {
     #expect(configuration.backstop == 300_000_000_000)
     #expect(configuration.logLevel == "info")
     #expect(configuration.enabled)
+    #expect(configuration.usageAtStart && configuration.warnUsed == 8000)
     #expect(configuration.overrides == [])
     #expect(configuration.source == nil)
   }
@@ -31,6 +32,9 @@ struct TopLevelTests {
       Case(key: "backstop", value: "10m") { $0.backstop == 600_000_000_000 },
       Case(key: "backstop", value: "off") { $0.backstop == nil },
       Case(key: "enabled", value: "false") { !$0.enabled },
+      Case(key: "usage_at_start", value: "false") { !$0.usageAtStart },
+      Case(key: "warn_used", value: "92.5%") { $0.warnUsed == 9250 },
+      Case(key: "warn_used", value: "off") { $0.warnUsed == nil },
     ]
     + Configuration.logLevels.map { level in
       Case(key: "log_level", value: level) { $0.logLevel == level }
@@ -44,7 +48,9 @@ struct TopLevelTests {
   @Test("can be overridden by its variable", arguments: cases)
   func fromEnvironment(_ one: Case) throws {
     let variable = "REAPD_" + one.key.uppercased()
-    let text = rules + "audit_log: /a\nbackstop: 1m\nenabled: true\nlog_level: error\n"
+    let text =
+      rules + "audit_log: /a\nbackstop: 1m\nenabled: true\nlog_level: error\n"
+      + "usage_at_start: true\nwarn_used: 70%\n"
     let configuration = try parse(text, environment: [variable: one.value])
     #expect(one.holds(configuration))
     #expect(configuration.overrides == [variable])

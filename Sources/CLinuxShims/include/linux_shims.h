@@ -26,6 +26,15 @@ struct shim_statx {
 };
 int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out);
 
+// What an entry occupies: statx(2) with the smallest mask, and what is cached will do; 0, or -1 with errno.
+struct shim_occupied {
+  uint32_t mode, nlink, is_mount_root;
+  uint64_t ino, blocks512, size, dev;
+};
+int shim_occupied(int dirfd, const char *path, int flags, struct shim_occupied *out);
+// Has the calling thread go after all others: ioprio_set(2) with the idle class, and nice 19.
+void shim_stand_back(void);
+
 // renameat2(2) with RENAME_NOREPLACE; 0, or -1 with errno.
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
 // The same from one directory into another.

@@ -164,6 +164,13 @@ package func freeRoom(at directory: Descriptor) throws(SystemError) -> FreeRoom 
     totalInodes: Int64(clamping: raw.f_files))
 }
 
+/// Names the file system of an open directory, as statvfs(3) does; 0 where it has no name.
+package func fileSystemID(at directory: Descriptor) -> UInt64 {
+  var raw = statvfs()
+  guard unsafe fstatvfs(directory.number, &raw) == 0 else { return 0 }
+  return UInt64(raw.f_fsid)
+}
+
 func statx(
   _ directory: Descriptor, _ path: [UInt8], _ atFlags: Int32
 ) throws(SystemError) -> FileStatus {

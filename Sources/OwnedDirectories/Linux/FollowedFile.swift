@@ -99,7 +99,11 @@ package func probeWriters(_ file: Descriptor) -> WriterProbe {
 
 /// Puts a file in the place of another one so that a reader, or a crash, finds either whole:
 /// temporary file beside it, fsync, rename, fsync of the directory.
-package func replaceFile(_ path: [UInt8], with content: [UInt8]) throws(SystemError) {
+///
+/// - Parameter isLasting: false for what nobody misses that a crash of the machine loses: without fsync.
+package func replaceFile(
+  _ path: [UInt8], with content: [UInt8], isLasting: Bool = true
+) throws(SystemError) {
   let temporary = path + Array(".\(getpid()).tmp".utf8)
   func failing(_ call: String) -> SystemError {
     let error = SystemError(call, displayText(path))
@@ -121,11 +125,12 @@ package func replaceFile(_ path: [UInt8], with content: [UInt8]) throws(SystemEr
     guard size > 0 else { throw failing("write") }
     rest = rest.dropFirst(size)
   }
-  guard fsync(number) == 0 else { throw failing("fsync") }
+  if isLasting, fsync(number) != 0 { throw failing("fsync") }
   let result = unsafe withCPath(temporary) { old in
     unsafe withCPath(path) { new in unsafe Glibc.rename(old, new) }
   }
   guard result == 0 else { throw failing("rename") }
+  guard isLasting else { return }
   let parent = path.lastIndex(of: UInt8(ascii: "/")).map { Array(path[...$0]) } ?? [0x2E]
   let directory = try openToFollow(parent)
   defer { directory.close() }

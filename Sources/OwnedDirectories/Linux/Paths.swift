@@ -63,18 +63,23 @@ package func openForReading(_ path: FilePath) throws(SystemError) -> Descriptor 
 /// Opens a file for appending, made with its directories where missing. Never through a link that
 /// somebody planted, and never waiting on a FIFO.
 package func openForAppending(_ path: FilePath) throws(SystemError) -> Descriptor {
-  var parent: FilePath = "/"
-  for component in path.bytes.split(separator: 0x2F).dropLast() {
-    parent = parent.appending(component)
-    let result = unsafe withCPath(parent.bytes) { unsafe mkdir($0, 0o755) }
-    if result != 0, errno != EEXIST, errno != EISDIR { throw SystemError("mkdir", "\(parent)") }
-  }
+  try makeDirectories(above: path)
   let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
   let number = unsafe withCPath(path.bytes) { path in
     retrying { unsafe Glibc.open(path, flags, 0o640) }
   }
   guard number >= 0 else { throw SystemError("open", "\(path)") }
   return Descriptor(number: number)
+}
+
+/// Makes the directories on the way to a file, where they are missing.
+package func makeDirectories(above path: FilePath) throws(SystemError) {
+  var parent: FilePath = "/"
+  for component in path.bytes.split(separator: 0x2F).dropLast() {
+    parent = parent.appending(component)
+    let result = unsafe withCPath(parent.bytes) { unsafe mkdir($0, 0o755) }
+    if result != 0, errno != EEXIST, errno != EISDIR { throw SystemError("mkdir", "\(parent)") }
+  }
 }
 
 /// One write(2): how many bytes went, or -1 with errno.

@@ -42,4 +42,7 @@ package let (openFileFlags, openDirectoryFlags) = (
 extension SystemError {
   /// Whether the system refused it to this user.
   package var isRefusal: Bool { code == EPERM || code == EACCES }
+
+  /// Whether nothing is there.
+  package var isAbsence: Bool { code == ENOENT || code == ENOTDIR }
 }

@@ -100,6 +100,17 @@ extension Setting {
     throw error("is \(quoted(text))", wanted)
   }
 
+  /// A share in hundredths of a percent, or nil for `off`.
+  func usedShareOrOff() throws(ConfigurationError) -> Int64? {
+    let wanted = "write a share from 1% to 100%, such as 80%, or off"
+    let (text, _) = try scalar(wanted)
+    if text == "off" { return nil }
+    guard case .share(let share)? = FreeSpace.parseShare(text), share >= 100 else {
+      throw error("is \(quoted(text))", wanted)
+    }
+    return share
+  }
+
   private func wholeNumber(_ text: String) -> Int64? {
     text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(text) : nil
   }

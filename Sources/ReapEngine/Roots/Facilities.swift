@@ -16,6 +16,10 @@ package struct ReaperOptions: Sendable {
   /// Roots that nobody has named: what lies in the place of one, perhaps put there by a stranger, keeps
   /// it from none of the others.
   package var sharesPlaces = false
+  /// Whether each rule tells once what its root holds.
+  package var tellsUsage = false
+  /// Of a file system that is used so far is told, in hundredths of a percent; nil: of none.
+  package var warnUsed: Int64?
 
   package init(rules: [Rule], roots: [FilePath], backstop: Nanoseconds?, dryRun: Bool) {
     self.rules = rules
@@ -52,6 +56,8 @@ final class Facilities {
   let mounts = MountView()
   let obstacles = ObstacleWatches()
   let shortage: Shortage
+  private let useMarks: UseMarks
+  private let startUsage: StartUsage
   /// Makes the edge of a rule's kind.
   let kindEdge: (Rule, @escaping OwnerExited) -> any RootKind
   /// The mounts and roots that no candidate may have in it: shared by every rule.
@@ -76,10 +82,26 @@ final class Facilities {
     self.inotify = inotify
     self.mailbox = mailbox
     self.kindEdge = kindEdge
+    useMarks = UseMarks(logger: reporter.logger)
+    startUsage = StartUsage(logger: reporter.logger)
     shortage = Shortage(heldLimit: heldLimit, logger: reporter.logger)
     workload = Workload(mailbox: mailbox, inherited: inherited, shortage: shortage)
     surroundings = SurroundingsView(mounts: mounts, roots: options.roots.map(resolveRoot))
   }
+
+  /// Something has begun or ended in a root that says how full its file system is.
+  func lookAtUse(of root: WatchedRoot) {
+    if let open = root.root { useMarks.look(at: open, mark: options.warnUsed) }
+  }
+
+  /// The first scan of a root is over.
+  func hasBegun(_ root: WatchedRoot) {
+    lookAtUse(of: root)
+    if options.tellsUsage, let open = root.root { startUsage.tell(open, rule: root.rule.name) }
+  }
+
+  /// Ends what goes on beside the loop, and waits for it.
+  func stopBeside() { startUsage.stop() }
 
   func isPresent(_ root: WatchedRoot) -> Bool { roster.isPresent(root) }
 

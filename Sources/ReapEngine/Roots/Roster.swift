@@ -383,6 +383,7 @@ final class Roster {
       concern(root)
       root.access.checkAgain()
       root.follower?.watch()
+      facilities.lookAtUse(of: root)
     }
     postAll(.backstopDue)
   }

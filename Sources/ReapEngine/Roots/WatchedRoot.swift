@@ -264,6 +264,7 @@ final class WatchedRoot {
       watching \(access.path) (rule \(rule.name)): \(live) live, \(young) young, \
       \(orphans) orphaned\(kept > 0 ? ", \(kept) kept for other reasons" : "")
       """)
+    facilities.hasBegun(self)
   }
 
   // MARK: - Deadlines

@@ -12,7 +12,7 @@ struct TerminalTests {
   private func said(inTerminal: Bool, _ options: String = "") throws -> String {
     let root = scratch.directory("a/root")
     let words =
-      "exec \(reapdBinary) watch \(options) --grace 200ms --audit-log \(scratch.path)/audit.jsonl "
+      "exec env REAPD_WARN_USED=off \(reapdBinary) watch \(options) --grace 200ms --audit-log \(scratch.path)/audit.jsonl "
       + root
     let watch =
       inTerminal

@@ -1,0 +1,63 @@
+import OwnedDirectories
+import ReapConfiguration
+import ReapEngine
+import ReapRules
+
+/// The rule by which `preflight` looks at a root, with what the environment of the spawner says.
+struct ChosenRule {
+  let rule: Rule
+  /// What else the configuration says; of the preset alone, where there is none.
+  let configuration: Configuration
+
+  /// It tells the names of instances, and nothing of what may go.
+  var isStandIn: Bool { configuration.source == nil && !Catalogue.names.contains("spica") }
+
+  /// - Throws: `ExitCode` where there is no such rule, or no root.
+  init(root: FilePath?, rule name: String?, config: FilePath?) throws {
+    do {
+      let file = try Configuration.load(path: config, environment: .current, user: .current)
+      let place = root.map { resolveRoot(absolute($0)) }
+      if let name {
+        guard let found = file?.rules.first(where: { $0.name == name }) else {
+          throw fail(.configuration, "no rule of the configuration has the name \(name)")
+        }
+        configuration = file!
+        rule = Self.moved(found, to: place)
+      } else if let file, let place,
+        let found = file.rules.first(where: { resolveRoot($0.root) == place })
+      {
+        (configuration, rule) = (file, found)
+      } else {
+        guard let place else {
+          throw fail(.usage, "name a root, or a rule: --root ROOT or --rule NAME")
+        }
+        configuration = try Self.preset()
+        rule = Self.moved(configuration.rules[0], to: place)
+      }
+    } catch let error as ConfigurationError {
+      throw fail(error)
+    }
+  }
+
+  /// Whether an instance is whole, so that it tells what another one will take.
+  func isComplete(_ name: EntryName, _ sampling: InstanceSampling) -> Bool {
+    sampling.holds([Array("manifest.json".utf8)], in: name)
+  }
+
+  /// As a file has it that names nothing but the preset: so the environment counts as it does there.
+  private static func preset() throws(ConfigurationError) -> Configuration {
+    let rule =
+      Catalogue.names.contains("spica")
+      ? "preset: spica"
+      : "name: spica, kind: spill, root: /var/lib/spica, match: 'spica-{8}([0-9a-f])', missing_lock: keep"
+    return try Configuration.parse(
+      text: Array("rules: [{\(rule)}]".utf8), file: "preset spica", environment: .current,
+      user: .current)
+  }
+
+  private static func moved(_ rule: Rule, to root: FilePath?) -> Rule {
+    var rule = rule
+    if let root { rule.root = root }
+    return rule
+  }
+}
