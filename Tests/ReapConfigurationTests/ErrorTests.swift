@@ -27,7 +27,7 @@ struct ErrorTests {
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents, cursor, layouts, "
     + "complete, marker, owner_pidfile, trust_pids, quiet, quarantine, quarantine_yields, min_free, "
     + "min_free_inodes, compaction, retired_after, stale_temporaries, "
-    + "entries, owned_by, also, cleaners_lock"
+    + "entries, owned_by, also, cleaners_lock, max_bytes, keep_lines, keep_bytes, in_place"
   static let spillKeys =
     "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents"
@@ -136,10 +136,11 @@ struct ErrorTests {
         + "a minimal file is 'rules: [{kind: spill, root: /var/lib/app/spill}]'"),
     Case(
       "unknown kind", "rules:\n  - root: /data/spill\n    kind: instances\n",
-      "reapd.yaml:3: kind is 'instances', which is unknown; known: spill, generations, scratch"),
+      "reapd.yaml:3: kind is 'instances', which is unknown; known: spill, generations, scratch, log"
+    ),
     Case(
       "misspelt kind", "rules:\n  - root: /data/spill\n    kind: spil\n",
-      "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? known: spill, generations, scratch"
+      "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? known: spill, generations, scratch, log"
     ),
     Case(
       "unknown preset", "rules:\n  - preset: kilroy\n",

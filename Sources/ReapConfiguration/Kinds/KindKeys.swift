@@ -4,12 +4,14 @@ import ReapRules
 /// what is particular to one lies in its file beside this one.
 enum KindName: String, CaseIterable {
   case spill, generations, scratch
+  case log
 
   init(_ kind: Rule.Kind) {
     switch kind {
     case .spill: self = .spill
     case .generations: self = .generations
     case .scratch: self = .scratch
+    case .log: self = .log
     }
   }
 
@@ -18,6 +20,7 @@ enum KindName: String, CaseIterable {
     case .spill: SpillKeys()
     case .generations: GenerationKeys()
     case .scratch: ScratchKeys()
+    case .log: LogKeys()
     }
   }
 }

@@ -11,5 +11,6 @@ func kindEdge(of rule: Rule, ownerExited: OwnerExited? = nil) -> any RootKind {
   case .spill: SpillEdge()
   case .generations(let settings): GenerationsEdge(settings, ownerExited: ownerExited)
   case .scratch(let settings): ScratchEdge(settings, ownerExited: ownerExited)
+  case .log(let settings): LogEdge(settings)
   }
 }

@@ -7,6 +7,7 @@ extension Rule {
     case spill(SpillSettings)
     case generations(GenerationSettings)
     case scratch(ScratchSettings)
+    case log(LogSettings)
 
     /// What the kind says of itself.
     package var part: any KindPart {
@@ -14,6 +15,7 @@ extension Rule {
       case .spill(let settings): settings
       case .generations(let settings): settings
       case .scratch(let settings): settings
+      case .log(let settings): settings
       }
     }
 
@@ -24,6 +26,7 @@ extension Rule {
       case .spill(let settings): settings.judge(evidence, rule: rule, now: now)
       case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
       case .scratch(let settings): settings.judge(evidence, rule: rule, now: now)
+      case .log(let settings): settings.judge(evidence, rule: rule, now: now)
       }
     }
 
@@ -32,6 +35,7 @@ extension Rule {
       case .spill(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .generations(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .scratch(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
+      case .log(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       }
     }
 
@@ -133,12 +137,14 @@ extension Evidence {
     case spill
     case generations(GenerationEvidence)
     case scratch(ScratchEvidence)
+    case log(LogEvidence)
 
     var members: [(String, JSONValue)] {
       switch self {
       case .spill: []
       case .generations(let own): own.members
       case .scratch(let own): own.members
+      case .log(let own): own.members
       }
     }
   }

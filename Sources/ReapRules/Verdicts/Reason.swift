@@ -29,6 +29,10 @@ package enum Reason: String, Sendable, CaseIterable {
   case needsQuarantine = "needs-quarantine"
   case notAFile = "not-a-file"
   case unproved
+  case withinBounds = "within-bounds"
+  case nothingToCut = "nothing-to-cut"
+  case notInPlace = "not-in-place"
+  case draining
 
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
@@ -36,6 +40,9 @@ package enum Reason: String, Sendable, CaseIterable {
   case beforeBoot = "before-boot"
   case quiet
   case staleTemporary = "stale-temporary"
+  case overLimit = "over-limit"
+  case drained
+  case abandonedCopy = "abandoned-copy"
 
   case lockNotAFile = "lock-not-a-file"
   case lockUnreadable = "lock-unreadable"
@@ -56,7 +63,9 @@ package enum Reason: String, Sendable, CaseIterable {
   case liveIncomplete = "live-incomplete"
   case liveUnknown = "live-unknown"
 
-  package var explanation: String { explanationOfDoubt ?? explanationOfRest }
+  package var explanation: String {
+    explanationOfDoubt ?? explanationOfLogs ?? explanationOfRest
+  }
 
   private var explanationOfDoubt: String? {
     switch self {
@@ -82,6 +91,22 @@ package enum Reason: String, Sendable, CaseIterable {
     case .liveAbsent: "the generation that the cursor names does not exist"
     case .liveIncomplete: "the generation that the cursor names is not complete"
     case .liveUnknown: "the generation that the cursor names cannot be examined"
+    default: nil
+    }
+  }
+
+  private var explanationOfLogs: String? {
+    switch self {
+    case .withinBounds: "it is no larger than its rule allows"
+    case .nothingToCut: "it is larger than it may be, and nothing but its last line, or less than a block, could go"
+    case .notInPlace:
+      "it may be cut in place only, and cannot: its file system takes no heads out, it has several names, or somebody writes at an offset"
+    case .draining:
+      "the old file of a trimmed log, which somebody has open: late lines are carried over"
+    case .overLimit: "it is larger than its rule allows"
+    case .drained:
+      "the old file of a trimmed log: nobody has it open, and every line of it is carried over"
+    case .abandonedCopy: "the unfinished copy of a log's tail, by a reapd that was killed"
     default: nil
     }
   }
@@ -137,7 +162,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case .lockNotAFile, .lockUnreadable, .lockUnknown, .lockNamesProcess, .useUnknown,
       .ownerUnknown, .bootUnknown, .processesUnknown, .surroundingsUnknown, .unreadable, .replaced,
       .removalFailed,
-      .auditUnwritable, .claimConflict, .cursorUnknown, .liveAbsent, .liveIncomplete, .liveUnknown:
+      .auditUnwritable, .claimConflict, .cursorUnknown, .liveAbsent, .liveIncomplete, .liveUnknown,
+      .withinBounds, .nothingToCut, .notInPlace, .draining, .overLimit, .drained, .abandonedCopy:
       ""
     }
   }

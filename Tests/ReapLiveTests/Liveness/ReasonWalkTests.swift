@@ -122,6 +122,8 @@ struct ReasonWalkTests {
     .lockUnknown: "UnlinkedOwnerTests", .auditUnwritable: "FullDiskTests",
     .claimFound: "HalvesTests", .unproved: "ScratchLockTests",
     .ownerUnknown: "ScratchPidTests", .bootUnknown: "ScratchBootTests",
+    .withinBounds: "LogWatchTests", .draining: "LogWatchTests", .nothingToCut: "LogWatchTests",
+    .notInPlace: "TrimTests",
   ]
   static let endedByAnotherRule: Set<Reason> = [.notMatched, .rootInside, .cannotClaim]
   /// Of a pass, or of a file: nothing stays that could be woken.
@@ -133,6 +135,7 @@ struct ReasonWalkTests {
   ]
   static let proofs: Set<Reason> = [
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
+    .overLimit, .drained, .abandonedCopy,
   ]
 
   @Test("Each reason that keeps has a row, or a word on where it is shown or why it cannot be")
