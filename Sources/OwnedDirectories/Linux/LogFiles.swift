@@ -111,6 +111,7 @@ extension MarkedFile {
 }
 
 extension TrimMark {
+  /// Nil where no trim has made the file.
   package init?(on file: Descriptor) {
     guard let text = mark(Self.name, on: file), let read = TrimMark(text) else { return nil }
     self = read

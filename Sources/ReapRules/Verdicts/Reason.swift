@@ -98,7 +98,8 @@ package enum Reason: String, Sendable, CaseIterable {
   private var explanationOfLogs: String? {
     switch self {
     case .withinBounds: "it is no larger than its rule allows"
-    case .nothingToCut: "it is larger than it may be, and nothing but its last line, or less than a block, could go"
+    case .nothingToCut:
+      "it is larger than it may be, and its last line, or less than a block, is all that could go"
     case .notInPlace:
       "it may be cut in place only, and cannot: its file system takes no heads out, it has several names, or somebody writes at an offset"
     case .draining:

@@ -11,6 +11,9 @@ struct Drain {
   /// … but for one that is longer than this.
   private static let longestLine = 4 << 20
 
+  /// Less than this is not given back early.
+  private static let worthGiving: Int64 = 4 << 20
+
   enum Outcome {
     case finished(bytes: Int64)
     /// Somebody has it open.
@@ -64,7 +67,8 @@ struct Drain {
   /// Gives back the blocks of what is carried over, where nobody reads it.
   func giveBackBlocks() {
     let block = blockSize(of: file)
-    guard block > 0, facts.links == 1, facts.allocated > 4 << 20,
+    guard block > 0, facts.links == 1,
+      facts.allocated > facts.size - record.upTo + Self.worthGiving,
       logHolders(of: facts.identity).onlyAppend,
       let writable = try? openLog(name, at: directory)
     else { return }

@@ -65,5 +65,7 @@ final class LogEdge: RootKind {
 
   func facts(of spot: Spot) -> PlaceFacts? { nil }
 
-  func follower(of root: WatchedRoot) -> (any KindFollower)? { nil }
+  func follower(of root: WatchedRoot) -> (any KindFollower)? {
+    LogFollower(root, settings)
+  }
 }
