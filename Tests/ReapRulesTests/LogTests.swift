@@ -86,8 +86,8 @@ struct TrimMarkTests {
 
   @Test("Both marks are read back as they were written")
   func roundTrip() {
-    let mark = TrimMark(of: file, cut: 5, end: 17)
-    #expect(TrimMark(mark.text) == mark)
+    let mark = TrimMark(of: file, own: nil, cut: 5, end: 17)
+    #expect(TrimMark(mark.text) == mark && mark.text.utf8.count <= 100)
     for record in [
       DrainRecord(upTo: 9), DrainRecord(upTo: 0, piece: .init(to: file, at: 0, length: 3)),
     ] {
@@ -104,11 +104,45 @@ struct TrimMarkTests {
     ])
   func malformed(text: String) {
     #expect(DrainRecord(text) == nil)
-    #expect(TrimMark(text) == nil)
+    #expect(TrimMark(text) == nil, "\(text)")
   }
 
-  @Test("A tail does not end before it begins")
-  func backwards() { #expect(TrimMark("1 5 6 10 9") == nil && TrimMark("1 5 6 10 10") != nil) }
+  @Test("Trimmed again, a file knows where it is in each of those before it")
+  func chain() {
+    // Lines are numbers; each file is a part of the one before, and lines of its own.
+    var random = SeededRandom(seed: 0x7123)
+    var files: [[Int]] = [Array(0..<100)]
+    var marks: [TrimMark?] = [nil]
+    var number = 100
+    for _ in 0..<20 {
+      let old = files.last!
+      let cut = Int(random.below(Nanoseconds(old.count)))
+      let end = cut + Int(random.below(Nanoseconds(old.count - cut)))
+      var new = Array(old[cut..<end])
+      var mark = TrimMark(
+        of: MarkedFile(inode: UInt64(files.count), birth: 0), own: marks.last!, cut: Int64(cut),
+        end: Int64(end))
+      number += 30
+      new += Array((number - 30)..<number)
+      if random.chance(30) {
+        let head = Int(random.below(10))
+        new.removeFirst(head)
+        mark = mark.withoutHead(Int64(head))
+      }
+      files.append(new)
+      marks.append(mark)
+      for (index, file) in files.dropLast().enumerated() {
+        guard let origin = mark[MarkedFile(inode: UInt64(index + 1), birth: 0)] else {
+          #expect(index < files.count - 1 - mark.origins.count)
+          continue
+        }
+        for offset in Int(origin.cut)..<max(Int(origin.cut), Int(origin.end)) {
+          #expect(new[offset - Int(origin.shift)] == file[offset], "\(index), \(offset)")
+        }
+      }
+    }
+    #expect(marks.last!!.origins.count == 8)
+  }
 }
 
 @Suite("The judge of kind log")

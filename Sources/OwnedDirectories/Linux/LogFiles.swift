@@ -91,7 +91,7 @@ package func giveBackLease(_ file: Descriptor) {
 
 /// The text of a mark on a file; nil where it has none.
 package func mark(_ name: String, on file: Descriptor) -> String? {
-  var value = [UInt8](repeating: 0, count: 256)
+  var value = [UInt8](repeating: 0, count: 2048)
   let size = unsafe fgetxattr(file.number, name, &value, value.count)
   return size >= 0 ? String(decoding: value[..<size], as: UTF8.self) : nil
 }

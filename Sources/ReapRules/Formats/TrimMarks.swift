@@ -13,33 +13,70 @@ package struct MarkedFile: Hashable, Sendable {
   }
 }
 
-/// On the new file: of which one it holds the tail. What follows that in it was appended to it, or came
-/// late from the old one.
+/// On a file that a trim has made: of which ones it holds the tail, the last one first.
 package struct TrimMark: Hashable, Sendable {
   package static let name = "user.reapd.trimmed"
+  /// Who has missed more trims than this looks for its place otherwise.
+  private static let most = 8
 
-  package let of: MarkedFile
-  /// The new file's first byte, as an offset in the old one …
-  package let cut: Int64
-  /// … and the end of what was copied, in the old one as well.
-  package let end: Int64
+  package struct Origin: Hashable, Sendable {
+    package let of: MarkedFile
+    /// What is at an offset there is here at one that is so much less …
+    package var shift: Int64
+    /// … up to this offset there. What came after it came late, and is anywhere.
+    package var end: Int64
 
-  package init(of: MarkedFile, cut: Int64, end: Int64) {
-    self.of = of
-    self.cut = cut
-    self.end = end
+    package init(of: MarkedFile, shift: Int64, end: Int64) {
+      self.of = of
+      self.shift = shift
+      self.end = end
+    }
+
+    /// What is before that there is not here.
+    package var cut: Int64 { min(shift, end) }
   }
+
+  package let origins: [Origin]
+
+  /// Of a copy of a file from the cut to the end, both offsets in that.
+  ///
+  /// - Parameter own: the mark that the file itself has.
+  package init(of file: MarkedFile, own: TrimMark?, cut: Int64, end: Int64) {
+    let earlier = (own?.origins ?? []).map {
+      Origin(of: $0.of, shift: $0.shift + cut, end: min($0.end, $0.shift + end))
+    }
+    origins = Array(([Origin(of: file, shift: cut, end: end)] + earlier).prefix(Self.most))
+  }
+
+  private init(origins: [Origin]) { self.origins = origins }
 
   package init?(_ text: String) {
-    guard let numbers = numbers(in: text, count: 4) else { return nil }
-    self.init(
-      of: MarkedFile(inode: UInt64(bitPattern: numbers[0]), birth: numbers[1]), cut: numbers[2],
-      end: numbers[3])
-    guard cut >= 0, end >= cut else { return nil }
+    guard let numbers = numbers(in: text), !numbers.isEmpty, numbers.count % 4 == 0 else {
+      return nil
+    }
+    origins = stride(from: 0, to: numbers.count, by: 4).map { index in
+      Origin(
+        of: MarkedFile(inode: UInt64(bitPattern: numbers[index]), birth: numbers[index + 1]),
+        shift: numbers[index + 2], end: numbers[index + 3])
+    }
+    guard origins.allSatisfy({ $0.shift >= 0 && $0.end >= 0 }) else { return nil }
   }
 
+  /// As it is once so many bytes more were taken out at the beginning.
+  package func withoutHead(_ length: Int64) -> TrimMark {
+    TrimMark(origins: origins.map { Origin(of: $0.of, shift: $0.shift + length, end: $0.end) })
+  }
+
+  /// With the last file only: that much fits into any inode.
+  package var shortest: TrimMark { TrimMark(origins: Array(origins.prefix(1))) }
+
+  package subscript(file: MarkedFile) -> Origin? { origins.first { $0.of == file } }
+
   package var text: String {
-    "1 \(Int64(bitPattern: of.inode)) \(of.birth) \(cut) \(end)"
+    "1"
+      + origins.map {
+        " \(Int64(bitPattern: $0.of.inode)) \($0.of.birth) \($0.shift) \($0.end)"
+      }.joined()
   }
 }
 
@@ -92,10 +129,10 @@ package struct DrainRecord: Hashable, Sendable {
   }
 }
 
-/// The numbers behind the version, if there are that many.
-private func numbers(in text: String, count: Int) -> [Int64]? {
+/// The numbers behind the version, if there are that many; nil for another version or form.
+private func numbers(in text: String, count: Int? = nil) -> [Int64]? {
   let words = text.split(separator: " ", omittingEmptySubsequences: false)
-  guard words.count == count + 1, words[0] == "1" else { return nil }
+  guard words.first == "1" else { return nil }
   let numbers = words.dropFirst().compactMap { Int64($0) }
-  return numbers.count == count ? numbers : nil
+  return numbers.count == words.count - 1 && numbers.count == count ?? numbers.count ? numbers : nil
 }

@@ -49,6 +49,9 @@ struct Resumption {
         let all = goOn(in: found, from: file, isCurrent: isCurrent, gap: gap)
         isAllThere = isAllThere || all.count > 1
         opened += all
+      } else if !isCurrentTaken, let current, let id = goOn(behind: file, in: current) {
+        isCurrentTaken = true
+        opened.append(id)
       } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {
         if let rest = copy.rest {
           opened.append(rest.id)
@@ -66,6 +69,12 @@ struct Resumption {
       }
     }
     var following: [LogPart] = []
+    if let current, !isCurrentTaken, let mark = TrimMark(on: current.file),
+      let source = opened.last.flatMap({ log.sources[$0] }),
+      TrimSuccession(log).take(current, mark, after: source)
+    {
+      isCurrentTaken = true
+    }
     if !isCurrentTaken {
       let next = follow(
         current, after: min(after, gap ?? .max), packedSince: min(packedSince, gap ?? .max))
@@ -123,6 +132,22 @@ struct Resumption {
       source.position = position
     }
     return parts.map(\.id) + [id]
+  }
+
+  /// Goes on in the file that a trim has made of one that is gone.
+  private func goOn(behind file: TailCheckpoint.File, in current: Found) -> Int? {
+    guard let resumed = TrimSuccession(log).resume(file, in: current) else { return nil }
+    let id = log.follow(current.file, current.status, resumed.position)
+    log.sources[id]?.late = resumed.late
+    log.newest = current.status.identity
+    if resumed.lost > 0 {
+      log.notice(
+        """
+        \(displayText(log.path)): trimmed while nobody read it; \(resumed.lost) bytes behind byte \
+        \(file.position.offset) are cut off and not given out
+        """)
+    }
+    return id
   }
 
   private func wasOverwritten(_ saved: TailCheckpoint.File, _ file: Descriptor) -> Bool {

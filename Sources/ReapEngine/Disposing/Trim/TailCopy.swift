@@ -27,10 +27,10 @@ struct TailCopy {
       // Nobody may read it before it is as the old one is.
       try setPermissions(0o600, of: copy)
       made = try status(of: copy).identity
-      try setMark(TrimMark.name, TrimMark(of: old, cut: cut, end: cut).text, on: copy)
+      try mark(copy, upTo: cut)
       let end = try copyTail(to: copy)
       try copyAttributes(from: log.file, to: copy)
-      try setMark(TrimMark.name, TrimMark(of: old, cut: cut, end: end).text, on: copy)
+      try mark(copy, upTo: end)
       try synchronize(copy, claimed.display)
       try setMark(DrainRecord.name, DrainRecord(upTo: end).text, on: log.file)
     } catch {
@@ -38,6 +38,17 @@ struct TailCopy {
       throw error
     }
     try putInPlace(claimed, made)
+  }
+
+  private func mark(_ copy: Descriptor, upTo end: Int64) throws(SystemError) {
+    let mark = TrimMark(of: old, own: TrimMark(on: log.file), cut: cut, end: end)
+    do throws(SystemError) {
+      try setMark(TrimMark.name, mark.text, on: copy)
+    } catch {
+      // Without a free block there is room for what fits into the inode.
+      guard error.code == ENOSPC || error.code == EDQUOT else { throw error }
+      try setMark(TrimMark.name, mark.shortest.text, on: copy)
+    }
   }
 
   private func putInPlace(_ claimed: EntryName, _ made: FileIdentity) throws(SystemError) {
