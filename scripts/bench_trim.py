@@ -241,6 +241,19 @@ def fill(path, size):
         os.fsync(file.fileno())
 
 
+def use_up(path):
+    """Takes every free block of the file system."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT)
+    for size in (1 << 20, 4096):
+        try:
+            while True:
+                os.write(file, b"\0" * size)
+        except OSError:
+            pass
+        os.fsync(file)
+    os.close(file)
+
+
 def cold():
     subprocess.run(["sync"], check=True)
     pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
@@ -267,20 +280,7 @@ def run_size(arguments, directory):
     try:
         log = mount / "events.jsonl"
         fill(log, size)
-        room = os.statvfs(mount)
-        with open(mount / "ballast", "wb") as file:
-            try:
-                while True:
-                    file.write(b"\0" * (1 << 20))
-            except OSError:
-                pass
-        with open(mount / "ballast2", "wb") as file:
-            try:
-                while True:
-                    file.write(b"\0")
-                    file.flush()
-            except OSError:
-                pass
+        use_up(mount / "ballast")
         free = os.statvfs(mount).f_bavail
         extents = subprocess.run(["filefrag", log], capture_output=True, text=True).stdout.strip()
         cold()
@@ -291,7 +291,7 @@ def run_size(arguments, directory):
         print(
             f"size  {arguments.gigabytes} GB, {free} blocks free ({extents.split(':')[-1].strip()}): "
             f"{seconds * 1000:.0f} ms to {left >> 10} KiB, {memory:.1f} MiB of memory")
-        for name in ("ballast", "ballast2", "events.jsonl"):
+        for name in ("ballast", "events.jsonl"):
             (mount / name).unlink()
         ratio = run_gigabyte(arguments, mount)
         return seconds, memory, ratio

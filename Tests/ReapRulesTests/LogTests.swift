@@ -68,6 +68,11 @@ struct LogCutTests {
     #expect(Self.search(bytes("bbbbbbbb\n"), KeptTail(lines: 1, bytes: 0), piece: 4).0 == 0)
     #expect(Self.search(bytes("a\nb"), KeptTail(lines: 1), piece: 4).0 == 2)
     #expect(CutSearch(size: 0, keeping: KeptTail()).cut == nil)
+    var search = CutSearch(size: 100, keeping: KeptTail(lines: 5))
+    search.passed(50)
+    #expect(search.isBarren)
+    search.foundNewline(at: 40)
+    #expect(!search.isBarren && search.cut == nil)
   }
 
   @Test("Whole blocks go; the rest of the line that they split is blanked")

@@ -37,7 +37,6 @@ struct Resumption {
     /// Whether something was found of which nothing was known.
     var isAllThere = false
     for file in saved.files {
-      let record = ReadRecord(head: file.head, position: file.position)
       after = file.identity.birth ?? after
       packedSince = after
       log.newest = file.identity
@@ -52,7 +51,7 @@ struct Resumption {
       } else if !isCurrentTaken, let current, let id = goOn(behind: file, in: current) {
         isCurrentTaken = true
         opened.append(id)
-      } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {
+      } else if let copy = log.copy(of: file.record, born: after, walk, .renamed, mayStop: true) {
         if let rest = copy.rest {
           opened.append(rest.id)
           if rest.isPacked { packedSince = rest.modification }
@@ -69,13 +68,7 @@ struct Resumption {
       }
     }
     var following: [LogPart] = []
-    if let current, !isCurrentTaken, let mark = TrimMark(on: current.file),
-      let source = opened.last.flatMap({ log.sources[$0] }),
-      TrimSuccession(log).take(current, mark, after: source)
-    {
-      isCurrentTaken = true
-    }
-    if !isCurrentTaken {
+    if !isCurrentTaken, !isSuccessor(current, of: opened.last) {
       let next = follow(
         current, after: min(after, gap ?? .max), packedSince: min(packedSince, gap ?? .max))
       following = next.parts
@@ -132,6 +125,13 @@ struct Resumption {
       source.position = position
     }
     return parts.map(\.id) + [id]
+  }
+
+  /// Whether what stands at the path is what a trim has made of the last file that was found.
+  private func isSuccessor(_ current: Found?, of id: Int?) -> Bool {
+    guard let current, let mark = TrimMark(on: current.file), let id, let source = log.sources[id]
+    else { return false }
+    return TrimSuccession(log).take(current, mark, after: source)
   }
 
   /// Goes on in the file that a trim has made of one that is gone.
@@ -202,4 +202,8 @@ struct Resumption {
       given out; looked in \(looked.joined(separator: ", ")); going on with \(next)
       """)
   }
+}
+
+extension TailCheckpoint.File {
+  fileprivate var record: ReadRecord { ReadRecord(head: head, position: position) }
 }

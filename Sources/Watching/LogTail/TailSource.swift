@@ -171,6 +171,11 @@ final class TailSource {
     return isSame ? FileHead(bytes) : head
   }
 
+  /// Whether all that comes before the next file was read.
+  func hasCome(to next: TrimmedFile?) -> Bool {
+    next.map { position.offset >= $0.cut } ?? false
+  }
+
   /// What was read of it so far.
   var record: ReadRecord { ReadRecord(head: head, position: position) }
 

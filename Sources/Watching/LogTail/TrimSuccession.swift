@@ -15,13 +15,6 @@ struct TrimmedFile {
   var cut: Int64 { origin.cut }
 }
 
-extension TailSource {
-  /// Whether all that comes before the next file was read.
-  func hasCome(to next: TrimmedFile?) -> Bool {
-    next.map { position.offset >= $0.cut } ?? false
-  }
-}
-
 /// Used on the tail's thread only.
 struct TrimSuccession {
   private static let pieceSize = 256 << 10

@@ -152,8 +152,11 @@ struct Drain {
     let opened = try openLog(original, at: directory, appending: true)
     do throws(SystemError) {
       let there = try status(of: opened)
-      // Another user's file, or the old one itself, put back: not to be written to.
-      guard there.type == .regular, there.owner == facts.owner, there.identity != facts.identity
+      // Another user's file, or the old one itself, put back: not to be written to. Nor what may be
+      // another file of the owner's, linked there by whoever owns the directory.
+      let isOwnersPlace = spot.directory.owner == there.owner || spot.directory.owner == 0
+      guard there.type == .regular, there.owner == facts.owner, there.identity != facts.identity,
+        there.links == 1 || isOwnersPlace
       else { throw SystemError("append", original.display, EPERM) }
       return Target(file: opened, identity: MarkedFile(there.identity))
     } catch {

@@ -9,6 +9,7 @@ import ReapRules
 struct LogAtHand {
   /// So much is read at once.
   private static let pieceSize = 256 << 10
+  private static let longestLine: Int64 = 64 << 20
 
   let spot: Spot
   let name: EntryName
@@ -51,6 +52,8 @@ struct LogAtHand {
       }
       search.passed(start)
       end = start
+      // Whatever it is, it has no lines.
+      if search.isBarren, facts.size - end >= Self.longestLine { return 0 }
     }
     return search.cut ?? 0
   }
@@ -79,7 +82,11 @@ struct LogAtHand {
   /// Who has it open. Where nobody has, that stays so until the file is closed or `letIn` is called.
   mutating func lookForHolders() -> LogHolders {
     isLeased = takeWriteLease(file)
-    return isLeased ? .nobody : logHolders(of: facts.identity)
+    guard !isLeased else { return .nobody }
+    var holders = logHolders(of: facts.identity)
+    // Where the kernel gives no leases, other machines may have it open.
+    if case .unknown = probeOpen(file) { holders.isWhole = false }
+    return holders
   }
 
   mutating func letIn() {

@@ -23,6 +23,9 @@ package struct CutSearch: Sendable {
   /// Known once the search is at its end; 0: all of it is kept.
   package private(set) var cut: Int64?
 
+  /// No line begins in what was searched.
+  package var isBarren: Bool { kept == nil }
+
   package init(size: Int64, keeping tail: KeptTail) {
     self.size = size
     lines = max(1, tail.lines ?? .max)
