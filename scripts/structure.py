@@ -261,7 +261,7 @@ def kinds(files):
     names = sorted(entry.name.lower() for entry in os.scandir(KIND_FOLDERS) if entry.is_dir())
     one = "|".join(names)
     asked = "|".join([*KIND_QUESTIONS, *(f"is{name.capitalize()}" for name in names)])
-    named = re.compile(rf"\bcase\s+(?:let\s+)?\.(?:{one})\b|\.(?:{one})\(|[=!]=\s*\.(?:{one})\b|\b(?:{asked})\b")
+    named = re.compile(rf"\bcase\s+(?:let\s+)?\.(?:{one})\b|(?<!logger)\.(?:{one})\(|[=!]=\s*\.(?:{one})\b|\b(?:{asked})\b")
     for file in files:
         if file.path.startswith(KIND_ROOMS):
             continue

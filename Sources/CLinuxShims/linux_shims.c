@@ -96,6 +96,23 @@ void shim_stand_back(void) {
   setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
 }
 
+int shim_rename_exchange(int dirfd, const char *one_name, const char *other_name) {
+  return renameat2(dirfd, one_name, dirfd, other_name, RENAME_EXCHANGE);
+}
+
+int shim_collapse_range(int fd, int64_t offset, int64_t length) {
+  return fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, offset, length);
+}
+
+int shim_punch_hole(int fd, int64_t offset, int64_t length) {
+  return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int64_t shim_block_size(int fd) {
+  struct statfs raw;
+  return fstatfs(fd, &raw) == 0 ? (int64_t)raw.f_bsize : -1;
+}
+
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name) {
   return renameat2(dirfd, old_name, dirfd, new_name, RENAME_NOREPLACE);
 }

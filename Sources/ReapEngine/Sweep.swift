@@ -206,6 +206,9 @@ package final class Sweep: Sendable {
       reporter.note(told, place, claimID: ClaimName(path.name)?.id)
     }
     for file in told.files { add(file) }
+    if let trim = told.trim {
+      return add(original, .dispose(trim.reason), trim.evidence, .trimmed)
+    }
     if let claimed = told.claimed { return remove(claimed, path, occasion) }
     guard let verdict = told.verdict, let evidence = told.evidence else { return }
     switch told.outcome {
@@ -215,7 +218,9 @@ package final class Sweep: Sendable {
     case .kept, .tidied: add(path, verdict, evidence)
     case .putBack: add(original, verdict, evidence, .restored)
     case .wouldClaim, .failed:
-      add(path, verdict, evidence, told.outcome.consequences.action, told.failure)
+      let action =
+        told.outcome == .wouldClaim ? verdict.wouldAction : told.outcome.consequences.action
+      add(path, verdict, evidence, action, told.failure)
     case .condemned, .claimed, .gone, .rootMoved, .needsWalk: break
     }
   }

@@ -11,7 +11,7 @@ struct RuleOptions: ParsableArguments {
   @Option(help: "Configuration file (default: ~/.config/reapd/reapd.yaml, then /etc/reapd/).")
   var config: FilePath?
 
-  @Option(help: "Kind of candidate: spill, generations, scratch.")
+  @Option(help: "Kind of candidate: spill, generations, scratch, log.")
   var kind: String?
 
   @Option(

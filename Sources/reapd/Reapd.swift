@@ -22,7 +22,8 @@ struct Reapd: ParsableCommand {
       SurveyCommand.self, PresetsCommand.self, WatchCommand.self, SweepCommand.self,
       ListCommand.self, ExplainCommand.self,
       CheckConfigCommand.self, RestoreCommand.self, KeepCommand.self, CompactCommand.self,
-      UsageCommand.self, PreflightCommand.self, TailCommand.self, DrillCommand.self,
+      TrimCommand.self, UsageCommand.self, PreflightCommand.self, TailCommand.self,
+      DrillCommand.self,
     ])
 
   /// Signals that reapd's own work may raise are dealt with before any thread exists, and what the

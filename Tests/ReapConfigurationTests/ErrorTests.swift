@@ -28,7 +28,8 @@ struct ErrorTests {
     + "complete, marker, owner_pidfile, trust_pids, quiet, quarantine, quarantine_yields, min_free, "
     + "min_free_inodes, compaction, retired_after, stale_temporaries, "
     + "entries, owned_by, also, cleaners_lock, max_count, max_age, max_bytes, prune_to_min_free, "
-    + "min_count, manifest, time_field, bad_timestamp, protect, protect_stale_after, abandoned_after"
+    + "min_count, manifest, time_field, bad_timestamp, protect, protect_stale_after, "
+    + "abandoned_after, keep_lines, keep_bytes, in_place"
   static let spillKeys =
     "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents"
@@ -144,11 +145,11 @@ struct ErrorTests {
     Case(
       "unknown kind", "rules:\n  - root: /data/spill\n    kind: visits\n",
       "reapd.yaml:3: kind is 'visits', which is unknown; "
-        + "known: spill, generations, scratch, instances"),
+        + "known: spill, generations, scratch, instances, log"),
     Case(
       "misspelt kind", "rules:\n  - root: /data/spill\n    kind: spil\n",
       "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? "
-        + "known: spill, generations, scratch, instances"
+        + "known: spill, generations, scratch, instances, log"
     ),
     Case(
       "unknown preset", "rules:\n  - preset: kilroy\n",

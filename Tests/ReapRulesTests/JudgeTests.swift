@@ -192,6 +192,7 @@ struct JudgeTests {
       Self.cases.map(\.expected) + GenerationJudgeTests.cases.map(\.expected)
       + TemporaryFileTests.cases.map(\.expected) + ScratchJudgeTests.cases.map(\.expected)
       + InstanceJudgeTests.cases.map(\.expected)
+      + LogJudgeTests.cases.map(\.expected)
     let reasons = expected.compactMap { judgement -> Reason? in
       if case .verdict(let verdict) = judgement { verdict.reason } else { nil }
     }

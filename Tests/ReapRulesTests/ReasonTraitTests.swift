@@ -15,6 +15,7 @@ struct ReasonTraitTests {
   static let proofs: Set<Reason> = [
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
     .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
+    .overLimit, .drained, .abandonedCopy,
   ]
   static let visibleUse: Set<Reason> = [
     .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound, .ownerAlive,
@@ -30,7 +31,7 @@ struct ReasonTraitTests {
   func hearing() {
     let normal: Set<Reason> = [
       .young, .lockHeld, .lockOpen, .recentlyChanged, .fileOpen, .notMatched, .live,
-      .recentlySuperseded, .quarantined, .claimFound, .keptByHand, .withinBounds,
+      .recentlySuperseded, .quarantined, .claimFound, .keptByHand, .withinBounds, .draining,
       .protected, .incomplete,
     ]
     #expect(Self.all { $0.hearing == .nobody } == normal.union(Self.visibleUse).union(Self.proofs))
@@ -50,7 +51,7 @@ struct ReasonTraitTests {
   func use() {
     let open: Set<Reason> = [.lockHeld, .lockOpen, .fileOpen]
     #expect(Self.ended(by: .closing) == open)
-    #expect(Self.all { $0.count == .live } == open)
+    #expect(Self.all { $0.count == .live } == open.union([.draining]))
     #expect(Self.all { $0.count == .young } == [.young, .recentlyChanged])
     #expect(Self.ended(by: .ladder) == open.union([.directoryLocked]))
     #expect(Self.all(where: \.isLockAlone) == [.lockHeld])
@@ -80,7 +81,8 @@ struct ReasonTraitTests {
     #expect(Self.ended(by: .pause) == [.replaced])
     let outlasting: Set<Reason> = [
       .young, .lockHeld, .recentlyChanged, .fileOpen, .keptByHand, .recentlySuperseded,
-      .quarantined, .foreignOwner, .notADirectory, .mountPoint,
+      .quarantined, .foreignOwner, .notADirectory, .mountPoint, .withinBounds, .nothingToCut,
+      .notInPlace, .draining,
     ]
     let others = Set(Reason.allCases).subtracting(outlasting).subtracting(Self.visibleUse)
     #expect(Self.ended(by: .cursor) == others)
@@ -90,7 +92,7 @@ struct ReasonTraitTests {
   func claimedNames() {
     let waits: Set<Reason> = [
       .mountInside, .surroundingsUnknown, .quarantined, .recentlySuperseded, .processesUnknown,
-      .young,
+      .young, .draining,
     ]
     let wanted = Self.visibleUse.union([.live, .lockHeld, .lockOpen, .fileOpen])
     for reason in Reason.allCases {

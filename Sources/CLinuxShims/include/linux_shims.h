@@ -39,6 +39,13 @@ void shim_stand_back(void);
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
 // The same from one directory into another.
 int shim_move_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name);
+// renameat2(2) with RENAME_EXCHANGE; 0, or -1 with errno.
+int shim_rename_exchange(int dirfd, const char *one_name, const char *other_name);
+// fallocate(2) of a range: FALLOC_FL_COLLAPSE_RANGE, and FALLOC_FL_PUNCH_HOLE; 0, or -1 with errno.
+int shim_collapse_range(int fd, int64_t offset, int64_t length);
+int shim_punch_hole(int fd, int64_t offset, int64_t length);
+// f_bsize of statfs(2), or -1 with errno.
+int64_t shim_block_size(int fd);
 // kcmp(2): 1 where two threads share descriptors and directories, 0 where not, or -1 with errno.
 int shim_shares_files(pid_t first, pid_t second);
 // BTRFS_IOC_SUBVOL_GETFLAGS and _SETFLAGS; 0, or -1 with errno.

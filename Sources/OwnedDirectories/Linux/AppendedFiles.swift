@@ -9,11 +9,7 @@ package func appendedFiles(of pid: Int32) -> [[UInt8]] {
   let numbers = (try? entryNames(in: "/proc/\(pid)/fd")) ?? []
   return numbers.compactMap { number -> [UInt8]? in
     guard let info = try? readWhole("/proc/\(pid)/fdinfo/\(number)"),
-      let line = String(decoding: info, as: UTF8.self).split(separator: "\n")
-        .first(where: { $0.hasPrefix("flags:") }),
-      let flags = line.split(whereSeparator: { $0 == "\t" || $0 == " " }).last.flatMap({
-        Int32($0, radix: 8)
-      }), flags & O_APPEND != 0, flags & O_ACCMODE != O_RDONLY
+      let flags = openFlags(info), flags & O_APPEND != 0, flags & O_ACCMODE != O_RDONLY
     else { return nil }
     guard let path = readLink(Array("/proc/\(pid)/fd/\(number)".utf8)), path.first == 0x2F,
       (try? status(ofPath: FilePath(path)))?.type == .regular

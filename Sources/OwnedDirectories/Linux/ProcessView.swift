@@ -298,7 +298,7 @@ package func isOpenOnlyOutside(_ directory: [UInt8], _ file: FileIdentity) -> Bo
 /// - Parameter body: called with each place in /proc that shows a process to have it open or mapped,
 ///   and whether that process is a reapd.
 /// - Returns: false where some process cannot be looked at.
-private func forEachUse(
+func forEachUse(
   of file: FileIdentity, _ body: (_ pid: Int32, _ place: String, _ isOurs: Bool) -> Void
 ) -> Bool {
   let own = ownProgram()

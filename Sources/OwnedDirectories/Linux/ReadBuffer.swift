@@ -60,6 +60,17 @@ import Glibc
     return unsafe found - UnsafeRawPointer(memory.baseAddress!)
   }
 
+  /// How often a byte stands in a part of it.
+  package func count(of byte: UInt8, in range: Range<Int>) -> Int {
+    var count = 0
+    var start = range.lowerBound
+    while let found = first(byte, in: start..<range.upperBound) {
+      count += 1
+      start = found + 1
+    }
+    return count
+  }
+
   package func bytes(_ range: Range<Int>) -> [UInt8] {
     precondition(range.upperBound <= count)
     return unsafe Array(UnsafeRawBufferPointer(rebasing: memory[range]))

@@ -3,7 +3,7 @@ import ReapRules
 /// Kinds by the name they are written with. The one place of the configuration that tells them apart:
 /// what is particular to one lies in its file beside this one.
 enum KindName: String, CaseIterable {
-  case spill, generations, scratch, instances
+  case spill, generations, scratch, instances, log
 
   init(_ kind: Rule.Kind) {
     switch kind {
@@ -11,6 +11,7 @@ enum KindName: String, CaseIterable {
     case .generations: self = .generations
     case .scratch: self = .scratch
     case .instances: self = .instances
+    case .log: self = .log
     }
   }
 
@@ -20,6 +21,7 @@ enum KindName: String, CaseIterable {
     case .generations: GenerationKeys()
     case .scratch: ScratchKeys()
     case .instances: InstanceKeys()
+    case .log: LogKeys()
     }
   }
 }

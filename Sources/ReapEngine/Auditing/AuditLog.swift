@@ -167,6 +167,10 @@ package final class AuditLog: Sendable {
       (output.file, output.begun) = (nil, 0)
       state.withLock { $0.mustReopen = false }
     }
+    if output.begun == 0, let open = output.file, let successor = successor(of: open) {
+      open.close()
+      output.file = successor
+    }
     let file: Descriptor
     if let open = output.file {
       file = open
@@ -180,6 +184,20 @@ package final class AuditLog: Sendable {
       output.begun += size
     }
     output.begun = 0
+  }
+
+  /// What a trim has put in the file's place: until nobody has the old one open it cannot go. A file that
+  /// was rotated away is gone on with, until somebody says that it is to be opened again.
+  private func successor(of file: Descriptor) -> Descriptor? {
+    guard let own = try? status(of: file).identity,
+      let there = try? status(ofPath: path), there.identity != own, there.type == .regular,
+      let opened = try? Self.open(path)
+    else { return nil }
+    guard TrimMark(on: opened) != nil else {
+      opened.close()
+      return nil
+    }
+    return opened
   }
 
   private func failed(_ failure: AuditFailure, _ output: inout Output) -> LineWriter.Outcome {

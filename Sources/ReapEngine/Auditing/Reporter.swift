@@ -53,6 +53,7 @@ package final class Reporter: Sendable {
   /// - Parameter claimID: of the claimed name that the candidate has or had.
   func note(_ examined: Examined, _ place: Place, claimID: String?) {
     for file in examined.files { removed(file, place.occasion, rule: place.rule) }
+    if let trim = examined.trim { trimmed(trim, place) }
     guard let verdict = examined.verdict, let evidence = examined.evidence else { return }
     switch examined.outcome {
     case .kept, .tidied: kept(verdict, evidence, place)
@@ -135,8 +136,19 @@ package final class Reporter: Sendable {
     kept(verdict, evidence, place)
   }
 
+  private func trimmed(_ trim: TrimReport, _ place: Place) {
+    counts.withLock {
+      $0.trimmed += 1
+      $0.bytes += trim.bytes
+    }
+    var record = record(.trimmed, trim.reason, trim.evidence, place)
+    record.bytes = trim.bytes
+    record.files = 1
+    note(record)
+  }
+
   func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
-    var record = record(.wouldReap, verdict.reason, evidence, place)
+    var record = record(verdict.wouldAction, verdict.reason, evidence, place)
     record.dryRun = true
     if once(record, record.narration ?? "", levelOfRemovals) {
       counts.withLock { $0.wouldReap += 1 }

@@ -8,6 +8,7 @@ package struct Summary: Sendable, Equatable {
   package var bytes: Int64 = 0
   package var files: Int64 = 0
   package var wouldReap = 0
+  package var trimmed = 0
   package var condemned = 0
   package var reprieved = 0
   package var restored = 0
@@ -27,7 +28,8 @@ package struct Summary: Sendable, Equatable {
     .object([
       ("reaped", .integer(Int64(reaped))), ("kept", .integer(Int64(kept))),
       ("failed", .integer(Int64(failed))), ("bytes", .integer(bytes)), ("files", .integer(files)),
-      ("would_reap", .integer(Int64(wouldReap))), ("condemned", .integer(Int64(condemned))),
+      ("would_reap", .integer(Int64(wouldReap))), ("trimmed", .integer(Int64(trimmed))),
+      ("condemned", .integer(Int64(condemned))),
       ("reprieved", .integer(Int64(reprieved))),
       ("restored", .integer(Int64(restored))),
       ("refused", .integer(Int64(refused))), ("backstop_needed", .integer(Int64(backstopNeeded))),

@@ -14,11 +14,14 @@ final class Examined: Sendable {
   /// Single files of dead writers that were removed.
   let files: [RemovedFile]
   let condemnation: Evidence.Condemnation?
+  /// What was done to a log.
+  let trim: TrimReport?
 
   private init(
     _ outcome: Outcome, _ verdict: Verdict? = nil, _ evidence: Evidence? = nil,
     held: HeldFile? = nil, claimed: Claimed? = nil, failure: SystemError? = nil,
-    files: [RemovedFile] = [], condemnation: Evidence.Condemnation? = nil
+    files: [RemovedFile] = [], condemnation: Evidence.Condemnation? = nil,
+    trim: TrimReport? = nil
   ) {
     self.outcome = outcome
     self.verdict = verdict
@@ -28,6 +31,7 @@ final class Examined: Sendable {
     self.failure = failure
     self.files = files
     self.condemnation = condemnation
+    self.trim = trim
   }
 
   static var gone: Examined { Examined(.gone) }
@@ -59,6 +63,14 @@ final class Examined: Sendable {
   ) -> Examined {
     Examined(.tidied, verdict, evidence, files: files)
   }
+
+  /// A log that was trimmed, and stays.
+  static func trimmed(_ verdict: Verdict, _ evidence: Evidence, _ trim: TrimReport) -> Examined {
+    Examined(.tidied, verdict, evidence, trim: trim)
+  }
+
+  /// What a trim had left, and is gone.
+  static func goneTrimmed(_ trim: TrimReport) -> Examined { Examined(.gone, trim: trim) }
 
   static func putBack(_ verdict: Verdict, _ evidence: Evidence) -> Examined {
     Examined(.putBack, verdict, evidence)

@@ -12,5 +12,6 @@ func kindEdge(of rule: Rule, ownerExited: OwnerExited? = nil) -> any RootKind {
   case .generations(let settings): GenerationsEdge(settings, ownerExited: ownerExited)
   case .scratch(let settings): ScratchEdge(settings, ownerExited: ownerExited)
   case .instances(let settings): InstancesEdge(settings)
+  case .log(let settings): LogEdge(settings)
   }
 }

@@ -36,6 +36,9 @@ protocol KindFollower: AnyObject {
   func entryChanged(
     _ number: UInt32, _ name: [UInt8], _ change: WatchMessage.Change, _ arrival: Nanoseconds)
 
+  /// A file that is watched so was written to, or closed by a writer.
+  func touched(_ number: UInt32, _ arrival: Nanoseconds)
+
   /// Commands to watch that have to be answered before the rule can be forgotten.
   var arming: Int { get }
   /// Such an answer came after the rule's end.
@@ -44,6 +47,11 @@ protocol KindFollower: AnyObject {
   /// Monotonic; when the follower has something to do.
   func nextDeadline(now: Nanoseconds) -> Nanoseconds?
   func deadlinePassed(_ now: Nanoseconds)
+}
+
+extension KindFollower {
+  /// Where directories alone are watched.
+  func touched(_ number: UInt32, _ arrival: Nanoseconds) {}
 }
 
 /// An owner's process is seen to have ended: with the candidate that it concerns, nil for all of them.

@@ -227,7 +227,8 @@ final class Roster {
     switch WatchToken(bits: token) {
     case .candidate(let index, let id): roots[index]?.post(.closed(id), at: arrival)
     case .obstacle(_, let number): facilities.obstacles.touched(number, arrival)
-    case .directory, .way, .place, .owner: break
+    case .owner(let index, let number): reached(index)?.follower?.touched(number, arrival)
+    case .directory, .way, .place: break
     }
   }
 

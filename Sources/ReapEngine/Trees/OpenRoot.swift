@@ -124,6 +124,13 @@ package func openRoot(
   if let refusal = try rootRefusal(path, rule: rule, mounts: mounts) {
     throw .refused(path: path, refusal)
   }
+  return try openDirectoryByHand(path, rule: rule, exclusive: exclusive, pinnedOwner: pinnedOwner)
+}
+
+/// Opens a resolved directory in which a person has named one entry: what may be no root may hold that.
+package func openDirectoryByHand(
+  _ path: FilePath, rule: Rule, exclusive: Bool, pinnedOwner: UInt32? = nil
+) throws(RootFailure) -> OpenRoot {
   let descriptor: Descriptor
   do {
     descriptor = try OwnedDirectories.openRoot(path)

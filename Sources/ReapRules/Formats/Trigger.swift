@@ -4,5 +4,7 @@ package enum Trigger: String, Sendable {
   case graceOver = "grace-over"
   case cursorChange = "cursor-change"
   case ownerExit = "owner-exit"
+  /// It has grown beyond a bound.
+  case growth
   case created, startup, rescan, backstop, pressure, age, manual
 }

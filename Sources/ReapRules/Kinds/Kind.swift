@@ -8,6 +8,7 @@ extension Rule {
     case generations(GenerationSettings)
     case scratch(ScratchSettings)
     case instances(InstanceSettings)
+    case log(LogSettings)
 
     /// What the kind says of itself.
     package var part: any KindPart {
@@ -16,6 +17,7 @@ extension Rule {
       case .generations(let settings): settings
       case .scratch(let settings): settings
       case .instances(let settings): settings
+      case .log(let settings): settings
       }
     }
 
@@ -27,6 +29,7 @@ extension Rule {
       case .generations(let settings): settings.judge(evidence, rule: rule, now: now)
       case .scratch(let settings): settings.judge(evidence, rule: rule, now: now)
       case .instances(let settings): settings.judge(evidence, rule: rule, now: now)
+      case .log(let settings): settings.judge(evidence, rule: rule, now: now)
       }
     }
 
@@ -36,6 +39,7 @@ extension Rule {
       case .generations(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .scratch(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .instances(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
+      case .log(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       }
     }
 
@@ -152,6 +156,7 @@ extension Evidence {
       get { if case .instances(let own) = self { own } else { nil } }
       set { if case .instances = self, let newValue { self = .instances(newValue) } }
     }
+    case log(LogEvidence)
 
     var members: [(String, JSONValue)] {
       switch self {
@@ -159,6 +164,7 @@ extension Evidence {
       case .generations(let own): own.members
       case .scratch(let own): own.members
       case .instances(let own): own.members
+      case .log(let own): own.members
       }
     }
   }

@@ -12,6 +12,8 @@ extension AuditRecord {
       let span = deadline.map { " for \(roughDuration(saturatingDifference($0, wall)))" } ?? ""
       return "condemned\(span), and then judged again: \(why)"
     case .reprieved: return "reprieved: \(why)"
+    case .trimmed: return "trimmed, \(roughSize(bytes)) freed: \(why)"
+    case .wouldTrim: return "would be trimmed: \(why)"
     case .wouldReap: return "would be removed: \(why)"
     case .restored, .refused, .failed: return nil
     }

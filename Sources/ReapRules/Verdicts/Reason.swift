@@ -31,6 +31,9 @@ package enum Reason: String, Sendable, CaseIterable {
   case unproved
   case protected
   case incomplete
+  case nothingToCut = "nothing-to-cut"
+  case notInPlace = "not-in-place"
+  case draining
 
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
@@ -45,6 +48,9 @@ package enum Reason: String, Sendable, CaseIterable {
   case overBytes = "over-bytes"
   case roomNeeded = "room-needed"
   case pressure
+  case overLimit = "over-limit"
+  case drained
+  case abandonedCopy = "abandoned-copy"
 
   case lockNotAFile = "lock-not-a-file"
   case lockUnreadable = "lock-unreadable"
@@ -66,7 +72,9 @@ package enum Reason: String, Sendable, CaseIterable {
   case liveUnknown = "live-unknown"
   case timeUnknown = "time-unknown"
 
-  package var explanation: String { explanationOfDoubt ?? explanationOfEnd ?? explanationOfKeeping }
+  package var explanation: String {
+    explanationOfDoubt ?? explanationOfEnd ?? explanationOfLogs ?? explanationOfKeeping
+  }
 
   private var explanationOfDoubt: String? {
     switch self {
@@ -107,7 +115,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .abandoned:
       "it was never completed, or half removed; nothing in it changed for long, and nothing uses it"
     case .withinBounds:
-      "it may go, and no bound of count, age, bytes or free room asks for it"
+      "no bound of its rule asks for it: of count, age, bytes or free room, or of a log's size"
     case .overAge: "nothing uses it, and it is older than the rule keeps such"
     case .overCount: "nothing uses it, and there are more of them than the rule keeps"
     case .overBytes: "nothing uses it, and all of them are larger than the rule allows"
@@ -116,6 +124,23 @@ package enum Reason: String, Sendable, CaseIterable {
     case .staleTemporary: "a temporary file, unchanged for long and not open"
     case .lockReleased: "its owner is gone: the lock could be taken"
     case .lockMissing: "it has no lock file, nothing changed for a grace, and nothing in it is open"
+    default: nil
+    }
+  }
+
+  /// Of a log, or of what a trim has left of it.
+  private var explanationOfLogs: String? {
+    switch self {
+    case .nothingToCut:
+      "it is larger than it may be, and its last line, or less than a block, is all that could go"
+    case .notInPlace:
+      "it may be cut in place only, and cannot: its file system takes no heads out, it has several names, or somebody writes at an offset"
+    case .draining:
+      "the old file of a trimmed log, which somebody has open: late lines are carried over"
+    case .overLimit: "it is larger than its rule allows"
+    case .drained:
+      "the old file of a trimmed log: nobody has it open, and every line of it is carried over"
+    case .abandonedCopy: "the unfinished copy of a log's tail, by a reapd that was killed"
     default: nil
     }
   }

@@ -120,6 +120,9 @@ extension Reason {
     case .live: .init(.nobody, [.cursor, .deadline], claimedName: .isGivenBack, isLive: true)
 
     case .keptByHand: .init(.nobody, [.attributes])
+    case .nothingToCut: .init(.once)
+    case .notInPlace: .init(.once, [.deadline])
+    case .draining: .init(.nobody, [.deadline], claimedName: .stays, count: .live)
     case .recentlySuperseded: .init(.nobody, [.deadline], claimedName: .stays)
     case .quarantined:
       .init(.nobody, [.attributes, .deadline], claimedName: .stays, isQuarantine: true)
@@ -149,8 +152,17 @@ extension Reason {
 
     // Proofs: nothing is kept for them, unless nothing may go (a dry run).
     case .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
-      .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure:
+      .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure, .overLimit, .drained,
+      .abandonedCopy:
       .init(.nobody, [.cursor])
+    }
+  }
+
+  /// Whether what may go for it is a part of a log, or what a trim has left.
+  package var isOfTrim: Bool {
+    switch self {
+    case .overLimit, .drained, .abandonedCopy: true
+    default: false
     }
   }
 

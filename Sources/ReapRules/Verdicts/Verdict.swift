@@ -56,6 +56,11 @@ package struct Expendable: Sendable, Equatable {
   }
 }
 
+extension Verdict {
+  /// What the audit says of it where nothing may be changed.
+  package var wouldAction: AuditRecord.Action { reason.isOfTrim ? .wouldTrim : .wouldReap }
+}
+
 /// What a judge says on the evidence so far.
 package enum Judgement: Sendable, Equatable {
   /// Nothing can be said before this was gathered too.

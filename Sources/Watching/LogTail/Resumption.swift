@@ -37,7 +37,6 @@ struct Resumption {
     /// Whether something was found of which nothing was known.
     var isAllThere = false
     for file in saved.files {
-      let record = ReadRecord(head: file.head, position: file.position)
       after = file.identity.birth ?? after
       packedSince = after
       log.newest = file.identity
@@ -49,7 +48,10 @@ struct Resumption {
         let all = goOn(in: found, from: file, isCurrent: isCurrent, gap: gap)
         isAllThere = isAllThere || all.count > 1
         opened += all
-      } else if let copy = log.copy(of: record, born: after, walk, .renamed, mayStop: true) {
+      } else if !isCurrentTaken, let current, let id = goOn(behind: file, in: current) {
+        isCurrentTaken = true
+        opened.append(id)
+      } else if let copy = log.copy(of: file.record, born: after, walk, .renamed, mayStop: true) {
         if let rest = copy.rest {
           opened.append(rest.id)
           if rest.isPacked { packedSince = rest.modification }
@@ -66,7 +68,7 @@ struct Resumption {
       }
     }
     var following: [LogPart] = []
-    if !isCurrentTaken {
+    if !isCurrentTaken, !isSuccessor(current, of: opened.last) {
       let next = follow(
         current, after: min(after, gap ?? .max), packedSince: min(packedSince, gap ?? .max))
       following = next.parts
@@ -125,6 +127,29 @@ struct Resumption {
     return parts.map(\.id) + [id]
   }
 
+  /// Whether what stands at the path is what a trim has made of the last file that was found.
+  private func isSuccessor(_ current: Found?, of id: Int?) -> Bool {
+    guard let current, let mark = TrimMark(on: current.file), let id, let source = log.sources[id]
+    else { return false }
+    return TrimSuccession(log).take(current, mark, after: source)
+  }
+
+  /// Goes on in the file that a trim has made of one that is gone.
+  private func goOn(behind file: TailCheckpoint.File, in current: Found) -> Int? {
+    guard let resumed = TrimSuccession(log).resume(file, in: current) else { return nil }
+    let id = log.follow(current.file, current.status, resumed.position)
+    log.sources[id]?.late = resumed.late
+    log.newest = current.status.identity
+    if resumed.lost > 0 {
+      log.notice(
+        """
+        \(displayText(log.path)): trimmed while nobody read it; \(resumed.lost) bytes behind byte \
+        \(file.position.offset) are cut off and not given out
+        """)
+    }
+    return id
+  }
+
   private func wasOverwritten(_ saved: TailCheckpoint.File, _ file: Descriptor) -> Bool {
     saved.head.length == 0
       || (try? FileHead(of: file, length: saved.head.length)) != saved.head
@@ -177,4 +202,8 @@ struct Resumption {
       given out; looked in \(looked.joined(separator: ", ")); going on with \(next)
       """)
   }
+}
+
+extension TailCheckpoint.File {
+  fileprivate var record: ReadRecord { ReadRecord(head: head, position: position) }
 }

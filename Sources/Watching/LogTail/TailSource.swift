@@ -72,6 +72,10 @@ final class TailSource {
   /// the next start looks for it again, under whatever name.
   var soughtSince: Int64?
   let isOnOverlay: Bool
+  /// Files that trims have put in its place, one after the other: it is read up to the first one's cut.
+  var successors: [TrimmedFile] = []
+  /// What was given out already, and comes once more.
+  var late = LateLines()
   /// The first bytes of what was read, as long as that is there.
   var head = FileHead(length: 0, hash: 0)
   private let check = ReadBuffer(capacity: ReadingPosition.windowSize)
@@ -130,6 +134,11 @@ final class TailSource {
       switch step {
       case .lines(let size), .cut(let size):
         let isCut = step == .cut(size)
+        if !isCut, !late.isEmpty {
+          guard giveNew(buffer, before..<(before + size), output) else { return .refused }
+          grew = true
+          continue
+        }
         guard give(isCut ? .cut : .lines, buffer, before, size, output) else { return .refused }
         position.isSkipping = isCut
         grew = true
@@ -162,6 +171,11 @@ final class TailSource {
     return isSame ? FileHead(bytes) : head
   }
 
+  /// Whether all that comes before the next file was read.
+  func hasCome(to next: TrimmedFile?) -> Bool {
+    next.map { position.offset >= $0.cut } ?? false
+  }
+
   /// What was read of it so far.
   var record: ReadRecord { ReadRecord(head: head, position: position) }
 
@@ -185,6 +199,23 @@ final class TailSource {
     return taken == size
   }
 
+  /// Gives out whole lines, but for those that were already.
+  private func giveNew(_ buffer: ReadBuffer, _ range: Range<Int>, _ output: TailOutput) -> Bool {
+    var run = range.lowerBound
+    var start = run
+    while let newline = buffer.first(0x0A, in: start..<range.upperBound) {
+      let end = newline + 1
+      if late.take(buffer.bytes(start..<end)) {
+        guard run == start || give(.lines, buffer, run, start - run, output) else { return false }
+        advance(buffer, start, end - start)
+        run = end
+      }
+      start = end
+    }
+    return run == range.upperBound
+      || give(.lines, buffer, run, range.upperBound - run, output)
+  }
+
   func advance(_ buffer: ReadBuffer, _ start: Int, _ size: Int) {
     let end = start + size
     position.window = buffer.bytes(max(0, end - ReadingPosition.windowSize)..<end)
@@ -198,7 +229,8 @@ final class TailSource {
   /// way moves its later pages, but not those that were read already.
   private func load(_ buffer: ReadBuffer, _ capacity: Int) throws(SystemError) -> Int? {
     let before = position.window.count
-    let wanted = before + capacity
+    let left = successors.first.map { max(0, $0.cut - position.offset) } ?? .max
+    let wanted = before + Int(min(Int64(capacity), left))
     if buffer.capacity < wanted || buffer.capacity > 2 * wanted + Self.pieceSize {
       buffer.resize(to: wanted)
     }

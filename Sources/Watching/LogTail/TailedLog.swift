@@ -96,6 +96,9 @@ final class TailedLog {
       current.file.close()
       return machine.handle(.returned(known.key), now: now)
     }
+    if let id = TrimSuccession(self).take(current) {
+      return machine.handle(.returned(id), now: now) + machine.handle(.changed(id), now: now)
+    }
     if let id = machine.newest, let source = sources[id],
       CopyUp(self).isCopy(current.file, current.status, of: source)
     {
@@ -222,10 +225,11 @@ final class TailedLog {
   ) -> [TailMachine.Action]? {
     switch action {
     case .read(let id):
-      guard let source = sources[id] else { return [] }
+      guard var source = sources[id] else { return [] }
       let turn = turn(of: id, source, now())
       if case .after(let actions) = turn { return actions }
       do {
+        source = try TrimSuccession(self).goOn(id, source)
         let began = Self.tickBeforeNow()
         let outcome = try unpack(source) ?? read(source, turn, buffer, output)
         if source.cutRecord != nil { return goOn(id, source, now()) }
@@ -233,6 +237,7 @@ final class TailedLog {
         case .cutUnread: return [action]
         case .atEnd(grew: false, _) where source.isOnOverlay && CopyUp(self).follow(id, source):
           return [action]
+        case .atEnd where source.hasCome(to: source.successors.first): return [action]
         case .atEnd(let grew, let isDeleted):
           if source.position.offset > 0, source.identity == newest { since = began }
           return machine.handle(.ended(id, grew: grew, isDeleted: isDeleted), now: now())
@@ -284,6 +289,7 @@ final class TailedLog {
 
   func drop(_ id: Int, _ source: TailSource) {
     source.unpacking?.close()
+    for next in source.successors { next.file.close() }
     sources[id] = nil
     watches.close(source.file, of: id)
   }
@@ -318,6 +324,10 @@ final class TailedLog {
         case .cutUnread: return true
         case .paused: return true
         case .refused: return false
+        case .atEnd where source.hasCome(to: source.successors.first):
+          _ = try TrimSuccession(self).goOn(id, source)
+          order.insert(id, at: 0)
+          continue
         case .atEnd: break
         }
         guard try source.readTorn(buffer, output) else { return false }

@@ -8,10 +8,11 @@ struct AuditEntry: Decodable {
   enum Action: String, Decodable {
     case reaped, condemned, reprieved, claimed, restored, trimmed, slimmed, refused, failed
     case wouldReap = "would-reap"
+    case wouldTrim = "would-trim"
   }
 
   enum Trigger: String, Decodable {
-    case created, startup, rescan, backstop, pressure, age, manual
+    case created, growth, startup, rescan, backstop, pressure, age, manual
     case closeEvent = "close-event"
     case graceOver = "grace-over"
     case cursorChange = "cursor-change"
@@ -49,6 +50,7 @@ struct Summary: Decodable {
   let bytes: Int
   let files: Int
   let wouldReap: Int
+  let trimmed: Int
   let condemned: Int
   let reprieved: Int
   let restored: Int

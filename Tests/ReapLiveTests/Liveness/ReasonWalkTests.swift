@@ -123,6 +123,8 @@ struct ReasonWalkTests {
     .claimFound: "HalvesTests", .unproved: "ScratchLockTests",
     .protected: "InstanceTests", .incomplete: "InstanceTests", .timeUnknown: "InstanceTests",
     .ownerUnknown: "ScratchPidTests", .bootUnknown: "ScratchBootTests",
+    .draining: "LogWatchTests", .nothingToCut: "LogWatchTests",
+    .notInPlace: "TrimTests",
   ]
   static let endedByAnotherRule: Set<Reason> = [.notMatched, .rootInside, .cannotClaim]
   /// Of a pass, or of a file: nothing stays that could be woken.
@@ -135,6 +137,7 @@ struct ReasonWalkTests {
   static let proofs: Set<Reason> = [
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
     .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
+    .overLimit, .drained, .abandonedCopy,
   ]
   /// Ended by what another of its group does: InstanceTests.
   static let ofAGroup: Set<Reason> = [.withinBounds]

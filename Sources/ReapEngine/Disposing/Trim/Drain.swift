@@ -1,0 +1,174 @@
+// Draining: what late writers wrote to the old file of a trimmed log is appended to the new one, line
+// by line, until a lease proves that nobody has the old one open. Killed at any instant, it goes on.
+
+import Glibc
+import OwnedDirectories
+import ReapRules
+
+struct Drain {
+  /// Appended by one write(2), so that no other writer's line comes between: whole lines …
+  private static let pieceSize = 64 << 10
+  /// … but for one that is longer than this.
+  private static let longestLine = 4 << 20
+
+  /// Less than this is not given back early.
+  private static let worthGiving: Int64 = 4 << 20
+
+  enum Outcome {
+    case finished(bytes: Int64)
+    /// Somebody has it open.
+    case open
+  }
+
+  let spot: Spot
+  /// The old file's, a claimed one; and the log's.
+  let name: EntryName
+  let original: EntryName
+  let file: Descriptor
+  let facts: FileStatus
+  private(set) var record: DrainRecord
+  private(set) var lines: Int64 = 0
+
+  init(
+    _ name: EntryName, _ original: EntryName, _ file: Descriptor, _ facts: FileStatus,
+    _ record: DrainRecord, at spot: Spot
+  ) {
+    self.spot = spot
+    self.name = name
+    self.original = original
+    self.file = file
+    self.facts = facts
+    self.record = record
+  }
+
+  private var directory: Descriptor { spot.directory.descriptor }
+
+  mutating func run() throws(SystemError) -> Outcome {
+    if let piece = record.piece {
+      record = try BegunPiece(piece, from: file, record.upTo, original, at: directory).settled()
+      try note()
+    }
+    try carryOver(isLast: false)
+    guard probeOpen(file) == .notOpen else { return .open }
+    try synchronizeTarget()
+    guard takeWriteLease(file) else { return .open }
+    defer { giveBackLease(file) }
+    let before = lines
+    try carryOver(isLast: true)
+    if lines > before { try synchronizeTarget() }
+    let there = try status(of: name, at: directory)
+    guard there.identity == facts.identity else {
+      throw SystemError("unlink", name.display, ESTALE)
+    }
+    try unlink(name, at: directory, isDirectory: false)
+    return .finished(bytes: there.links == 1 ? there.allocated : 0)
+  }
+
+  /// Gives back the blocks of what is carried over, where nobody reads it.
+  func giveBackBlocks() {
+    let block = blockSize(of: file)
+    guard block > 0, facts.links == 1,
+      facts.allocated > facts.size - record.upTo + Self.worthGiving,
+      logHolders(of: facts.identity).onlyAppend,
+      let writable = try? openLog(name, at: directory)
+    else { return }
+    defer { writable.close() }
+    guard (try? status(of: writable).identity) == facts.identity else { return }
+    OwnedDirectories.giveBackBlocks(of: writable, upTo: record.upTo / block * block)
+  }
+
+  private func note() throws(SystemError) {
+    try setMark(DrainRecord.name, record.text, on: file)
+  }
+
+  /// - Parameter isLast: nobody can write to it any more: a line without an end is one.
+  private mutating func carryOver(isLast: Bool) throws(SystemError) {
+    let buffer = ReadBuffer(capacity: Self.pieceSize)
+    var target: Target?
+    defer { target?.file.close() }
+    var hasMoved = false
+    while true {
+      try buffer.fill(from: file, at: record.upTo, upTo: buffer.capacity)
+      guard buffer.count > 0 else { break }
+      let end = buffer.last(0x0A, in: 0..<buffer.count).map { $0 + 1 }
+      if end == nil, buffer.count == buffer.capacity, buffer.capacity < Self.longestLine {
+        buffer.resize(to: buffer.capacity * 2)
+        continue
+      }
+      guard let length = end ?? (isLast || buffer.count == buffer.capacity ? buffer.count : nil)
+      else { break }
+      if target == nil { target = try openTarget() }
+      try append(buffer, length, isTorn: end == nil && isLast, to: target!)
+      hasMoved = true
+    }
+    if hasMoved { try note() }
+  }
+
+  private mutating func append(
+    _ buffer: ReadBuffer, _ length: Int, isTorn: Bool, to target: Target
+  ) throws(SystemError) {
+    let size = try status(of: target.file).size
+    record.piece = DrainRecord.Piece(to: target.identity, at: size, length: Int64(length))
+    try note()
+    if isTorn {
+      // Whoever wrote half a line is gone; the next one begins one of its own.
+      let line = buffer.bytes(0..<length) + [0x0A]
+      try writeAll(line.span, to: target.file, original.display)
+      lines += 1
+    } else {
+      var done = 0
+      while done < length {
+        let written = buffer.writeOnce(done..<length, to: target.file)
+        // What is in it by then, the next look will find.
+        guard written > 0 else { throw SystemError("write", original.display) }
+        done += written
+      }
+      lines += Int64(buffer.count(of: 0x0A, in: 0..<length))
+    }
+    record = DrainRecord(upTo: record.upTo + Int64(length))
+  }
+
+  // MARK: - The file that it goes into
+
+  struct Target {
+    let file: Descriptor
+    let identity: MarkedFile
+  }
+
+  /// What has the log's name now; made anew where nothing has.
+  private func openTarget() throws(SystemError) -> Target {
+    do throws(SystemError) {
+      return try existingTarget()
+    } catch {
+      guard error.code == ENOENT else { throw error }
+    }
+    let made = try createFile(original.bytes, at: directory)
+    defer { made.close() }
+    try copyAttributes(from: file, to: made)
+    return try existingTarget()
+  }
+
+  private func existingTarget() throws(SystemError) -> Target {
+    let opened = try openLog(original, at: directory, appending: true)
+    do throws(SystemError) {
+      let there = try status(of: opened)
+      // Another user's file, or the old one itself, put back: not to be written to. Nor what may be
+      // another file of the owner's, linked there by whoever owns the directory.
+      let isOwnersPlace = spot.directory.owner == there.owner || spot.directory.owner == 0
+      guard there.type == .regular, there.owner == facts.owner, there.identity != facts.identity,
+        there.links == 1 || isOwnersPlace
+      else { throw SystemError("append", original.display, EPERM) }
+      return Target(file: opened, identity: MarkedFile(there.identity))
+    } catch {
+      opened.close()
+      throw error
+    }
+  }
+
+  /// What was carried over must be on the disk before the old file is not.
+  private func synchronizeTarget() throws(SystemError) {
+    guard let target = try? existingTarget() else { return }
+    defer { target.file.close() }
+    try synchronize(target.file, original.display)
+  }
+}
