@@ -147,6 +147,11 @@ struct UsageTests {
     let stray: [CChar] = Array((tree + "/b/").utf8CString.dropLast()) + [-1, -2, 0]
     close(open(stray, O_CREAT | O_WRONLY, 0o644))
     close(open(tree + "/" + String(repeating: "x", count: 255), O_CREAT | O_WRONLY, 0o644))
+    // Made first, and so looked at first; but by name it is the last one of the two.
+    _ = scratch.directory("tree/z-early")
+    _ = scratch.directory("tree/0-late")
+    write(tree + "/z-early/two", bytes: 2 << 20)
+    #expect(link(tree + "/z-early/two", tree + "/0-late/two") == 0)
     let expected = added(tree)
     for _ in 0..<5 {
       let result = UsageRun([tree], state: state)
@@ -160,14 +165,16 @@ struct UsageTests {
         let row = result.directory(tree + "/" + name)
         #expect(row?.bytes == own.bytes - (3 << 20) && row?.inodes == own.inodes - 1, "\(name)")
       }
+      #expect(result.directory(tree + "/z-early")?.bytes == 4096)
+      #expect(result.directory(tree + "/0-late")?.bytes == 4096 + (2 << 20))
       let largest = result.all("file")
       #expect(largest.count == 10 && largest.first?.bytes == 3 << 20)
-      #expect(result.all("directory").count == 5)
+      #expect(result.all("directory").count == 7)
     }
     #expect(UsageRun(["--depth", "0", tree], state: state).all("directory").isEmpty)
     let deep = UsageRun(["--depth", "2", tree], state: state)
     #expect(deep.directory(tree + "/a/inner")?.bytes == added(tree + "/a/inner").bytes)
-    #expect(deep.all("directory").count == 6 + 3000)
+    #expect(deep.all("directory").count == 8 + 3000)
     #expect(deep.summary?.bytes == expected.bytes)
   }
 
