@@ -23,9 +23,7 @@ struct ChosenRule {
         }
         configuration = file!
         rule = Self.moved(found, to: place)
-      } else if let file, let place,
-        let found = file.rules.first(where: { resolveRoot($0.root) == place })
-      {
+      } else if let file, let found = Self.rule(of: file, at: place) {
         (configuration, rule) = (file, found)
       } else {
         guard let place else {
@@ -53,6 +51,13 @@ struct ChosenRule {
     return try Configuration.parse(
       text: Array("rules: [{\(rule)}]".utf8), file: "preset spica", environment: .current,
       user: .current)
+  }
+
+  /// Of several on one root that which says how much room there has to be, else the first.
+  private static func rule(of file: Configuration, at root: FilePath?) -> Rule? {
+    guard let root else { return nil }
+    let there = file.rules.filter { resolveRoot($0.root) == root }
+    return there.first { $0.kind.part.room.isFloored } ?? there.first
   }
 
   private static func moved(_ rule: Rule, to root: FilePath?) -> Rule {

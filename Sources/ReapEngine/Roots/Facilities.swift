@@ -100,7 +100,7 @@ final class Facilities {
     if options.tellsUsage, let open = root.root { startUsage.tell(open, rule: root.rule.name) }
   }
 
-  /// Ends what goes on beside the loop, and waits for it.
+  /// Ends what goes on beside the loop.
   func stopBeside() { startUsage.stop() }
 
   func isPresent(_ root: WatchedRoot) -> Bool { roster.isPresent(root) }

@@ -53,16 +53,15 @@ final class StartUsage: Sendable {
     }
   }
 
-  /// Ends what is under way, and waits for it.
+  /// Ends what is under way. It is not waited for: a file system may not answer.
   func stop() {
-    let (thread, waiting) = state.withLock { state in
+    let waiting = state.withLock { state in
       state.isStopped = true
       state.walk?.cancel()
       defer { state.waiting = [] }
-      return (state.thread.take(), state.waiting)
+      return state.waiting
     }
     for one in waiting { one.root.release() }
-    thread?.join()
   }
 
   private func work() {
