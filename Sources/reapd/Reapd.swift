@@ -22,7 +22,8 @@ struct Reapd: ParsableCommand {
       SurveyCommand.self, PresetsCommand.self, WatchCommand.self, SweepCommand.self,
       ListCommand.self, ExplainCommand.self,
       CheckConfigCommand.self, RestoreCommand.self, KeepCommand.self, CompactCommand.self,
-      TrimCommand.self, UsageCommand.self, PreflightCommand.self, TailCommand.self,
+      TrimCommand.self, SlimCommand.self, PackCommand.self, UsageCommand.self,
+      PreflightCommand.self, TailCommand.self,
       DrillCommand.self,
     ])
 

@@ -23,6 +23,9 @@ final class GroupKeeper {
   private var demands: [CandidatePath: Retention.Cause] = [:]
   /// Those of it that are claimed, and being removed.
   private var removing: Set<CandidatePath> = []
+  /// Those that would stay, looked at once more before others go for their number.
+  private var verifying: Set<CandidatePath> = []
+  private var isVerified = false
   /// Monotonic; when there is something to choose. Nil until all members are known.
   private var due: Nanoseconds?
   private var isStarted = false
@@ -54,6 +57,8 @@ final class GroupKeeper {
     let before = members[path]
     switch (examined.outcome, examined.verdict) {
     case (.gone, _), (.claimed, _), (.putBack, _): members[path] = nil
+    // A dry run: it would be gone.
+    case (_, .expendable?) where imagined[path] != nil: break
     case (_, .expendable(let expendable)?):
       members[path] = Member(
         path, .expendable(rank: expendable.rank), since: expendable.since,
@@ -61,14 +66,13 @@ final class GroupKeeper {
     case (.wouldClaim, _):
       imagined[path] = before
       members[path] = nil
-    // A dry run: it would be gone.
-    case (_, .expendable) where imagined[path] != nil: break
     default:
       members[path] = Member(
         path, .stays, since: before?.standing == .stays ? before!.since : readClocks().wall,
         bytes: examined.evidence?.weight?.bytes)
     }
     answer(path, examined, before?.bytes, now)
+    if verifying.remove(path) != nil, verifying.isEmpty { ask(at: now) }
     if before?.standing != members[path]?.standing || before?.since != members[path]?.since {
       hasGivenUp = false
       ask(at: now)
@@ -126,10 +130,12 @@ final class GroupKeeper {
     root.facilities.roster.concern(root)
   }
 
-  var nextDeadline: Nanoseconds? { pass == nil ? due : nil }
+  private var isAtWork: Bool { pass != nil || !verifying.isEmpty }
+
+  var nextDeadline: Nanoseconds? { isAtWork ? nil : due }
 
   func deadlinePassed(_ now: Nanoseconds) {
-    guard pass == nil, let due, due <= now else { return }
+    guard !isAtWork, let due, due <= now else { return }
     self.due = nil
     choose(now)
   }
@@ -147,10 +153,28 @@ final class GroupKeeper {
       from: Array(members.values), room: room, now: wall, begun: begun)
     begun = choice.begun
     guard !choice.going.isEmpty else { return wait(choice.nextDue, wall, now) }
+    guard !verify(choice, now) else { return }
+    isVerified = false
     pass = RetentionPass(
       choice, bounds: retention.room, isDry: root.facilities.options.dryRun)
     trigger = isFirst ? .startup : .created
     step(now)
+  }
+
+  /// One that somebody has begun to use, which makes no event, does not use up the count: then an older
+  /// one goes for nothing. So those that would stay are looked at first; those that go are in any case.
+  ///
+  /// - Returns: whether the choice is to be made again after that.
+  private func verify(_ choice: Retention.Choice<CandidatePath>, _ now: Nanoseconds) -> Bool {
+    guard !isVerified, choice.going.contains(where: { $0.cause.restsOnOthers }) else {
+      return false
+    }
+    isVerified = true
+    let going = Set(choice.going.map(\.member.id))
+    verifying = Set(
+      members.values.lazy.filter { $0.standing != .stays && !going.contains($0.id) }.map(\.id))
+    for path in verifying { root.post(.appeared(path, created: false, .rescan), at: now) }
+    return !verifying.isEmpty
   }
 
   /// What brought the choice about.
@@ -190,6 +214,8 @@ final class GroupKeeper {
     pass = nil
     demands = [:]
     removing = []
+    verifying = []
+    isVerified = false
     due = nil
   }
 

@@ -14,6 +14,9 @@ extension Retention.Cause {
   /// Whether it rests on what is free just now.
   package var isOfRoom: Bool { self == .room || self == .pressure }
 
+  /// Whether it rests on how many others there are, or what they weigh.
+  package var restsOnOthers: Bool { self == .count || self == .bytes }
+
   /// What its audit line names as the trigger; nil where that is what brought the choice about.
   package var trigger: Trigger? {
     switch self {

@@ -15,7 +15,7 @@ extension AuditRecord {
     case .trimmed: return "trimmed, \(roughSize(bytes)) freed: \(why)"
     case .wouldTrim: return "would be trimmed: \(why)"
     case .wouldReap: return "would be removed: \(why)"
-    case .restored, .refused, .failed: return nil
+    case .restored, .slimmed, .refused, .failed: return nil
     }
   }
 }

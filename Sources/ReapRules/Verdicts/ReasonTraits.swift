@@ -99,7 +99,7 @@ extension Reason {
   package var traits: ReasonTraits {
     switch self {
     case .notMatched, .claimFound: .init(.nobody, [.cursor])
-    case .notADirectory: .init(.once)
+    case .notADirectory, .nothingToCut: .init(.once)
     case .mountPoint: .init(.once, [.mounts])
     case .foreignOwner: .init(.once, [.attributes])
     case .young: .init(.nobody, [.age], claimedName: .stays, count: .young)
@@ -120,7 +120,6 @@ extension Reason {
     case .live: .init(.nobody, [.cursor, .deadline], claimedName: .isGivenBack, isLive: true)
 
     case .keptByHand: .init(.nobody, [.attributes])
-    case .nothingToCut: .init(.once)
     case .notInPlace: .init(.once, [.deadline])
     case .draining: .init(.nobody, [.deadline], claimedName: .stays, count: .live)
     case .recentlySuperseded: .init(.nobody, [.deadline], claimedName: .stays)

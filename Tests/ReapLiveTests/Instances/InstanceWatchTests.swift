@@ -63,6 +63,22 @@ struct InstanceWatchTests {
     #expect(wait { instances.left == [3, 4] }, "\(watcher.background.error)")
   }
 
+  @Test("One that somebody has begun to use does not use up the count")
+  func begunToUse() throws {
+    for number in 1...3 { instances.make(number, age: Double(10 - number) * 60) }
+    let watcher = try instances.watch("max_count: 3", in: scratch)
+    let held = open(instances.path(3) + "/src/a/data", O_RDONLY | O_CLOEXEC)
+    defer { close(held) }
+    instances.make(4, age: 0)
+    // 1, 2 and 4 are three; one more, and the oldest goes.
+    instances.make(5, age: 0)
+    #expect(wait { !exists(instances.path(1)) }, "\(watcher.background.error)")
+    instances.make(6, age: 0)
+    #expect(wait { !exists(instances.path(2)) }, "\(watcher.background.error)")
+    #expect(instances.left == [3, 4, 5, 6])
+    #expect(wait { watcher.audit.count == 2 })
+  }
+
   @Test("What is abandoned goes at its deadline, and one in use never")
   func abandoned() throws {
     instances.begin(1)
