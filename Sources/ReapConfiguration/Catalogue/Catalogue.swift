@@ -54,6 +54,7 @@ package enum Catalogue {
     ("pytest", PackageResources.pytest_yaml),
     ("ray", PackageResources.ray_yaml),
     ("rustc", PackageResources.rustc_yaml),
+    ("sovra-media", PackageResources.sovra_media_yaml),
     ("spica", PackageResources.spica_yaml),
     ("swiftpm", PackageResources.swiftpm_yaml),
     ("zarr", PackageResources.zarr_yaml),

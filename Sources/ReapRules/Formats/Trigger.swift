@@ -4,5 +4,6 @@ package enum Trigger: String, Sendable {
   case graceOver = "grace-over"
   case cursorChange = "cursor-change"
   case ownerExit = "owner-exit"
+  case copyProved = "copy-proved"
   case created, startup, rescan, backstop, pressure, age, manual
 }

@@ -31,6 +31,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case unproved
   case protected
   case incomplete
+  case noCopy = "no-copy"
 
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
@@ -39,6 +40,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case quiet
   case staleTemporary = "stale-temporary"
   case abandoned
+  case copied
   case withinBounds = "within-bounds"
   case overAge = "over-age"
   case overCount = "over-count"
@@ -108,6 +110,7 @@ package enum Reason: String, Sendable, CaseIterable {
       "it was never completed, or half removed; nothing in it changed for long, and nothing uses it"
     case .withinBounds:
       "it may go, and no bound of count, age, bytes or free room asks for it"
+    case .copied: "nothing uses it, and a copy elsewhere is proved"
     case .overAge: "nothing uses it, and it is older than the rule keeps such"
     case .overCount: "nothing uses it, and there are more of them than the rule keeps"
     case .overBytes: "nothing uses it, and all of them are larger than the rule allows"
@@ -160,6 +163,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .unproved:
       "nothing shows that its owner lives, and nothing proves that it is dead; with `quiet` in the rule, time would decide"
     case .protected: "a file in it protects it, and something happened in it not long ago"
+    case .noCopy: "no copy elsewhere is proved, and the rule takes no last copy"
     case .incomplete: "it is not complete: it is being made, or was abandoned a short time ago"
     case .notAFile: "it is not a regular file; links are never followed or removed"
     // Explained above.
