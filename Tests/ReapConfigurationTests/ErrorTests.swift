@@ -27,7 +27,9 @@ struct ErrorTests {
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents, cursor, layouts, "
     + "complete, marker, owner_pidfile, trust_pids, quiet, quarantine, quarantine_yields, min_free, "
     + "min_free_inodes, compaction, retired_after, stale_temporaries, "
-    + "entries, owned_by, also, cleaners_lock"
+    + "entries, owned_by, also, cleaners_lock, max_count, max_age, max_bytes, prune_to_min_free, "
+    + "min_count, manifest, time_field, bad_timestamp, protect, protect_stale_after, abandoned_after, "
+    + "directories, pressure, require_copy, after_copy, allow_last_copy, references"
   static let spillKeys =
     "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents"
@@ -53,8 +55,8 @@ struct ErrorTests {
       "unknown key of a rule", start + "    graec: 5s\n",
       "reapd.yaml:4: a rule has no key 'graec'; did you mean grace? \(ruleKeys)"),
     Case(
-      "key of a later version", start + "    protect: x\n",
-      "reapd.yaml:4: a rule has no key 'protect'; \(ruleKeys)"),
+      "key of a later version", start + "    on_superseded: x\n",
+      "reapd.yaml:4: a rule has no key 'on_superseded'; \(ruleKeys)"),
     Case(
       "key of another kind", start + "    quarantine: 5s\n",
       "reapd.yaml:4: a rule of kind spill has no key 'quarantine'; \(spillKeys)"),
@@ -135,11 +137,13 @@ struct ErrorTests {
       "reapd.yaml:2: rules is a mapping; write a list of rules; "
         + "a minimal file is 'rules: [{kind: spill, root: /var/lib/app/spill}]'"),
     Case(
-      "unknown kind", "rules:\n  - root: /data/spill\n    kind: instances\n",
-      "reapd.yaml:3: kind is 'instances', which is unknown; known: spill, generations, scratch"),
+      "unknown kind", "rules:\n  - root: /data/spill\n    kind: visits\n",
+      "reapd.yaml:3: kind is 'visits', which is unknown; "
+        + "known: spill, generations, scratch, instances, files"),
     Case(
       "misspelt kind", "rules:\n  - root: /data/spill\n    kind: spil\n",
-      "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? known: spill, generations, scratch"
+      "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? "
+        + "known: spill, generations, scratch, instances, files"
     ),
     Case(
       "unknown preset", "rules:\n  - preset: kilroy\n",

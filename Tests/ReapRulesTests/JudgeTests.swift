@@ -186,11 +186,12 @@ struct JudgeTests {
     ]
     // What the judge makes of a demand, whatever its kind says.
     let demanded: Set<Reason> = [
-      .withinBounds, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
+      .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
     ]
     let expected =
       Self.cases.map(\.expected) + GenerationJudgeTests.cases.map(\.expected)
       + TemporaryFileTests.cases.map(\.expected) + ScratchJudgeTests.cases.map(\.expected)
+      + InstanceJudgeTests.cases.map(\.expected) + FilesJudgeTests.cases.map(\.expected)
     let reasons = expected.compactMap { judgement -> Reason? in
       if case .verdict(let verdict) = judgement { verdict.reason } else { nil }
     }

@@ -14,7 +14,7 @@ struct ReasonTraitTests {
 
   static let proofs: Set<Reason> = [
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
-    .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
+    .abandoned, .copied, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
   ]
   static let visibleUse: Set<Reason> = [
     .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound, .ownerAlive,
@@ -31,6 +31,7 @@ struct ReasonTraitTests {
     let normal: Set<Reason> = [
       .young, .lockHeld, .lockOpen, .recentlyChanged, .fileOpen, .notMatched, .live,
       .recentlySuperseded, .quarantined, .claimFound, .keptByHand, .withinBounds,
+      .protected, .incomplete, .noCopy,
     ]
     #expect(Self.all { $0.hearing == .nobody } == normal.union(Self.visibleUse).union(Self.proofs))
     #expect(
@@ -73,7 +74,7 @@ struct ReasonTraitTests {
         .lockNamesProcess, .missingLockKept, .unproved, .ownerUnknown, .bootUnknown,
         .foreignContents,
         .foreignInside, .lockNotAFile,
-        .lockUnreadable, .lockUnknown, .useUnknown, .processesUnknown, .unreadable,
+        .lockUnreadable, .lockUnknown, .timeUnknown, .useUnknown, .processesUnknown, .unreadable,
         .removalFailed, .liveAbsent, .liveIncomplete, .liveUnknown,
       ])
     #expect(Self.ended(by: .pause) == [.replaced])

@@ -84,7 +84,7 @@ extension Pressure {
     let members = try setting.members(of: ["start", "stop", "min_age"], wanted: wanted)
     guard let start = members["start"] else { throw setting.error("has no start", wanted) }
     guard let stop = members["stop"] else { throw setting.error("has no stop", wanted) }
-    let (above, below) = (try start.share(), try stop.share())
+    let (above, below) = (try share(start), try share(stop))
     guard below < above else {
       throw stop.error(
         "is \(FreeSpace.formatShare(below)), and start is \(FreeSpace.formatShare(above))",
@@ -96,28 +96,28 @@ extension Pressure {
   }
 }
 
-extension Setting {
-  /// In hundredths of a percent.
-  fileprivate func share() throws(ConfigurationError) -> Int64 {
-    let wanted = "write a share such as 85%"
-    let (text, _) = try scalar(wanted)
-    guard case .share(let share)? = FreeSpace.parseShare(text) else {
-      throw error("is \(quoted(text))", wanted)
-    }
-    return share
+/// In hundredths of a percent.
+private func share(_ setting: Setting) throws(ConfigurationError) -> Int64 {
+  let wanted = "write a share such as 85%"
+  let (text, _) = try setting.scalar(wanted)
+  guard case .share(let share)? = FreeSpace.parseShare(text) else {
+    throw setting.error("is \(quoted(text))", wanted)
   }
+  return share
+}
 
-  /// Absolute, or relative to the rule's root.
-  fileprivate func pathBelowRoot(_ context: Context) throws(ConfigurationError) -> FilePath {
-    let wanted = "write an absolute path, or one below the root"
-    let (text, _) = try scalar(wanted)
-    if let first = text.utf8.first, "/~$".utf8.contains(first) { return try path(context) }
-    let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    guard parts.allSatisfy({ EntryName($0) != nil }) else {
-      throw error("is \(quoted(text))", wanted)
-    }
-    return FilePath(text)
+/// Absolute, or relative to the rule's root.
+private func pathBelowRoot(
+  _ setting: Setting, _ context: Context
+) throws(ConfigurationError) -> FilePath {
+  let wanted = "write an absolute path, or one below the root"
+  let (text, _) = try setting.scalar(wanted)
+  if let first = text.utf8.first, "/~$".utf8.contains(first) { return try setting.path(context) }
+  let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+  guard parts.allSatisfy({ EntryName($0) != nil }) else {
+    throw setting.error("is \(quoted(text))", wanted)
   }
+  return FilePath(text)
 }
 
 extension FilesSettings.Copy {
@@ -159,7 +159,7 @@ extension FilesSettings.Receipts {
     let wanted = "write {file: PATH}, and pattern: if its lines are no JSON"
     let members = try setting.members(of: ["file", "pattern"], wanted: wanted)
     guard let file = members["file"] else { throw setting.error("has no file", wanted) }
-    self.init(file: try file.pathBelowRoot(context))
+    self.init(file: try pathBelowRoot(file, context))
     guard let given = members["pattern"] else { return }
     let advice = "write an expression with (?<name>…) and (?<bytes>…) in it"
     let text = try given.text(advice)
@@ -189,7 +189,7 @@ private func references(
     for field in try fields.elements() { names.append(try field.text(wanted)) }
     guard !names.isEmpty else { throw fields.error("is empty", wanted) }
     references.append(
-      .init(file: try file.pathBelowRoot(context), fields: names))
+      .init(file: try pathBelowRoot(file, context), fields: names))
   }
   return references
 }

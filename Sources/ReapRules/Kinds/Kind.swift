@@ -172,6 +172,23 @@ extension Evidence {
     case instances(InstanceEvidence)
     case files(FilesEvidence)
 
+    // Nil for evidence of another kind, which no assignment makes one of that.
+
+    package var scratch: ScratchEvidence? {
+      get { if case .scratch(let own) = self { own } else { nil } }
+      set { if case .scratch = self, let newValue { self = .scratch(newValue) } }
+    }
+
+    package var instances: InstanceEvidence? {
+      get { if case .instances(let own) = self { own } else { nil } }
+      set { if case .instances = self, let newValue { self = .instances(newValue) } }
+    }
+
+    package var files: FilesEvidence? {
+      get { if case .files(let own) = self { own } else { nil } }
+      set { if case .files = self, let newValue { self = .files(newValue) } }
+    }
+
     var members: [(String, JSONValue)] {
       switch self {
       case .spill: []

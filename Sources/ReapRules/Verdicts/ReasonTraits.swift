@@ -126,15 +126,12 @@ extension Reason {
 
     case .rootInside, .cannotClaim, .needsQuarantine, .notAFile: .init(.once, [.cursor])
     case .missingLockKept, .unproved, .ownerUnknown, .foreignContents, .lockNotAFile,
-      .lockUnreadable,
-      .lockUnknown,
-      .useUnknown, .bootUnknown:
+      .lockUnreadable, .lockUnknown, .useUnknown, .bootUnknown, .timeUnknown, .lockNamesProcess:
       .init(.once, [.backOff, .cursor])
     case .mountInside: .init(.once, [.mounts, .cursor, .deadline], claimedName: .stays)
     case .surroundingsUnknown: .init(.once, [.mounts, .cursor], claimedName: .stays)
     case .processesUnknown: .init(.once, [.backOff, .cursor], claimedName: .stays)
     case .foreignInside: .init(.once, [.obstacle, .backOff, .cursor])
-    case .lockNamesProcess: .init(.once, [.backOff, .cursor])
     case .unreadable: .init(.once, [.attributes, .mounts, .backOff, .cursor])
     case .replaced: .init(.once, [.pause, .cursor])
     case .removalFailed: .init(.once, [.obstacle, .mounts, .backOff, .cursor])
@@ -149,7 +146,6 @@ extension Reason {
     // Another one of its group, or time, may demand its end: who chooses among them says when.
     case .withinBounds: .init(.nobody, [.cursor])
     case .protected, .incomplete, .noCopy: .init(.nobody, [.deadline, .cursor])
-    case .timeUnknown: .init(.once, [.backOff, .cursor])
 
     // Proofs: nothing is kept for them, unless nothing may go (a dry run).
     case .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,

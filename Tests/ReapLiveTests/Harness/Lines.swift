@@ -16,6 +16,7 @@ struct AuditEntry: Decodable {
     case graceOver = "grace-over"
     case cursorChange = "cursor-change"
     case ownerExit = "owner-exit"
+    case copyProved = "copy-proved"
   }
 
   enum Schema: Int, Decodable { case one = 1 }
@@ -54,6 +55,9 @@ struct Summary: Decodable {
   let restored: Int
   let refused: Int
   let backstopNeeded: Int
+  let pruned: Int
+  let protected: Int
+  let reclaimed: Int
   let eventsLost: Int
 }
 

@@ -48,6 +48,11 @@ func explain(_ path: String, grace: String = "200ms") -> Finding? {
 }
 
 extension Watcher {
+  /// Lines of its log that hold a text.
+  func said(_ text: String) -> [String] {
+    background.error.components(separatedBy: "\n").filter { $0.contains(text) }
+  }
+
   /// Whether it keeps the lock file of a directory open, so that it sees it being closed.
   func holds(_ directory: String) -> Bool {
     openFiles(of: background.pid).contains(directory + "/.lock")

@@ -121,6 +121,8 @@ struct ReasonWalkTests {
     .removalFailed: "StubbornTests", .foreignInside: "ForeignInsideTests",
     .lockUnknown: "UnlinkedOwnerTests", .auditUnwritable: "FullDiskTests",
     .claimFound: "HalvesTests", .unproved: "ScratchLockTests",
+    .noCopy: "ReceiptTests", .protected: "InstanceTests", .incomplete: "InstanceTests",
+    .timeUnknown: "InstanceTests",
     .ownerUnknown: "ScratchPidTests", .bootUnknown: "ScratchBootTests",
   ]
   static let endedByAnotherRule: Set<Reason> = [.notMatched, .rootInside, .cannotClaim]
@@ -133,9 +135,9 @@ struct ReasonWalkTests {
   ]
   static let proofs: Set<Reason> = [
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
-    .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
+    .abandoned, .copied, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
   ]
-  /// Ended by what another of its group does: InstanceBoundTests.
+  /// Ended by what another of its group does: InstanceTests.
   static let ofAGroup: Set<Reason> = [.withinBounds]
 
   @Test("Each reason that keeps has a row, or a word on where it is shown or why it cannot be")

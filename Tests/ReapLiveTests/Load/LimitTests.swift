@@ -41,13 +41,6 @@ private final class Owned {
   deinit { for lock in locks.values { close(lock) } }
 }
 
-extension Watcher {
-  /// Lines of its log that hold a text.
-  fileprivate func said(_ text: String) -> [String] {
-    background.error.components(separatedBy: "\n").filter { $0.contains(text) }
-  }
-}
-
 @Suite("Limits", .serialized, .live)
 struct LimitTests {
   /// A user namespace has limits of its own below those of the machine.

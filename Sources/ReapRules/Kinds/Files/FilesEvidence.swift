@@ -53,11 +53,3 @@ package struct FilesEvidence: Sendable, Equatable {
     return members
   }
 }
-
-extension Evidence.OfKind {
-  /// Nil for evidence of another kind, which no assignment makes one of this.
-  package var files: FilesEvidence? {
-    get { if case .files(let own) = self { own } else { nil } }
-    set { if case .files = self, let newValue { self = .files(newValue) } }
-  }
-}

@@ -52,11 +52,3 @@ package struct InstanceEvidence: Sendable, Equatable {
     return members
   }
 }
-
-extension Evidence.OfKind {
-  /// Nil for evidence of another kind, which no assignment makes one of this.
-  package var instances: InstanceEvidence? {
-    get { if case .instances(let own) = self { own } else { nil } }
-    set { if case .instances = self, let newValue { self = .instances(newValue) } }
-  }
-}

@@ -45,11 +45,3 @@ package struct ScratchEvidence: Sendable, Equatable {
     return members
   }
 }
-
-extension Evidence.OfKind {
-  /// Nil for evidence of another kind, which no assignment makes one of this.
-  package var scratch: ScratchEvidence? {
-    get { if case .scratch(let own) = self { own } else { nil } }
-    set { if case .scratch = self, let newValue { self = .scratch(newValue) } }
-  }
-}
