@@ -117,6 +117,10 @@ int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name)
   return renameat2(dirfd, old_name, dirfd, new_name, RENAME_NOREPLACE);
 }
 
+int shim_rename_exchange(int dirfd, const char *name, const char *other) {
+  return renameat2(dirfd, name, dirfd, other, RENAME_EXCHANGE);
+}
+
 int shim_shares_files(pid_t first, pid_t second) {
   long files = syscall(SYS_kcmp, first, second, KCMP_FILES, 0, 0);
   if (files != 0) return files < 0 ? -1 : 0;

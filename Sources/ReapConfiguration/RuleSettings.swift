@@ -60,6 +60,8 @@ struct RuleSettings {
       CommonKeys.all, last: false, from: written, match: match, into: &rule, context)
     try keys.read(from: written, into: &rule.kind, match: match, context)
     try read(CommonKeys.all, last: true, from: written, match: match, into: &rule, context)
+    let own = rule.never.map(\.pattern)
+    rule.never = keys.alwaysNever.filter { !own.contains($0.pattern) } + rule.never
     return rule
   }
 

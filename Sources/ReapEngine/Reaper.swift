@@ -119,6 +119,8 @@ final class Reaper {
       removed(owner, claimed, result, occasion)
       facilities.workload.submit()
     case .ownerExited(let index, let path): roster.reached(index)?.ownerExited(path)
+    case .news(let index, let path, let trigger):
+      roster.reached(index)?.lookAgain(at: path, trigger, readMonotonic())
     case .reload(let options): roster.apply(options)
     case .auditWritable: roster.postAll(.lookAtAll(.rescan))
     case .stop: isStopping = true
@@ -174,7 +176,7 @@ final class Reaper {
           for file in examined.files { facilities.reporter.removed(file, occasion, rule: rule) }
         }
         open.release()
-      case .watched, .ownerExited, .reload, .auditWritable, .stop: break
+      case .watched, .ownerExited, .news, .reload, .auditWritable, .stop: break
       }
     }
     last.drain()

@@ -11,7 +11,8 @@ extension Sweep.Finding {
       return Retention.Member(path, .stays, since: 0, bytes: evidence.weight?.bytes)
     }
     return Retention.Member(
-      path, .expendable(rank: own.rank), since: own.since, bytes: own.bytes, inodes: own.inodes)
+      path, .expendable(rank: own.rank), since: own.since, bytes: own.bytes, inodes: own.inodes,
+      yieldsToAge: own.yieldsToAge)
   }
 }
 
@@ -52,6 +53,7 @@ package final class Sweep: Sendable {
   private let purpose: Purpose
   private let findings = Mutex<[Finding]>([])
   private let hasMoved = Mutex(false)
+  private let probe: Mutex<RoomProbe>
 
   /// - Parameters:
   ///   - condemned: what another process has condemned, for a pass that only looks.
@@ -77,6 +79,10 @@ package final class Sweep: Sendable {
       surroundings: SurroundingsView(mounts: mounts, roots: roots),
       claims: OwnClaims(condemned, below: root), rights: rights)
     self.pool = pool
+    probe = Mutex(
+      RoomProbe { [logger = reporter.logger, path = root.path] in
+        logger.warning("\(path): its file system does not tell what is free: nothing goes for room")
+      })
   }
 
   /// Passes by several rules over one root, with one pool. Returns when everything that was claimed
@@ -163,7 +169,7 @@ package final class Sweep: Sendable {
     findings.withLock { GroupCounts($0.lazy.filter { $0.action == nil }.map(\.member)) }
   }
 
-  private var room: FreeRoom? { try? freeRoom(at: root.descriptor) }
+  private var room: FreeRoom? { probe.withLock { $0.room(at: root.descriptor) } }
 
   private func carryOut(_ pass: inout RetentionPass<CandidatePath>) {
     while !pass.isOver {

@@ -49,7 +49,7 @@ struct ExplainCommand: ParsableCommand, NeedsProc {
     let roots = setup.roots.map(resolveRoot)
     let condemned = condemnedRecords(
       below: root, configured: AuditOptions.places(setup.configuration))
-    if case .place = rule.role(of: given.name, isDirectory: nil) {
+    if case .place = rule.role(of: given.name, isDirectory: nil, in: path.directory) {
       guard
         let partition = PlaceExplanation.of(
           path.bytes, rule: rule, root: root, roots: roots, mounts: mounts,

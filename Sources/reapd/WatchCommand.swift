@@ -30,14 +30,7 @@ struct WatchCommand: ParsableCommand, NeedsProc {
     let setup = try rules.configuration(roots: roots)
     let configuration = setup.configuration
     let logger = try rules.logger(configuration, loudness)
-    guard configuration.enabled else {
-      logger.notice("enabled is false: nothing is watched")
-      return
-    }
-    guard configuration.rules.contains(where: \.enabled) else {
-      logger.notice("every rule is disabled: nothing is watched")
-      return
-    }
+    tellSwitches(configuration, logger)
     let usable = try withoutUnusable(setup, logger)
     let signals = [SIGTERM, SIGINT, SIGHUP]
     blockSignals(signals)
@@ -62,6 +55,19 @@ struct WatchCommand: ParsableCommand, NeedsProc {
     if rules.json { printSummary(reporter.summary, signals) }
   }
 
+  /// What is switched off is no failure: whoever supervises this must not start it again and again.
+  private func tellSwitches(_ configuration: Configuration, _ logger: Logger) {
+    guard configuration.enabled else {
+      return logger.notice("enabled is false: nothing is watched, and nothing is removed")
+    }
+    for rule in configuration.rules where !rule.enabled {
+      logger.notice("rule \(rule.name) is switched off: nothing is removed in \(rule.root)")
+    }
+    if !configuration.rules.contains(where: \.enabled) {
+      logger.notice("every rule is switched off: nothing is watched, and nothing is removed")
+    }
+  }
+
   /// Its reader may have stopped reading, and whoever sends a signal wants this to end.
   private func printSummary(_ summary: Summary, _ signals: [Int32]) {
     unblockSignals(signals)
@@ -79,6 +85,7 @@ struct WatchCommand: ParsableCommand, NeedsProc {
         try rules.configuration(roots: roots), reporter.logger)
       try checkAudit(setup.configuration)
       // Roots are checked by the reaper, which alone knows those that it holds itself.
+      tellSwitches(setup.configuration, reporter.logger)
       reaper.reload(options(setup))
     } catch {
       reporter.logger.error("the configuration is left as it was")

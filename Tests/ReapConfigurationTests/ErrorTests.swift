@@ -29,7 +29,8 @@ struct ErrorTests {
     + "min_free_inodes, compaction, retired_after, stale_temporaries, "
     + "entries, owned_by, also, cleaners_lock, max_count, max_age, max_bytes, prune_to_min_free, "
     + "min_count, manifest, time_field, bad_timestamp, protect, protect_stale_after, "
-    + "abandoned_after, keep_lines, keep_bytes, in_place"
+    + "abandoned_after, directories, pressure, require_copy, after_copy, allow_last_copy, references, "
+    + "keep_lines, keep_bytes, in_place"
   static let spillKeys =
     "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents"
@@ -145,11 +146,11 @@ struct ErrorTests {
     Case(
       "unknown kind", "rules:\n  - root: /data/spill\n    kind: visits\n",
       "reapd.yaml:3: kind is 'visits', which is unknown; "
-        + "known: spill, generations, scratch, instances, log"),
+        + "known: spill, generations, scratch, instances, files, log"),
     Case(
       "misspelt kind", "rules:\n  - root: /data/spill\n    kind: spil\n",
       "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? "
-        + "known: spill, generations, scratch, instances, log"
+        + "known: spill, generations, scratch, instances, files, log"
     ),
     Case(
       "unknown preset", "rules:\n  - preset: kilroy\n",

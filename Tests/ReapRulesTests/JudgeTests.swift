@@ -193,6 +193,7 @@ struct JudgeTests {
       + TemporaryFileTests.cases.map(\.expected) + ScratchJudgeTests.cases.map(\.expected)
       + InstanceJudgeTests.cases.map(\.expected)
       + LogJudgeTests.cases.map(\.expected)
+      + FilesJudgeTests.cases.map(\.expected)
     let reasons = expected.compactMap { judgement -> Reason? in
       if case .verdict(let verdict) = judgement { verdict.reason } else { nil }
     }

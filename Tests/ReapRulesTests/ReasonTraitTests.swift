@@ -16,6 +16,7 @@ struct ReasonTraitTests {
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
     .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
     .overLimit, .drained, .abandonedCopy,
+    .copied,
   ]
   static let visibleUse: Set<Reason> = [
     .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound, .ownerAlive,
@@ -32,7 +33,7 @@ struct ReasonTraitTests {
     let normal: Set<Reason> = [
       .young, .lockHeld, .lockOpen, .recentlyChanged, .fileOpen, .notMatched, .live,
       .recentlySuperseded, .quarantined, .claimFound, .keptByHand, .withinBounds, .draining,
-      .protected, .incomplete,
+      .protected, .incomplete, .noCopy,
     ]
     #expect(Self.all { $0.hearing == .nobody } == normal.union(Self.visibleUse).union(Self.proofs))
     #expect(

@@ -37,6 +37,8 @@ void shim_stand_back(void);
 
 // renameat2(2) with RENAME_NOREPLACE; 0, or -1 with errno.
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
+// renameat2(2) with RENAME_EXCHANGE; 0, or -1 with errno.
+int shim_rename_exchange(int dirfd, const char *name, const char *other);
 // The same from one directory into another.
 int shim_move_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name);
 // renameat2(2) with RENAME_EXCHANGE; 0, or -1 with errno.
@@ -99,6 +101,7 @@ enum {
   shim_SEEK_DATA = 3,
   shim_SEEK_HOLE = 4,
   shim_F_SETLEASE = 1024,
+  shim_F_GETLEASE = 1025,
   shim_F_SETSIG = 10,
   shim_RESOLVE_NO_XDEV = 0x01,
   shim_RESOLVE_NO_MAGICLINKS = 0x02,

@@ -60,6 +60,15 @@ package func openForReading(_ path: FilePath) throws(SystemError) -> Descriptor 
   return Descriptor(number: number)
 }
 
+/// Opens a file that is there for writing by its path, following links: for files of the system's.
+package func openForWriting(_ path: FilePath) throws(SystemError) -> Descriptor {
+  let number = unsafe withCPath(path.bytes) { pointer in
+    retrying { unsafe Glibc.open(pointer, O_WRONLY | O_CLOEXEC | O_NOCTTY) }
+  }
+  guard number >= 0 else { throw SystemError("open", "\(path)") }
+  return Descriptor(number: number)
+}
+
 /// Opens a file for appending, made with its directories where missing. Never through a link that
 /// somebody planted, and never waiting on a FIFO.
 package func openForAppending(_ path: FilePath) throws(SystemError) -> Descriptor {

@@ -29,6 +29,21 @@ package struct ProcessHandle: Sendable {
   package func close() { descriptor.close() }
 }
 
+/// Waits for the end of a child until a monotonic instant, ns; it is still to be collected.
+///
+/// - Returns: false where it runs still, or cannot be seen.
+package func waitForExit(of pid: Int32, until deadline: Int64) -> Bool {
+  guard let process = try? ProcessHandle(pid: pid) else { return false }
+  defer { process.close() }
+  var polled = pollfd(fd: process.descriptor.number, events: Int16(POLLIN), revents: 0)
+  while true {
+    let left = max(0, deadline - readMonotonic())
+    let milliseconds = Int32(clamping: (left + 999_999) / 1_000_000)
+    if unsafe poll(&polled, 1, milliseconds) > 0 { return true }
+    guard readMonotonic() < deadline else { return false }
+  }
+}
+
 /// When a process started.
 package struct ProcessStart: Sendable {
   /// Clock ticks after the machine's start: field 22 of /proc/PID/stat (proc_pid_stat(5)).

@@ -55,6 +55,7 @@ package enum Catalogue {
     ("ray", PackageResources.ray_yaml),
     ("rustc", PackageResources.rustc_yaml),
     ("sovra-log", PackageResources.sovra_log_yaml),
+    ("sovra-media", PackageResources.sovra_media_yaml),
     ("spica", PackageResources.spica_yaml),
     ("swiftpm", PackageResources.swiftpm_yaml),
     ("zarr", PackageResources.zarr_yaml),

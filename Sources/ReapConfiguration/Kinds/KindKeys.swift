@@ -3,7 +3,7 @@ import ReapRules
 /// Kinds by the name they are written with. The one place of the configuration that tells them apart:
 /// what is particular to one lies in its file beside this one.
 enum KindName: String, CaseIterable {
-  case spill, generations, scratch, instances, log
+  case spill, generations, scratch, instances, files, log
 
   init(_ kind: Rule.Kind) {
     switch kind {
@@ -12,6 +12,7 @@ enum KindName: String, CaseIterable {
     case .scratch: self = .scratch
     case .instances: self = .instances
     case .log: self = .log
+    case .files: self = .files
     }
   }
 
@@ -22,6 +23,7 @@ enum KindName: String, CaseIterable {
     case .scratch: ScratchKeys()
     case .instances: InstanceKeys()
     case .log: LogKeys()
+    case .files: FilesKeys()
     }
   }
 }
@@ -37,6 +39,8 @@ protocol KindKeys: Sendable {
   /// What the rule matches where no match is written.
   var defaultMatch: Glob { get }
 
+  /// What `never` holds whatever is written.
+  var alwaysNever: [Glob] { get }
   /// Whether `{stem}` may stand in its match.
   var takesStem: Bool { get }
   /// What holds where nothing is written.
@@ -51,6 +55,7 @@ protocol KindKeys: Sendable {
 }
 
 extension KindKeys {
+  var alwaysNever: [Glob] { [] }
   var names: [RuleKey] { keys.map(\.name) }
 
   /// The kind where none of its keys is written.

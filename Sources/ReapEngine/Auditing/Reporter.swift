@@ -87,6 +87,7 @@ package final class Reporter: Sendable {
       $0.reaped += 1
       if occasion.trigger == .backstop { $0.backstopNeeded += 1 }
     }
+    for remark in result.remarks { logger.notice("rule \(claimed.rule.name): \(remark)") }
     guard let failure = result.failure else {
       said.withLock { $0[path] = nil }
       note(record)

@@ -22,6 +22,7 @@ struct Claimed: Sendable {
   let id: String?
   /// Monotonic, ns: when the owner's name was gone.
   let claimedAt: Nanoseconds
+  let sequel: Sequel?
 
   var rule: Rule { spot.rule }
   var path: CandidatePath { spot.path(name) }
@@ -87,7 +88,7 @@ extension Look {
       _ = giveBack(claimed, name, identity, at: spot, kind)
       return isInPlace ? undone() : outside()
     }
-    return .claimed(handOver(claimed, verdict))
+    return .claimed(handOver(claimed, verdict, hold))
   }
 
   /// Under the name that it has: a claimed one, or its own while its lock proves it dead.
@@ -109,7 +110,7 @@ extension Look {
       gathering.drop()
       return .gone
     }
-    return .claimed(handOver(name, verdict))
+    return .claimed(handOver(name, verdict, hold))
   }
 
   /// Whether nobody who comes back can want its own name.
@@ -143,7 +144,9 @@ extension Look {
     }
   }
 
-  private mutating func handOver(_ name: EntryName, _ verdict: Verdict) -> Claimed {
+  private mutating func handOver(
+    _ name: EntryName, _ verdict: Verdict, _ hold: any ClaimHold
+  ) -> Claimed {
     defer { gathering.directory = nil }
     let now = readMonotonic()
     let claims = spot.claims
@@ -153,7 +156,8 @@ extension Look {
     return Claimed(
       spot: spot, name: name, original: original, directory: gathering.directory!,
       identity: identity, held: gathering.held, verdict: verdict, evidence: evidence,
-      id: condemned.map { "\($0.id)" } ?? ClaimName(name)?.id, claimedAt: now)
+      id: condemned.map { "\($0.id)" } ?? ClaimName(name)?.id, claimedAt: now,
+      sequel: hold.sequel)
   }
 }
 

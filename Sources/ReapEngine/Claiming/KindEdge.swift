@@ -31,7 +31,18 @@ protocol ClaimHold {
   /// Whether what the verdict rests on still says the same.
   var isStillRight: Bool { get }
 
+  /// What is to be done once a claimed file is gone; tells people what came of it.
+  var sequel: Sequel? { get }
+
   func release()
+}
+
+/// On a worker, after the last byte is gone.
+typealias Sequel = @Sendable () -> [String]
+
+extension ClaimHold {
+  /// Where nothing follows.
+  var sequel: Sequel? { nil }
 }
 
 /// What an attempt to join two halves came to.

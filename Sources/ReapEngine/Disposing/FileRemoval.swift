@@ -23,6 +23,7 @@ struct FileRemoval {
       Companions(claimed: claimed).remove { result.count($0) }
       try unlink(claimed.name, at: root, isDirectory: false)
       result.count(there)
+      result.remarks = claimed.sequel?() ?? []
     } catch {
       // Somebody else was faster, where it is gone.
       if error.code != ENOENT { result.failure = error }

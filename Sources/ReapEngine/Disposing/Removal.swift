@@ -17,6 +17,8 @@ struct RemovalResult: Sendable {
   /// A directory in it that its owner could not have emptied, by its path in it: nothing was
   /// removed, and it has its own name again, if there is no failure.
   var foreignDirectory: String?
+  /// What came of what followed it, for people.
+  var remarks: [String] = []
 }
 
 /// The removal of one claimed directory.

@@ -11,6 +11,7 @@ func kindEdge(of rule: Rule, ownerExited: OwnerExited? = nil) -> any RootKind {
   case .spill: SpillEdge()
   case .generations(let settings): GenerationsEdge(settings, ownerExited: ownerExited)
   case .scratch(let settings): ScratchEdge(settings, ownerExited: ownerExited)
+  case .files(let settings): FilesEdge(settings, root: rule.root)
   case .instances(let settings): InstancesEdge(settings)
   case .log(let settings): LogEdge(settings)
   }

@@ -38,6 +38,8 @@ enum ReaperMessage: Sendable {
   case removed(WatchedRoot.Reference?, Claimed, RemovalResult, Occasion)
   /// Nil: of all that the root has.
   case ownerExited(root: Int, CandidatePath?)
+  /// Something is known of a candidate that was not, when it was looked at last.
+  case news(root: Int, CandidatePath, Trigger)
   case reload(ReaperOptions)
   /// After a time in which nothing could be removed.
   case auditWritable

@@ -12,6 +12,8 @@ final class GroupKeeper {
   /// A larger group is not chosen from more often than once in this time: each choice takes them all.
   private static let pause = nanosecondsPerSecond
   private static let smallGroup = 1000
+  /// How often room is looked at while it is near the mark of pressure.
+  private static let glance = 5 * nanosecondsPerSecond
 
   private unowned let root: WatchedRoot
   private let retention: Retention
@@ -62,7 +64,8 @@ final class GroupKeeper {
     case (_, .expendable(let expendable)?):
       members[path] = Member(
         path, .expendable(rank: expendable.rank), since: expendable.since,
-        bytes: expendable.bytes, inodes: expendable.inodes)
+        bytes: expendable.bytes, inodes: expendable.inodes,
+        yieldsToAge: expendable.yieldsToAge)
     case (.wouldClaim, _):
       imagined[path] = before
       members[path] = nil
@@ -73,7 +76,9 @@ final class GroupKeeper {
     }
     answer(path, examined, before?.bytes, now)
     if verifying.remove(path) != nil, verifying.isEmpty { ask(at: now) }
-    if before?.standing != members[path]?.standing || before?.since != members[path]?.since {
+    if before?.standing != members[path]?.standing || before?.since != members[path]?.since
+      || before?.yieldsToAge != members[path]?.yieldsToAge
+    {
       hasGivenUp = false
       ask(at: now)
     }
@@ -152,7 +157,11 @@ final class GroupKeeper {
     let choice = retention.choose(
       from: Array(members.values), room: room, now: wall, begun: begun)
     begun = choice.begun
-    guard !choice.going.isEmpty else { return wait(choice.nextDue, wall, now) }
+    guard !choice.going.isEmpty else {
+      // No event tells of what else is written to the file system.
+      if let room, retention.room.pressure?.isNear(room) == true { ask(at: now + Self.glance) }
+      return wait(choice.nextDue, wall, now)
+    }
     guard !verify(choice, now) else { return }
     isVerified = false
     pass = RetentionPass(
@@ -180,8 +189,12 @@ final class GroupKeeper {
   /// What brought the choice about.
   private var trigger = Trigger.startup
 
+  private lazy var probe = RoomProbe { [logger = root.facilities.logger, path = root.access.path] in
+    logger.warning("\(path): its file system does not tell what is free: nothing goes for room")
+  }
+
   private var room: FreeRoom? {
-    guard let root = root.root, let room = try? freeRoom(at: root.descriptor) else { return nil }
+    guard let open = root.root, let room = probe.room(at: open.descriptor) else { return nil }
     guard !imagined.isEmpty else { return room }
     return imagined.values.reduce(into: RoomGain()) { $0.add($1) }.added(to: room)
   }

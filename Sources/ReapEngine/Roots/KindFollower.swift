@@ -7,6 +7,9 @@ protocol KindFollower: AnyObject {
   func signalled(
     _ name: EntryName, _ change: WatchMessage.Change, in place: UInt32, _ arrival: Nanoseconds)
 
+  /// A candidate that is a file was written to, or closed by a writer.
+  func wrote(_ path: CandidatePath, _ change: WatchMessage.Change, _ arrival: Nanoseconds)
+
   /// A candidate's name came.
   func nameCame(_ path: CandidatePath)
 
@@ -52,6 +55,8 @@ protocol KindFollower: AnyObject {
 extension KindFollower {
   /// Where directories alone are watched.
   func touched(_ number: UInt32, _ arrival: Nanoseconds) {}
+  /// Where a candidate's own news are heard of otherwise.
+  func wrote(_ path: CandidatePath, _ change: WatchMessage.Change, _ arrival: Nanoseconds) {}
 }
 
 /// An owner's process is seen to have ended: with the candidate that it concerns, nil for all of them.

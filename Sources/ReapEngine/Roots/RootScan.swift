@@ -155,7 +155,7 @@ final class RootScan {
     guard let listing else { return }
     let isDirectory: Bool? = entry.kind == .unknown ? nil : entry.kind == .directory
     let path = CandidatePath(directory: listing.path, entry.name)
-    switch root.rule.role(of: entry.name, isDirectory: isDirectory) {
+    switch root.rule.role(of: entry.name, isDirectory: isDirectory, in: listing.path) {
     case .nothing, .signal: return
     case .place: root.places.enter(path.bytes, below: listing.place)
     case .candidate:

@@ -77,7 +77,8 @@ final class WatchedRoot {
 
   /// Whether a path is a candidate's, under its own name or a claimed one.
   func isCandidate(_ path: CandidatePath) -> Bool {
-    rule.role(of: path.name, isDirectory: nil) == .candidate && !claims.contains(path)
+    rule.role(of: path.name, isDirectory: nil, in: path.directory) == .candidate
+      && !claims.contains(path)
   }
 
   // MARK: - The schedule
@@ -109,7 +110,7 @@ final class WatchedRoot {
   ) {
     guard let name = EntryName(bytes), let place = places[number] else { return }
     let path = CandidatePath(directory: place.path, name)
-    switch rule.role(of: name, isDirectory: isDirectory) {
+    switch rule.role(of: name, isDirectory: isDirectory, in: place.path) {
     case .nothing: return
     case .signal(let isNewsWhenMade):
       switch change {
@@ -131,7 +132,7 @@ final class WatchedRoot {
       return
     }
     switch change {
-    case .written, .modified: return
+    case .written, .modified: follower?.wrote(path, change, arrival)
     case .attributes:
       // A pin, a mode or an owner: it tells of nothing else that reapd looks at.
       if schedule.reason(of: path)?.isEnded(by: .attributes) == true {

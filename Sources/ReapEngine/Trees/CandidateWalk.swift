@@ -35,7 +35,7 @@ func eachCandidate(
       for entry in batch {
         let path = CandidatePath(directory: place, entry.name)
         let isDirectory: Bool? = entry.kind == .unknown ? nil : entry.kind == .directory
-        switch rule.role(of: entry.name, isDirectory: isDirectory) {
+        switch rule.role(of: entry.name, isDirectory: isDirectory, in: place) {
         case .candidate: body(path)
         case .place: places.append(path.bytes)
         case .signal, .nothing: break
@@ -87,7 +87,9 @@ func candidates(
   defer { listing.finish() }
   while let batch = try? listing.nextBatch(), !batch.isEmpty {
     for entry in batch {
-      guard rule.role(of: entry.name, isDirectory: nil) == .candidate else { continue }
+      guard rule.role(of: entry.name, isDirectory: nil, in: directory) == .candidate else {
+        continue
+      }
       found.append(CandidatePath(directory: directory, entry.name))
     }
   }

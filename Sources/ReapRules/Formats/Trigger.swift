@@ -6,5 +6,6 @@ package enum Trigger: String, Sendable {
   case ownerExit = "owner-exit"
   /// It has grown beyond a bound.
   case growth
+  case copyProved = "copy-proved"
   case created, startup, rescan, backstop, pressure, age, manual
 }

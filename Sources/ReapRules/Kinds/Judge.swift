@@ -11,9 +11,9 @@ package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
   // Without a claimed name it would go under the eyes of an owner that may come back.
   let isTooLong = evidence.entry.name.bytes.count > ClaimName.longestOriginal
   guard !isTooLong || evidence.isProvedByLock else { return .keep(.cannotClaim) }
-  guard case .verdict(.expendable) = judgement, let demand = evidence.demand else {
-    return judgement
-  }
+  guard case .verdict(.expendable(let own)) = judgement, let demand = evidence.demand,
+    rule.kind.part.retention?.stillDemands(own, demand, now: now.wall) != false
+  else { return judgement }
   return .verdict(.dispose(demand.reason))
 }
 

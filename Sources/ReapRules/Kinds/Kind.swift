@@ -9,6 +9,7 @@ extension Rule {
     case scratch(ScratchSettings)
     case instances(InstanceSettings)
     case log(LogSettings)
+    case files(FilesSettings)
 
     /// What the kind says of itself.
     package var part: any KindPart {
@@ -18,6 +19,7 @@ extension Rule {
       case .scratch(let settings): settings
       case .instances(let settings): settings
       case .log(let settings): settings
+      case .files(let settings): settings
       }
     }
 
@@ -30,16 +32,37 @@ extension Rule {
       case .scratch(let settings): settings.judge(evidence, rule: rule, now: now)
       case .instances(let settings): settings.judge(evidence, rule: rule, now: now)
       case .log(let settings): settings.judge(evidence, rule: rule, now: now)
+      case .files(let settings): settings.judge(evidence, rule: rule, now: now)
       }
     }
 
-    func role(of name: EntryName, isDirectory: Bool?, in rule: Rule) -> EntryRole {
+    func role(
+      of name: EntryName, isDirectory: Bool?, in directory: [UInt8], of rule: Rule
+    ) -> EntryRole {
       switch self {
       case .spill(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .generations(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .scratch(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .instances(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .log(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
+      case .files(let settings):
+        settings.role(of: name, isDirectory: isDirectory, in: directory, of: rule)
+      }
+    }
+
+    /// Whether, on one root, no directory holds candidates of both.
+    func areInOtherDirectories(than other: Self) -> Bool {
+      let (mine, theirs) = (part.candidateDirectories, other.part.candidateDirectories)
+      guard let mine, let theirs else { return false }
+      return mine.isDisjoint(with: theirs)
+    }
+
+    /// Whether a claimed name in a directory below the root may be one of the rule's.
+    func takesClaim(of original: EntryName, in directory: [UInt8], of rule: Rule) -> Bool {
+      switch self {
+      case .spill, .generations, .scratch, .instances, .log: rule.match.matches(original)
+      case .files(let settings):
+        settings.role(of: original, isDirectory: false, in: directory, of: rule) == .candidate
       }
     }
 
@@ -73,6 +96,8 @@ package protocol KindPart: Sendable {
   var quarantines: Bool { get }
   /// Candidates lie at any depth below the root.
   var hasPlaces: Bool { get }
+  /// The directories below the root that hold its candidates; nil where any of them may.
+  var candidateDirectories: Set<[UInt8]>? { get }
   /// An owner that comes back may make a claimed name anew.
   var remakesNames: Bool { get }
   /// Files in a candidate may go by themselves, unless a pin is on them or around them.
@@ -110,6 +135,11 @@ package protocol KindPart: Sendable {
   func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement
 }
 
+extension KindPart {
+  /// The directories below the root that hold its candidates; nil where any of them may.
+  package var candidateDirectories: Set<[UInt8]>? { hasPlaces ? nil : [[]] }
+}
+
 /// A lock file that is found otherwise than by its name in the candidate.
 package enum OuterLock: Sendable, Equatable {
   /// The candidate itself.
@@ -144,6 +174,7 @@ extension Evidence {
     case generations(GenerationEvidence)
     case scratch(ScratchEvidence)
     case instances(InstanceEvidence)
+    case files(FilesEvidence)
 
     // Nil for evidence of another kind, which no assignment makes one of that.
 
@@ -158,6 +189,11 @@ extension Evidence {
     }
     case log(LogEvidence)
 
+    package var files: FilesEvidence? {
+      get { if case .files(let own) = self { own } else { nil } }
+      set { if case .files = self, let newValue { self = .files(newValue) } }
+    }
+
     var members: [(String, JSONValue)] {
       switch self {
       case .spill: []
@@ -165,6 +201,7 @@ extension Evidence {
       case .scratch(let own): own.members
       case .instances(let own): own.members
       case .log(let own): own.members
+      case .files(let own): own.members
       }
     }
   }

@@ -33,23 +33,31 @@ package struct Rule: Sendable, Equatable {
     !never.isEmpty && never.contains { $0.matches(name) }
   }
 
-  /// - Parameter isDirectory: nil where that is not known.
-  package func role(of name: EntryName, isDirectory: Bool?) -> EntryRole {
-    if let claim = ClaimName(name) { return match.matches(claim.original) ? .candidate : .nothing }
-    return kind.role(of: name, isDirectory: isDirectory, in: self)
+  /// - Parameters:
+  ///   - isDirectory: nil where that is not known.
+  ///   - directory: below the root, where the entry lies.
+  package func role(
+    of name: EntryName, isDirectory: Bool?, in directory: [UInt8] = []
+  ) -> EntryRole {
+    if let claim = ClaimName(name) {
+      return kind.takesClaim(of: claim.original, in: directory, of: self) ? .candidate : .nothing
+    }
+    return kind.role(of: name, isDirectory: isDirectory, in: directory, of: self)
   }
 
   /// Whether an entry of a directory below the root is one of the rule's candidates.
   package func takes(_ name: EntryName, in directory: [UInt8]) -> Bool {
     guard directory.isEmpty || kind.hasPlaces, reaches(directory) else { return false }
-    return role(of: name, isDirectory: nil) == .candidate
+    return role(of: name, isDirectory: nil, in: directory) == .candidate
   }
 
   /// Whether candidates are looked for in a directory below the root, and so in each one above it.
   package func reaches(_ directory: [UInt8]) -> Bool {
-    directory.split(separator: UInt8(ascii: "/")).allSatisfy {
+    var above: [UInt8] = []
+    return directory.split(separator: UInt8(ascii: "/")).allSatisfy {
       guard let name = EntryName($0) else { return false }
-      return role(of: name, isDirectory: true) == .place
+      defer { above = CandidatePath(directory: above, name).bytes }
+      return role(of: name, isDirectory: true, in: above) == .place
     }
   }
 
@@ -65,6 +73,7 @@ package struct Rule: Sendable, Equatable {
   /// Whether another rule on the same tree might take what this one takes: then the two would judge
   /// it by different measures and undo each other's claims.
   package func mayTakeSame(as other: Rule) -> Bool {
+    if other.root == root, kind.areInOtherDirectories(than: other.kind) { return false }
     let mine = match.beginnings
     let theirs = other.match.beginnings
     return !areApart(mine, theirs)

@@ -63,11 +63,14 @@ package struct Retention: Sendable, Equatable {
     /// What its end frees; nil where nobody knows.
     package let bytes: Int64?
     package let inodes: Int64?
+    /// Whether age alone may demand its end.
+    package let yieldsToAge: Bool
 
     package init(
       _ id: ID, _ standing: Standing, since: Nanoseconds, bytes: Int64? = nil,
-      inodes: Int64? = nil
+      inodes: Int64? = nil, yieldsToAge: Bool = true
     ) {
+      self.yieldsToAge = yieldsToAge
       self.id = id
       self.standing = standing
       self.since = since
@@ -90,7 +93,7 @@ package struct Retention: Sendable, Equatable {
     package var going: [(member: Member<ID>, cause: Cause)] = []
     /// To be handed to the next choice.
     package var begun: Pressure.Begun
-    /// When age alone demands the next one; nil where it does not.
+    /// When time alone demands the next one; nil where it does not.
     package var nextDue: Nanoseconds?
   }
 
@@ -113,8 +116,11 @@ package struct Retention: Sendable, Equatable {
   ) -> Choice<ID> {
     var choosing = Choosing(expendable: Self.order(of: members), choice: Choice(begun: begun))
     if let maxAge {
-      choosing.take(.age) { $0.filter { saturatingDifference(now, $0.since) >= maxAge } }
-      choosing.choice.nextDue = choosing.expendable.map { Self.sum($0.since, maxAge) }.min()
+      choosing.take(.age) {
+        $0.filter { $0.yieldsToAge && saturatingDifference(now, $0.since) >= maxAge }
+      }
+      choosing.choice.nextDue =
+        choosing.expendable.filter(\.yieldsToAge).map { Self.sum($0.since, maxAge) }.min()
     }
     if let maxCount {
       choosing.take(.count) { Array($0.prefix(max(0, $0.count - max(0, maxCount)))) }
@@ -148,6 +154,11 @@ package struct Retention: Sendable, Equatable {
           saturatingDifference(now, $0.since) >= pressure.minAge
         })
     }
+    // What is too young now may go for it then.
+    let coming = choosing.expendable.lazy.map { Self.sum($0.since, pressure.minAge) }
+      .filter { $0 > now }.min()
+    guard !lacking.isNone, let coming else { return }
+    choosing.choice.nextDue = min(choosing.choice.nextDue ?? .max, coming)
   }
 
   private static func sum(_ left: Int64, _ right: Int64) -> Int64 {

@@ -26,3 +26,16 @@ extension Retention.Cause {
     }
   }
 }
+
+extension Retention {
+  /// Whether a demand still concerns a member, by what is known of it now: it may have been written to
+  /// since the choice.
+  func stillDemands(_ own: Expendable, _ cause: Cause, now: Nanoseconds) -> Bool {
+    let age = saturatingDifference(now, own.since)
+    return switch cause {
+    case .age: own.yieldsToAge && maxAge.map { age >= $0 } ?? false
+    case .pressure: room.pressure.map { age >= $0.minAge } ?? false
+    case .count, .bytes, .room: true
+    }
+  }
+}

@@ -82,6 +82,24 @@ package struct Pressure: Sendable, Hashable {
     self.minAge = minAge
   }
 
+  /// Of the whole, in hundredths of a percent: use this near the mark is looked at now and then, since
+  /// writes elsewhere on the file system make no event here.
+  private static let vicinity: Int64 = 500
+
+  /// Whether use is so near the mark at which it begins.
+  package func isNear(_ room: FreeRoom) -> Bool {
+    isNear(room.freeBytes, room.totalBytes) || isNear(room.freeInodes, room.totalInodes)
+  }
+
+  private func isNear(_ free: Int64, _ total: Int64) -> Bool {
+    guard total > 0 else { return false }
+    func isAbove(_ mark: Int64) -> Bool {
+      FreeSpace.share(min(FreeSpace.whole, max(0, FreeSpace.whole - mark)))
+        .isBelow(free: free, total: total)
+    }
+    return isAbove(start - Self.vicinity) && !isAbove(start + Self.vicinity)
+  }
+
   /// What is lacking now.
   ///
   /// - Parameter begun: what was under way at the last look; gives what is at this one.

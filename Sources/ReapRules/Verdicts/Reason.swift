@@ -34,6 +34,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case nothingToCut = "nothing-to-cut"
   case notInPlace = "not-in-place"
   case draining
+  case noCopy = "no-copy"
 
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
@@ -42,6 +43,7 @@ package enum Reason: String, Sendable, CaseIterable {
   case quiet
   case staleTemporary = "stale-temporary"
   case abandoned
+  case copied
   case withinBounds = "within-bounds"
   case overAge = "over-age"
   case overCount = "over-count"
@@ -116,6 +118,7 @@ package enum Reason: String, Sendable, CaseIterable {
       "it was never completed, or half removed; nothing in it changed for long, and nothing uses it"
     case .withinBounds:
       "no bound of its rule asks for it: of count, age, bytes or free room, or of a log's size"
+    case .copied: "nothing uses it, and a copy elsewhere is proved"
     case .overAge: "nothing uses it, and it is older than the rule keeps such"
     case .overCount: "nothing uses it, and there are more of them than the rule keeps"
     case .overBytes: "nothing uses it, and all of them are larger than the rule allows"
@@ -185,6 +188,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case .unproved:
       "nothing shows that its owner lives, and nothing proves that it is dead; with `quiet` in the rule, time would decide"
     case .protected: "a file in it protects it, and something happened in it not long ago"
+    case .noCopy: "no copy elsewhere is proved, and the rule takes no last copy"
     case .incomplete: "it is not complete: it is being made, or was abandoned a short time ago"
     case .notAFile: "it is not a regular file; links are never followed or removed"
     // Explained above.

@@ -147,12 +147,12 @@ extension Reason {
 
     // Another one of its group, or time, may demand its end: who chooses among them says when.
     case .withinBounds: .init(.nobody, [.cursor])
-    case .protected, .incomplete: .init(.nobody, [.deadline, .cursor])
+    case .protected, .incomplete, .noCopy: .init(.nobody, [.deadline, .cursor])
 
     // Proofs: nothing is kept for them, unless nothing may go (a dry run).
     case .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
       .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure, .overLimit, .drained,
-      .abandonedCopy:
+      .abandonedCopy, .copied:
       .init(.nobody, [.cursor])
     }
   }

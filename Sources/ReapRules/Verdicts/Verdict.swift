@@ -45,11 +45,15 @@ package struct Expendable: Sendable, Equatable {
   /// What its end frees; nil where nobody knows.
   package var bytes: Int64?
   package var inodes: Int64?
+  /// Whether age alone may demand its end.
+  package var yieldsToAge: Bool
 
   package init(
-    rank: UInt8 = 0, since: Nanoseconds, bytes: Int64? = nil, inodes: Int64? = nil
+    rank: UInt8 = 0, since: Nanoseconds, bytes: Int64? = nil, inodes: Int64? = nil,
+    yieldsToAge: Bool = true
   ) {
     self.rank = rank
+    self.yieldsToAge = yieldsToAge
     self.since = since
     self.bytes = bytes
     self.inodes = inodes
@@ -68,7 +72,7 @@ package enum Judgement: Sendable, Equatable {
   case verdict(Verdict)
 
   package enum Stage: Sendable, Equatable {
-    case lock, surroundings, inside, partition, owner, life, files, weight
+    case lock, surroundings, inside, partition, owner, life, files, weight, copy
   }
 }
 

@@ -17,6 +17,7 @@ struct AuditEntry: Decodable {
     case graceOver = "grace-over"
     case cursorChange = "cursor-change"
     case ownerExit = "owner-exit"
+    case copyProved = "copy-proved"
   }
 
   enum Schema: Int, Decodable { case one = 1 }

@@ -121,7 +121,8 @@ struct ReasonWalkTests {
     .removalFailed: "StubbornTests", .foreignInside: "ForeignInsideTests",
     .lockUnknown: "UnlinkedOwnerTests", .auditUnwritable: "FullDiskTests",
     .claimFound: "HalvesTests", .unproved: "ScratchLockTests",
-    .protected: "InstanceTests", .incomplete: "InstanceTests", .timeUnknown: "InstanceTests",
+    .noCopy: "ReceiptTests", .protected: "InstanceTests", .incomplete: "InstanceTests",
+    .timeUnknown: "InstanceTests",
     .ownerUnknown: "ScratchPidTests", .bootUnknown: "ScratchBootTests",
     .draining: "LogWatchTests", .nothingToCut: "LogWatchTests",
     .notInPlace: "TrimTests",
@@ -138,6 +139,7 @@ struct ReasonWalkTests {
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
     .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
     .overLimit, .drained, .abandonedCopy,
+    .copied,
   ]
   /// Ended by what another of its group does: InstanceTests.
   static let ofAGroup: Set<Reason> = [.withinBounds]

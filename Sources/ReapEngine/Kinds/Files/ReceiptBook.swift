@@ -1,0 +1,113 @@
+// What receipts have proved so far, kept over restarts: a journal that is only added to.
+
+import OwnedDirectories
+import ReapRules
+import Synchronization
+
+final class ReceiptBook: Sendable {
+  private struct State {
+    var proofs: [CandidatePath: CopyProof] = [:]
+    /// Wall clock: up to then every line was read when it came; nil where that is not known.
+    var asOf: Nanoseconds?
+    var journal: Descriptor?
+  }
+
+  private let file: FilePath
+  /// How far the receipts were read.
+  let position: FilePath
+  private let state = Mutex(State())
+
+  init(_ receipts: FilePath, root: FilePath) {
+    let name = "receipts-" + Self.hash(root.bytes + [0] + receipts.bytes)
+    let directory = reapdStateDirectory()
+    file = directory.appending(name + ".journal")
+    position = directory.appending(name + ".position")
+    read()
+  }
+
+  /// FNV-1a: names a file, and protects nothing.
+  private static func hash(_ bytes: [UInt8]) -> String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return String(hash, radix: 16)
+  }
+
+  private func read() {
+    state.withLock { state in
+      try? forEachLine(ofFile: file.bytes) { line in
+        if let proof = CopyProof(line: line) { return state.proofs[proof.path] = proof }
+        let words = line.split(separator: 0x20).map { String(decoding: $0, as: UTF8.self) }
+        if words.count == 2, words[0] == "asof" { state.asOf = Int64(words[1]) }
+      }
+    }
+  }
+
+  var asOf: Nanoseconds? { state.withLock { $0.asOf } }
+
+  /// Since when a copy of the file, as it is now, is proved.
+  func arrival(of path: CandidatePath, _ facts: FileStatus) -> Nanoseconds? {
+    guard let proof = state.withLock({ $0.proofs[path] }),
+      proof.fits(facts)
+    else { return nil }
+    return proof.arrival
+  }
+
+  /// Writes the journal anew, without what became of no use, and opens it. Only who follows the
+  /// receipts does so.
+  ///
+  /// - Parameter isThere: whether a proof's file still is as it was.
+  func begin(_ isThere: (CopyProof) -> Bool) throws(SystemError) {
+    let proofs = state.withLock { Array($0.proofs.values) }
+    let left = proofs.filter(isThere)
+    try makeDirectories(file.parent?.text ?? "/")
+    var text = left.flatMap(\.line)
+    if let asOf { text += Self.line(asOf) }
+    try replaceFile(file.bytes, with: text)
+    let opened = try openForAppending(file)
+    state.withLock {
+      $0.proofs = Dictionary(uniqueKeysWithValues: left.map { ($0.path, $0) })
+      $0.journal = opened
+    }
+  }
+
+  private static func line(_ asOf: Nanoseconds) -> [UInt8] { Array("asof \(asOf)\n".utf8) }
+
+  /// - Parameter asOf: wall clock; what came before was read by now.
+  /// - Returns: false where it is not written: it is good until the end of this process then.
+  func note(_ proofs: [CopyProof], asOf: Nanoseconds) -> Bool {
+    state.withLock { state in
+      for proof in proofs { state.proofs[proof.path] = proof }
+      state.asOf = asOf
+      guard let journal = state.journal else { return false }
+      let text = proofs.flatMap(\.line) + Self.line(asOf)
+      return writeOnce(text, to: journal) == text.count
+    }
+  }
+
+  func forget(_ path: CandidatePath) { state.withLock { _ = $0.proofs.removeValue(forKey: path) } }
+
+  func end() {
+    state.withLock {
+      $0.journal?.close()
+      $0.journal = nil
+    }
+  }
+}
+
+extension CopyProof {
+  func fits(_ facts: FileStatus) -> Bool {
+    fits(inode: facts.identity.inode, change: facts.change, size: facts.size)
+  }
+}
+
+/// Where reapd keeps what it has to know after a restart.
+func reapdStateDirectory() -> FilePath {
+  let environment = Environment.current
+  if let state = environment.path("XDG_STATE_HOME"), state.isAbsolute {
+    return state.appending("reapd")
+  }
+  guard !isSuperuser, let home = environment.path("HOME"), home.isAbsolute else {
+    return "/var/lib/reapd"
+  }
+  return home.appending(".local/state/reapd")
+}

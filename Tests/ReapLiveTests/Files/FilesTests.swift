@@ -1,0 +1,157 @@
+// Kind files: which entries of a media tree go, and which keys decide that.
+
+import Foundation
+import Glibc
+import Testing
+
+@Suite("Files", .live)
+struct FilesTests {
+  private let scratch = Scratch()
+  private let media: Media
+
+  init() { media = Media(in: scratch) }
+
+  @Test("Every entry of a tree in the writer's format has the verdict that it should have")
+  func tree() throws {
+    media.make("images/old.png", days: 8)
+    media.make("images/new.png")
+    media.make("bid-images/old file é.jpg", days: 30)
+    media.make("images/.hidden.png", days: 8)
+    media.make("images/index.json", days: 8)
+    media.make("images/host.key", days: 8)
+    media.make("images/sub.png", days: 8)
+    media.make("images/a.png.tmp.1764300000000")
+    media.make("videos/open.mp4", days: 8)
+    media.make("voice/pinned.ogg", days: 8)
+    media.make("voice/linked.ogg", days: 8)
+    link(media.path("voice/linked.ogg"), media.path("elsewhere.ogg"))
+    mkdir(media.path("images/nested"), 0o755)
+    media.make("images/nested/deep.png", days: 8)
+    symlink("old.png", media.path("images/link.png"))
+    mkfifo(media.path("images/fifo.png"), 0o600)
+    // Beside the directories.
+    media.make("posts.json", days: 8)
+    media.make("agent-keypair.json", days: 8)
+    media.make("events.jsonl", days: 8)
+    media.make("stray.png", days: 8)
+    media.make("posts.json.tmp.1764300000000")
+    media.make("events.jsonl.rotate.1764300000000")
+    media.make("posts.json.tmp.17643")
+    mkdir(media.path("images.jpg.tmp.1764300000001"), 0o755)
+    let open = try #require(FileHandle(forReadingAtPath: media.path("videos/open.mp4")))
+    defer { try? open.close() }
+    _ = run(reapdBinary, ["keep", media.path("voice/pinned.ogg")])
+
+    let expected = [
+      "images/old.png": "dispose over-age", "images/new.png": "expendable within-bounds",
+      "bid-images/old file é.jpg": "dispose over-age",
+      "images/.hidden.png": "keep kept-by-hand", "images/index.json": "keep kept-by-hand",
+      "images/host.key": "keep kept-by-hand", "images/sub.png": "dispose over-age",
+      "images/a.png.tmp.1764300000000": "dispose stale-temporary",
+      "videos/open.mp4": "keep file-open", "voice/pinned.ogg": "keep kept-by-hand",
+      "voice/linked.ogg": "dispose over-age", "images/link.png": "keep not-a-file",
+      "images/fifo.png": "keep not-a-file",
+      "posts.json.tmp.1764300000000": "dispose stale-temporary",
+      "events.jsonl.rotate.1764300000000": "dispose stale-temporary",
+    ]
+    #expect(media.list("require_copy: off") == expected)
+    let swept = media.sweep("require_copy: off")
+    let goes = expected.filter { $0.value.hasPrefix("dispose") }.map(\.key)
+    for (name, _) in expected {
+      #expect(exists(media.path(name)) == !goes.contains(name), "\(name)")
+    }
+    #expect(swept.summary?.reaped == goes.count, "\(swept.error)")
+    for name in ["posts.json", "agent-keypair.json", "events.jsonl", "stray.png", "elsewhere.ogg"] {
+      #expect(exists(media.path(name)), "\(name)")
+    }
+    #expect(exists(media.path("images/nested/deep.png")))
+  }
+
+  @Test("Without a copy that is proved nothing goes before pressure, and check-config says so")
+  func unproved() throws {
+    media.make("images/old.png", days: 800)
+    #expect(media.list("")["images/old.png"] == "expendable within-bounds")
+    #expect(media.list("allow_last_copy: false")["images/old.png"] == "keep no-copy")
+    #expect(media.sweep("").summary?.reaped == 0)
+    let printed = run(reapdBinary, ["check-config", "--config", media.rule("")]).output
+    #expect(printed.contains("# require_copy: no copy is proved: nothing goes before pressure"))
+  }
+
+  @Test("directories, match, max_age and never each decide what goes")
+  func keys() throws {
+    func fresh() {
+      for name in ["images/a.png", "images/b.jpg", "videos/c.mp4", "d.png"] {
+        media.make(name, days: 3)
+      }
+    }
+    func goes(_ keys: String) -> Set<String> {
+      fresh()
+      return Set(
+        media.list("require_copy: off, " + keys, preset: nil)
+          .filter { $0.value == "dispose over-age" }.map(\.key))
+    }
+    #expect(goes("directories: [images], max_age: 2d") == ["images/a.png", "images/b.jpg"])
+    #expect(goes("directories: [videos], max_age: 2d") == ["videos/c.mp4"])
+    #expect(goes("max_age: 2d") == ["d.png"])
+    #expect(goes("directories: [images], max_age: 4d") == [])
+    #expect(goes("directories: [images], match: '*.png', max_age: 2d") == ["images/a.png"])
+    #expect(goes("directories: [images], never: 'a*', max_age: 2d") == ["images/b.jpg"])
+  }
+
+  @Test(
+    "A program that is asked decides, by its exit status and within its time, for the path alone")
+  func command() throws {
+    let safe = media.make("images/safe name.png", days: 8)
+    media.make("images/unsafe.png", days: 8)
+    media.make("images/slow.png", days: 8)
+    let new = media.make("images/new.png")
+    let program = scratch.path + "/asked"
+    try """
+    #!/bin/sh
+    echo "$1|$2" >> \(scratch.path)/asked.log
+    case "$2" in *unsafe*) exit 1;; *slow*) sleep 60;; esac
+    """.write(toFile: program, atomically: true, encoding: .utf8)
+    chmod(program, 0o755)
+    let keys = "require_copy: {command: [\(program), 'a b'], timeout: 1s}, allow_last_copy: false"
+    let watcher = try media.watch(keys)
+    #expect(wait { !exists(safe) }, "\(watcher.background.error)")
+    let log = { (try? String(contentsOfFile: scratch.path + "/asked.log", encoding: .utf8)) ?? "" }
+    #expect(wait { log().contains("a b|" + media.path("images/slow.png")) })
+    #expect(log().contains("a b|\(safe)\n"))
+    #expect(!log().contains(new))
+    letPass(1.5, "the timeout")
+    #expect(exists(media.path("images/unsafe.png")) && exists(media.path("images/slow.png")))
+    #expect(watcher.audit.map(\.reason) == ["over-age"])
+  }
+
+  @Test("What is written to while a program is asked about it stays")
+  func changedMeanwhile() throws {
+    let path = media.make("images/a.png", days: 8)
+    let program = scratch.path + "/asked"
+    try "#!/bin/sh\necho x >> \"$1\"\ntouch -d '8 days ago' \"$1\"\n"
+      .write(toFile: program, atomically: true, encoding: .utf8)
+    chmod(program, 0o755)
+    let swept = media.sweep("require_copy: {command: [\(program)]}")
+    #expect(exists(path) && swept.summary?.reaped == 0, "\(swept.error)")
+  }
+
+  @Test("Each switch turns the rule off, is told, and leaves a watch that removes nothing")
+  func switches() throws {
+    let path = media.make("images/old.png", days: 8)
+    for (keys, environment) in [
+      ("enabled: false", [:]), ("", ["REAPD_ENABLED": "false"]), ("", ["GC_ENABLED": "false"]),
+      ("", ["REAPD_SOVRA_MEDIA_ENABLED": "false"]),
+    ] {
+      let watcher = try Watcher(
+        [], grace: nil, in: scratch,
+        arguments: ["--config", media.rule("require_copy: off, " + keys)],
+        environment: media.state.merging(environment) { $1 }, waitForStart: false)
+      #expect(wait { !watcher.said("nothing is removed").isEmpty }, "\(watcher.background.error)")
+      letPass(0.3, "a first look, were there one")
+      #expect(exists(path) && watcher.background.isRunning)
+      #expect(watcher.stop().status == 0)
+    }
+    let watcher = try media.watch("require_copy: off", environment: ["GC_ENABLED": "true"])
+    #expect(wait { !exists(path) }, "\(watcher.background.error)")
+  }
+}
