@@ -104,6 +104,8 @@ int shim_collapse_range(int fd, int64_t offset, int64_t length) {
   return fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, offset, length);
 }
 
+int shim_syncfs(int fd) { return syncfs(fd); }
+
 int shim_punch_hole(int fd, int64_t offset, int64_t length) {
   return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
@@ -115,10 +117,6 @@ int64_t shim_block_size(int fd) {
 
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name) {
   return renameat2(dirfd, old_name, dirfd, new_name, RENAME_NOREPLACE);
-}
-
-int shim_rename_exchange(int dirfd, const char *name, const char *other) {
-  return renameat2(dirfd, name, dirfd, other, RENAME_EXCHANGE);
 }
 
 int shim_shares_files(pid_t first, pid_t second) {

@@ -29,7 +29,7 @@ public struct AuditLine: Sendable {
   public init?(_ line: some Collection<UInt8>) {
     guard let json = try? JSONValue(parsing: line), json["v"]?.integer == 1,
       let action = json["action"]?.string,
-      let time = json["time"]?.string.flatMap(parseTimestamp)
+      let time = json["time"]?.string.flatMap({ parseTimestamp($0) })
     else { return nil }
     if let path = json["path"]?.string {
       pathBytes = Array(path.utf8)

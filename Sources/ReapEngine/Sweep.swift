@@ -121,7 +121,7 @@ package final class Sweep: Sendable {
   /// What the bounds of a candidate's group demand its end for now.
   static func demand(
     on path: CandidatePath, by rule: Rule, root: OpenRoot, roots: [FilePath], mounts: MountView
-  ) -> Retention.Cause? {
+  ) -> Retention.Demand? {
     guard rule.kind.part.retention != nil else { return nil }
     let silent = Reporter(
       audit: nil, logger: Logger(label: "reapd") { _ in SwiftLogNoOpLogHandler() })
@@ -136,7 +136,7 @@ package final class Sweep: Sendable {
     }
   }
 
-  private func submit(_ path: CandidatePath, _ demand: Retention.Cause? = nil) {
+  private func submit(_ path: CandidatePath, _ demand: Retention.Demand? = nil) {
     pool.submit { self.examine(path, demand) }
   }
 
@@ -147,6 +147,7 @@ package final class Sweep: Sendable {
     guard let retention = rule.part.retention else { return }
     let isDry = if case .sweep(claiming: true) = purpose { false } else { true }
     var begun: Pressure.Begun = []
+    var yield = RoomYield<CandidatePath>()
     // What would be gone by now, were it no dry run.
     var imagined = RoomGain()
     while true {
@@ -155,9 +156,10 @@ package final class Sweep: Sendable {
         from: members, room: room.map(imagined.added), now: readClocks().wall, begun: begun)
       guard !choice.going.isEmpty else { break }
       if isDry { choice.going.forEach { imagined.add($0.member) } }
-      var pass = RetentionPass(choice, bounds: retention.room, isDry: isDry)
+      var pass = RetentionPass(choice, bounds: retention.room, after: yield, isDry: isDry)
       carryOut(&pass)
       begun = pass.begun
+      yield = pass.yield
       if isReporting { reporter.pruned(pass.result, counts, rule.rule) }
       guard !pass.result.hasGivenUp else { break }
     }
@@ -173,13 +175,15 @@ package final class Sweep: Sendable {
 
   private func carryOut(_ pass: inout RetentionPass<CandidatePath>) {
     while !pass.isOver {
+      // Some file systems free later than they remove.
+      if pass.asksForRoom { syncFileSystem(of: root.descriptor) }
       let asked = pass.next(room: room)
       let paths = Set(asked.map(\.id))
       let before = findings.withLock { findings in
         defer { findings.removeAll { paths.contains($0.path) } }
         return findings.filter { paths.contains($0.path) }
       }
-      for (path, cause) in asked { submit(path, cause) }
+      for one in asked { submit(one.id, one.demand) }
       pool.settle()
       let after = findings.withLock { findings in
         Dictionary(
@@ -197,12 +201,12 @@ package final class Sweep: Sendable {
     }
   }
 
-  private func examine(_ path: CandidatePath, _ demand: Retention.Cause?) {
+  private func examine(_ path: CandidatePath, _ demand: Retention.Demand?) {
     let examined = examination.run(
       LookRequest(path, firstSeen: readMonotonic(), mayTakeTime: true),
       KnownBefore(demand: demand))
     examined.held?.descriptor.close()
-    let occasion = Occasion(trigger: demand?.trigger ?? .manual)
+    let occasion = Occasion(trigger: demand?.cause.trigger ?? .manual)
     let original = path.renamed(ClaimName(path.name)?.original ?? path.name)
     let place = Place(rule, root: root, path: original, occasion: occasion)
     if examined.outcome == .rootMoved { return tellMoved() }

@@ -52,24 +52,24 @@ struct FilesJudgeTests {
   static let cases: [Case] = [
     example("proved", expendable()),
     example("proved, and age demands it", .verdict(.dispose(.overAge))) { evidence, _ in
-      evidence.demand = .age
+      evidence.demand = .init(.age, since: 100 * second)
     },
     example("age demands what was written since", expendable(yieldsToAge: true)) {
       evidence, settings in
-      evidence.demand = .age
+      evidence.demand = .init(.age, since: 100 * second)
       settings.maxAge = 901 * second
     },
     example("pressure demands it", .verdict(.dispose(.pressure))) { evidence, _ in
-      evidence.demand = .pressure
+      evidence.demand = .init(.pressure, since: 100 * second)
     },
     example("pressure demands what is too young", expendable()) { evidence, settings in
-      evidence.demand = .pressure
+      evidence.demand = .init(.pressure, since: 100 * second)
       settings.pressure?.minAge = 901 * second
     },
     example("no copy", .keep(.noCopy)) { evidence, _ in evidence.ofKind.files?.copy = none },
     example("no copy, whatever demands it", .keep(.noCopy)) { evidence, _ in
       evidence.ofKind.files?.copy = none
-      evidence.demand = .pressure
+      evidence.demand = .init(.pressure, since: 100 * second)
     },
     example("no copy, where the last may go under pressure", expendable(yieldsToAge: false)) {
       evidence, settings in
@@ -79,12 +79,12 @@ struct FilesJudgeTests {
     example("and pressure demands it", .verdict(.dispose(.pressure))) { evidence, settings in
       evidence.ofKind.files?.copy = none
       settings.allowLastCopy = true
-      evidence.demand = .pressure
+      evidence.demand = .init(.pressure, since: 100 * second)
     },
     example("and only age demands it", expendable(yieldsToAge: false)) { evidence, settings in
       evidence.ofKind.files?.copy = none
       settings.allowLastCopy = true
-      evidence.demand = .age
+      evidence.demand = .init(.age, since: 100 * second)
     },
     example("the last may go, and there is no pressure", .keep(.noCopy)) { evidence, settings in
       evidence.ofKind.files?.copy = none
@@ -108,17 +108,17 @@ struct FilesJudgeTests {
     example("which is now", .gather(.copy)) { evidence, settings in
       settings.copy = .command(.init(arguments: ["x"]))
       evidence.ofKind.files?.copy = nil
-      evidence.demand = .age
+      evidence.demand = .init(.age, since: 100 * second)
     },
     example("it has not answered", .keep(.noCopy)) { evidence, settings in
       settings.copy = .command(.init(arguments: ["x"]))
       evidence.ofKind.files?.copy = .asked
-      evidence.demand = .age
+      evidence.demand = .init(.age, since: 100 * second)
     },
     example("it says no", .keep(.noCopy, recheckAfter: 60 * second)) { evidence, settings in
       settings.copy = .command(.init(arguments: ["x"]))
       evidence.ofKind.files?.copy = .none("ended with 1", until: 1_060 * second)
-      evidence.demand = .age
+      evidence.demand = .init(.age, since: 100 * second)
     },
     example("its proof is what it waited for", .verdict(.dispose(.copied))) { _, settings in
       settings.afterCopy = 800 * second

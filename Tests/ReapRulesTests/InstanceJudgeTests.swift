@@ -128,6 +128,20 @@ struct InstanceJudgeTests {
       $0.ofKind.instances?.files?.protection = .since(lock, judgingTime.wall - 90 * hour)
       $0.inside?.newestChange = judgingTime.wall - 10 * second
     },
+    row("a start that lies ahead, and nothing happens", complete) { _ in } _: {
+      $0.ofKind.instances?.files?.protection = .since(lock, judgingTime.wall + 60 * second)
+    },
+    row(
+      "a start that lies ahead, and something happens",
+      .keep(.protected, recheckAfter: hour - 10 * second)
+    ) { _ in } _: {
+      $0.ofKind.instances?.files?.protection = .since(lock, judgingTime.wall + 9 * hour)
+      $0.inside?.newestChange = judgingTime.wall - 10 * second
+    },
+    row("its manifest is a link", .unsure(.timeUnknown)) { $0.badTimestamp = .oldest } _: {
+      $0.ofKind.instances?.files?.time = .unknown("a link")
+      $0.ofKind.instances?.files?.odd = "manifest.json is a symbolic link"
+    },
     row("protected once", complete) { _ in
     } _: {
       $0.ofKind.instances?.files?.protection = .since(lock, judgingTime.wall - 90 * hour)
@@ -193,6 +207,17 @@ struct InstanceJudgeTests {
     },
   ]
 
+  private func made(_ expected: Judgement) -> Nanoseconds {
+    if case .verdict(.expendable(let own)) = expected { own.since } else { Self.made }
+  }
+
+  @Test("A demand of what has another age by now is none")
+  func another() {
+    var evidence = Self.evidence()
+    evidence.demand = .init(.count, since: Self.made - 1)
+    #expect(judge(evidence, rule: rule(InstanceSettings()), now: judgingTime) == Self.complete)
+  }
+
   private func rule(_ settings: InstanceSettings) -> Rule {
     Rule(
       name: "spica", root: "/srv/instances", match: glob("spica-*"), grace: 30 * second,
@@ -215,7 +240,7 @@ struct InstanceJudgeTests {
     ]
     for example in Self.cases {
       var evidence = example.evidence
-      evidence.demand = cause
+      evidence.demand = .init(cause, since: made(example.expected))
       let judgement = judge(evidence, rule: rule(example.settings), now: judgingTime)
       if case .verdict(.expendable) = example.expected {
         #expect(judgement == .verdict(.dispose(reasons[cause]!)), "\(example.testDescription)")

@@ -35,11 +35,11 @@ struct RetentionPassTests {
   /// Runs one pass; what is asked for together is answered in any order.
   static func run(
     _ retention: Retention, _ world: inout World, _ random: inout SeededRandom,
-    begun: inout Pressure.Begun
+    begun: inout Pressure.Begun, yield: inout RoomYield<String>
   ) -> Pass.Result {
     let choice = retention.choose(
       from: Array(world.members.values), room: world.room, now: retentionTime, begun: begun)
-    var pass = Pass(choice, bounds: retention.room)
+    var pass = Pass(choice, bounds: retention.room, after: yield)
     var turns = 0
     while !pass.isOver {
       var asked = pass.next(room: world.room).map(\.id)
@@ -50,7 +50,16 @@ struct RetentionPassTests {
       precondition(turns <= 2 * choice.going.count + 2, "it does not end")
     }
     begun = pass.begun
+    yield = pass.yield
     return pass.result
+  }
+
+  static func run(
+    _ retention: Retention, _ world: inout World, _ random: inout SeededRandom,
+    begun: inout Pressure.Begun
+  ) -> Pass.Result {
+    var yield = RoomYield<String>()
+    return run(retention, &world, &random, begun: &begun, yield: &yield)
   }
 
   static func world(of example: RetentionPropertyTests.Example, _ room: FreeRoom) -> World {
@@ -143,6 +152,45 @@ struct RetentionPassTests {
     // One after another one is no row.
     #expect(gone(hollow: ["10", "12", "14"]) == (10, false))
     #expect(gone(hollow: ["13", "14"]) == (5, true))
+  }
+
+  @Test("Also where each is in a pass of its own: the first seems to be enough, time and again")
+  func givesUpLater() {
+    var retention = Retention()
+    retention.room.minFree = .amount(50)
+    let members = (0..<20).map {
+      Member("\($0 + 10)", .expendable(rank: 0), since: Int64($0), bytes: 100, inodes: 1)
+    }
+    var world = World(
+      members: Dictionary(uniqueKeysWithValues: members.map { ($0.id, $0) }),
+      room: freeRoom(0, inodes: 10), hollow: Set(members.map(\.id)))
+    var random = SeededRandom(seed: 1)
+    var begun: Pressure.Begun = []
+    var yield = RoomYield<String>()
+    var passes = 0
+    while !Self.run(retention, &world, &random, begun: &begun, yield: &yield).hasGivenUp {
+      passes += 1
+      guard passes < 10 else { break }
+    }
+    #expect(passes == 2 && world.gone == ["10", "11"])
+  }
+
+  @Test("One that stays after all ends what goes for room: the rest may not be enough")
+  func busy() {
+    var retention = Retention()
+    retention.room.minFree = .amount(300)
+    retention.room.isAllOrNothing = true
+    let sizes: [Int64] = [20, 300, 30]
+    let members = sizes.indices.map {
+      Member("\($0)", .expendable(rank: 0), since: Int64($0), bytes: sizes[$0], inodes: 1)
+    }
+    let choice = retention.choose(from: members, room: freeRoom(0, inodes: 9), now: retentionTime)
+    var pass = Pass(choice, bounds: retention.room)
+    #expect(pass.next(room: freeRoom(0, inodes: 9)).map(\.id) == ["0"])
+    pass.removed("0", bytes: 20)
+    #expect(pass.next(room: freeRoom(20, inodes: 9)).map(\.id) == ["1"])
+    pass.kept("1")
+    #expect(pass.isOver)
   }
 
   @Test("At most 1,000 go in one pass, the oldest, and the rest in the next")

@@ -37,9 +37,9 @@ void shim_stand_back(void);
 
 // renameat2(2) with RENAME_NOREPLACE; 0, or -1 with errno.
 int shim_rename_noreplace(int dirfd, const char *old_name, const char *new_name);
-// renameat2(2) with RENAME_EXCHANGE; 0, or -1 with errno.
-int shim_rename_exchange(int dirfd, const char *name, const char *other);
-// The same from one directory into another.
+// syncfs(2); 0, or -1 with errno.
+int shim_syncfs(int fd);
+// renameat2(2) with RENAME_NOREPLACE from one directory into another.
 int shim_move_noreplace(int old_dir, const char *old_name, int new_dir, const char *new_name);
 // renameat2(2) with RENAME_EXCHANGE; 0, or -1 with errno.
 int shim_rename_exchange(int dirfd, const char *one_name, const char *other_name);

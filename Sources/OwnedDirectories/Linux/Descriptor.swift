@@ -151,6 +151,9 @@ package func status(ofPath path: FilePath) throws(SystemError) -> FileStatus {
   try statx(Descriptor(number: AT_FDCWD), path.bytes, AT_SYMLINK_NOFOLLOW)
 }
 
+/// Writes out what a file system has in hand, and frees what was removed: btrfs and xfs do that later.
+package func syncFileSystem(of directory: Descriptor) { _ = shim_syncfs(directory.number) }
+
 /// Room on the file system of an open directory.
 package func freeRoom(at directory: Descriptor) throws(SystemError) -> FreeRoom {
   var raw = statvfs()

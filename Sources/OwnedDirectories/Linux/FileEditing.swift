@@ -75,15 +75,6 @@ private func holdsLease(_ file: Descriptor) -> Bool {
   shim_fcntl(file.number, Int32(shim_F_GETLEASE), 0) == Int32(F_RDLCK)
 }
 
-private func exchange(
-  _ name: EntryName, _ other: EntryName, at directory: Descriptor
-) throws(SystemError) {
-  let result = unsafe withCPath(name.bytes) { name in
-    unsafe withCPath(other.bytes) { unsafe shim_rename_exchange(directory.number, name, $0) }
-  }
-  guard result == 0 else { throw SystemError("rename", other.display) }
-}
-
 /// A new file with a text and another one's owner and mode, on the disk.
 private func write(
   _ text: [UInt8], to name: EntryName, like other: Descriptor, at directory: Descriptor

@@ -56,5 +56,5 @@ struct KnownBefore: Sendable {
   /// Another directory has the name by now.
   var isAnothers = false
   /// What the bounds of its group demand its end for.
-  var demand: Retention.Cause?
+  var demand: Retention.Demand?
 }

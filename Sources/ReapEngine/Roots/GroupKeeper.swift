@@ -12,6 +12,7 @@ final class GroupKeeper {
   /// A larger group is not chosen from more often than once in this time: each choice takes them all.
   private static let pause = nanosecondsPerSecond
   private static let smallGroup = 1000
+  private static let moment = nanosecondsPerSecond / 20
   /// How often room is looked at while it is near the mark of pressure.
   private static let glance = 5 * nanosecondsPerSecond
 
@@ -22,7 +23,7 @@ final class GroupKeeper {
   private var imagined: [CandidatePath: Member] = [:]
   private var pass: RetentionPass<CandidatePath>?
   /// What the pass demands the end of.
-  private var demands: [CandidatePath: Retention.Cause] = [:]
+  private var demands: [CandidatePath: Retention.Demand] = [:]
   /// Those of it that are claimed, and being removed.
   private var removing: Set<CandidatePath> = []
   /// Those that would stay, looked at once more before others go for their number.
@@ -31,8 +32,11 @@ final class GroupKeeper {
   /// Monotonic; when there is something to choose. Nil until all members are known.
   private var due: Nanoseconds?
   private var isStarted = false
+  /// The first scan is not over.
+  private var isFirst = true
   private var lastChoice: Nanoseconds = .min / 2
   private var begun: Pressure.Begun = []
+  private var yield = RoomYield<CandidatePath>()
   /// Too little became free in the last pass: that waits until something changes.
   private var hasGivenUp = false
   /// Since when those that stay are more than the bound alone, wall clock.
@@ -44,12 +48,13 @@ final class GroupKeeper {
     self.retention = retention
   }
 
-  func demand(on path: CandidatePath) -> Retention.Cause? { demands[path] }
+  func demand(on path: CandidatePath) -> Retention.Demand? { demands[path] }
 
   // MARK: - What looks tell
 
   /// The first scan is over: all members are known.
   func start(_ now: Nanoseconds) {
+    isFirst = false
     isStarted = true
     ask(at: now)
   }
@@ -98,7 +103,7 @@ final class GroupKeeper {
     case .gone: pass?.removed(path, bytes: 0)
     case .wouldClaim: pass?.removed(path, bytes: bytes ?? 0)
     default:
-      guard examined.evidence?.demand != nil else { return }
+      guard examined.outcome == .failed || examined.evidence?.demand != nil else { return }
       pass?.kept(path)
     }
     demands[path] = nil
@@ -117,7 +122,10 @@ final class GroupKeeper {
   }
 
   /// The root was listed once more: time has passed, and the room may be another.
-  func scanned(_ now: Nanoseconds) { ask(at: now) }
+  func scanned(_ now: Nanoseconds) {
+    isStarted = isStarted || !isFirst
+    ask(at: now)
+  }
 
   /// What the group lies on was written to: there may be less room.
   func roomChanged(_ now: Nanoseconds) {
@@ -137,17 +145,36 @@ final class GroupKeeper {
 
   private var isAtWork: Bool { pass != nil || !verifying.isEmpty }
 
-  var nextDeadline: Nanoseconds? { isAtWork ? nil : due }
+  /// What is asked for is answered, unless its name goes and comes at the wrong moment. Removals take
+  /// their time.
+  private static let patience = 60 * nanosecondsPerSecond
+  private var lastStep: Nanoseconds = 0
+
+  var nextDeadline: Nanoseconds? {
+    guard isAtWork else { return due }
+    return removing.isEmpty ? lastStep + root.rule.grace + Self.patience : nil
+  }
 
   func deadlinePassed(_ now: Nanoseconds) {
+    if isAtWork, let limit = nextDeadline, limit <= now {
+      pass = nil
+      demands = [:]
+      verifying = []
+      ask(at: now)
+    }
     guard !isAtWork, let due, due <= now else { return }
+    // A scan has asked for looks that are not answered yet.
+    guard root.looks.elsewhere == 0 else {
+      self.due = now + Self.moment
+      return
+    }
     self.due = nil
     choose(now)
   }
 
   private func choose(_ now: Nanoseconds) {
     guard root.root != nil else { return }
-    let isFirst = lastChoice < 0
+    let isAtStart = lastChoice < 0
     lastChoice = now
     for path in members.keys where !root.schedule.holds(path) { members[path] = nil }
     let wall = readClocks().wall
@@ -165,8 +192,8 @@ final class GroupKeeper {
     guard !verify(choice, now) else { return }
     isVerified = false
     pass = RetentionPass(
-      choice, bounds: retention.room, isDry: root.facilities.options.dryRun)
-    trigger = isFirst ? .startup : .created
+      choice, bounds: retention.room, after: yield, isDry: root.facilities.options.dryRun)
+    trigger = isAtStart ? .startup : .created
     step(now)
   }
 
@@ -179,9 +206,13 @@ final class GroupKeeper {
       return false
     }
     isVerified = true
+    lastStep = now
     let going = Set(choice.going.map(\.member.id))
+    // All that go for free room have to be there, or none goes.
+    let ofRoom = Set(choice.going.lazy.filter { $0.cause == .room }.map(\.member.id))
     verifying = Set(
-      members.values.lazy.filter { $0.standing != .stays && !going.contains($0.id) }.map(\.id))
+      members.values.lazy.filter { $0.standing != .stays && !going.contains($0.id) }.map(\.id)
+    ).union(ofRoom)
     for path in verifying { root.post(.appeared(path, created: false, .rescan), at: now) }
     return !verifying.isEmpty
   }
@@ -207,14 +238,16 @@ final class GroupKeeper {
   /// Asks for what is next, until somebody has to answer.
   private func step(_ now: Nanoseconds) {
     guard pass != nil else { return }
-    for (path, cause) in pass!.next(room: room) {
-      demands[path] = cause
-      root.post(.appeared(path, created: false, cause.trigger ?? trigger), at: now)
+    lastStep = now
+    for (path, demand) in pass!.next(room: room) {
+      demands[path] = demand
+      root.post(.appeared(path, created: false, demand.cause.trigger ?? trigger), at: now)
     }
     guard let over = pass, over.isOver else { return }
     pass = nil
     demands = [:]
     begun = over.begun
+    yield = over.yield
     hasGivenUp = over.result.hasGivenUp
     root.facilities.reporter.pruned(over.result, GroupCounts(members.values), root.rule)
     // What is left of it, and what this one has changed.
@@ -229,6 +262,7 @@ final class GroupKeeper {
     removing = []
     verifying = []
     isVerified = false
+    isStarted = false
     due = nil
   }
 

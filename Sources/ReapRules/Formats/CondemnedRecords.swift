@@ -38,7 +38,7 @@ package struct CondemnedRecords: Sendable {
     else { return }
     open[id] = CondemnedRecord(
       path: path, rule: rule, id: id,
-      deadline: json["deadline"]?.string.flatMap(parseTimestamp), reason: reason)
+      deadline: json["deadline"]?.string.flatMap { parseTimestamp($0) }, reason: reason)
   }
 
   /// `{"v":1,"time":"…","action":"…"`, and some to spare.

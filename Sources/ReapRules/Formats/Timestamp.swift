@@ -1,7 +1,10 @@
 /// Reads a time of RFC 3339 (`2026-11-20T23:21:16.855Z`, `…+01:00`) as nanoseconds since 1970.
 ///
 /// Nil for anything else: a time without an offset is no time.
-package func parseTimestamp(_ text: String) -> Nanoseconds? {
+///
+/// - Parameter isClamped: a time that 64 bits of nanoseconds cannot hold is the nearest that they can,
+///   and not nil.
+package func parseTimestamp(_ text: String, isClamped: Bool = false) -> Nanoseconds? {
   var rest = Array(text.utf8)[...]
   func take(_ count: Int) -> Int64? {
     let digits = rest.prefix(count)
@@ -44,7 +47,9 @@ package func parseTimestamp(_ text: String) -> Nanoseconds? {
   let seconds =
     daysSince1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset
   let (stamp, overflow) = seconds.multipliedReportingOverflow(by: nanosecondsPerSecond)
-  return overflow ? nil : stamp + fraction
+  let (sum, isBeyond) = stamp.addingReportingOverflow(fraction)
+  guard overflow || isBeyond else { return sum }
+  return isClamped ? (seconds < 0 ? .min / 4 : .max / 2) : nil
 }
 
 private func daysIn(_ month: Int64, of year: Int64) -> Int64 {

@@ -14,7 +14,7 @@ package struct Evidence: Sendable, Equatable {
   /// Who made the claimed name it has, if it has one.
   package var claim = Claim.none
   /// What the bounds of its group demand its end for; nil where they do not.
-  package var demand: Retention.Cause?
+  package var demand: Retention.Demand?
   /// What its end would free; asked for where a bound needs it.
   package var weight: Weight?
   /// What is particular to its kind.

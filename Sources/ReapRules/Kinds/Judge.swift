@@ -12,9 +12,10 @@ package func judge(_ evidence: Evidence, rule: Rule, now: Now) -> Judgement {
   let isTooLong = evidence.entry.name.bytes.count > ClaimName.longestOriginal
   guard !isTooLong || evidence.isProvedByLock else { return .keep(.cannotClaim) }
   guard case .verdict(.expendable(let own)) = judgement, let demand = evidence.demand,
-    rule.kind.part.retention?.stillDemands(own, demand, now: now.wall) != false
+    own.since == demand.since,
+    rule.kind.part.retention?.stillDemands(own, demand.cause, now: now.wall) != false
   else { return judgement }
-  return .verdict(.dispose(demand.reason))
+  return .verdict(.dispose(demand.cause.reason))
 }
 
 extension Evidence.Life.Use {

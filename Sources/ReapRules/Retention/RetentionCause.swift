@@ -1,5 +1,19 @@
 // What a demand means: as a reason, and for how a pass carries it out.
 
+extension Retention {
+  /// What the bounds demand of a member, as it was when it was chosen.
+  package struct Demand: Sendable, Equatable {
+    package let cause: Cause
+    /// What its age was counted from: whatever has another one is not what was chosen.
+    package let since: Nanoseconds
+
+    package init(_ cause: Cause, since: Nanoseconds) {
+      self.cause = cause
+      self.since = since
+    }
+  }
+}
+
 extension Retention.Cause {
   package var reason: Reason {
     switch self {
@@ -14,8 +28,8 @@ extension Retention.Cause {
   /// Whether it rests on what is free just now.
   package var isOfRoom: Bool { self == .room || self == .pressure }
 
-  /// Whether it rests on how many others there are, or what they weigh.
-  package var restsOnOthers: Bool { self == .count || self == .bytes }
+  /// Whether it rests on how many others there are, what they weigh, or what they could free.
+  package var restsOnOthers: Bool { self == .count || self == .bytes || self == .room }
 
   /// What its audit line names as the trigger; nil where that is what brought the choice about.
   package var trigger: Trigger? {

@@ -1,5 +1,15 @@
 // One choice carried out: what is asked for next, what came of it, and when it is over. Pure.
 
+/// How much became free by what went for free room, from one pass to the next.
+package struct RoomYield<ID: Comparable & Hashable & Sendable>: Sendable {
+  /// The last one, and the room before it went.
+  fileprivate var last: (member: Retention.Member<ID>, room: FreeRoom)?
+  /// So many in a row freed less than half of what was counted.
+  fileprivate var poor = 0
+
+  package init() {}
+}
+
 package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
   /// So many go in one pass; the rest in the next, so that whoever follows sees an end.
   package static var limit: Int { 1000 }
@@ -28,16 +38,17 @@ package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
   private let isDry: Bool
   private var waiting: ArraySlice<Chosen>
   private var asked: Set<ID> = []
-  /// The last one that went for free room, and the room before that.
-  private var last: (member: Retention.Member<ID>, room: FreeRoom)?
-  private var poor = 0
+  /// To be handed to the next pass.
+  package private(set) var yield: RoomYield<ID>
   package private(set) var result = Result()
   /// To be handed to the next choice.
   package private(set) var begun: Pressure.Begun
 
   package init(
-    _ choice: Retention.Choice<ID>, bounds: Retention.RoomBounds, isDry: Bool = false
+    _ choice: Retention.Choice<ID>, bounds: Retention.RoomBounds,
+    after yield: RoomYield<ID> = RoomYield(), isDry: Bool = false
   ) {
+    self.yield = yield
     self.bounds = bounds
     self.isDry = isDry
     waiting = choice.going.prefix(Self.limit)[...]
@@ -47,14 +58,19 @@ package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
 
   package var isOver: Bool { waiting.isEmpty && asked.isEmpty }
 
+  /// Whether what is next rests on how much the last one has freed.
+  package var asksForRoom: Bool {
+    !isDry && asked.isEmpty && yield.last != nil && waiting.first?.cause.isOfRoom == true
+  }
+
   package func awaits(_ id: ID) -> Bool { asked.contains(id) }
 
   /// What is to be judged again now, with the demand. Of what goes for free room one after the other,
   /// and none once there is enough.
   ///
   /// - Parameter room: as it is now; nil where the file system does not answer.
-  package mutating func next(room: FreeRoom?) -> [(id: ID, cause: Retention.Cause)] {
-    var asking: [(id: ID, cause: Retention.Cause)] = []
+  package mutating func next(room: FreeRoom?) -> [(id: ID, demand: Retention.Demand)] {
+    var asking: [(id: ID, demand: Retention.Demand)] = []
     while let first = waiting.first {
       if isDry || !first.cause.isOfRoom {
         waiting.removeFirst()
@@ -65,10 +81,11 @@ package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
           continue
         }
         waiting.removeFirst()
-        last = (first.member, room)
+        yield.last = (first.member, room)
       }
       asked.insert(first.member.id)
-      asking.append((first.member.id, first.cause))
+      asking.append(
+        (first.member.id, Retention.Demand(first.cause, since: first.member.since)))
     }
     return asking
   }
@@ -77,8 +94,11 @@ package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
   package mutating func kept(_ id: ID) {
     guard asked.remove(id) != nil else { return }
     result.kept += 1
-    // It has freed nothing, and was not to.
-    if last?.member.id == id { last = nil }
+    // It has freed nothing, and was not to. Whether the others can reach the bound is another question
+    // then.
+    guard yield.last?.member.id == id else { return }
+    yield.last = nil
+    waiting.removeAll { $0.cause == .room }
   }
 
   /// It is gone.
@@ -96,10 +116,14 @@ package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
       return !pressure.shortage(in: room, &begun).isNone
     }
     let lacking = bounds.shortage(in: room)
-    if let last {
-      self.last = nil
-      poor = last.member.isPoor(before: last.room, after: room, lacking) ? poor + 1 : 0
-      if poor == Self.poorLimit { result.hasGivenUp = true }
+    if lacking.isNone { yield = RoomYield() }
+    if let last = yield.last {
+      yield.last = nil
+      yield.poor = last.member.isPoor(before: last.room, after: room, lacking) ? yield.poor + 1 : 0
+      if yield.poor >= Self.poorLimit {
+        yield = RoomYield()
+        result.hasGivenUp = true
+      }
     }
     return !lacking.isNone && !result.hasGivenUp
   }

@@ -101,7 +101,7 @@ final class FilesEdge: RootKind {
       guard isProvedStill else { return nil }
     }
     var sequel: Sequel?
-    if look.evidence.demand == .pressure, !isProved, !settings.references.isEmpty {
+    if look.evidence.demand?.cause == .pressure, !isProved, !settings.references.isEmpty {
       let root = look.spot.directory.pathBytes.dropLast(
         look.spot.place.isEmpty ? 0 : look.spot.place.count + 1)
       let cleaning = ReferenceCleaning(

@@ -124,12 +124,21 @@ final class InstanceFollower: KindFollower {
       return
     }
     switch change {
-    // Nothing stands in it yet: whoever made it closes it. What protects does so from the first.
-    case .created where !settings.protect.contains(name): return
+    // Nothing stands in it yet, unless it was linked there: whoever made it closes it. What protects
+    // does so from the first.
+    case .created where !settings.protect.contains(name) && isEmpty(name, of: one.path): return
     case .modified: return
     case .created, .movedIn, .movedOut, .removed, .written, .attributes:
       root.lookAgain(at: one.path, .created, arrival)
     }
+  }
+
+  private func isEmpty(_ name: EntryName, of path: CandidatePath) -> Bool {
+    guard let open = root.root,
+      let facts = try? status(
+        ofPath: path.bytes + [UInt8(ascii: "/")] + name.bytes, at: open.descriptor)
+    else { return true }
+    return facts.size == 0
   }
 
   func watch() {}

@@ -22,11 +22,14 @@ struct InstanceReading {
   func files() -> InstanceEvidence.Files? {
     do throws(SystemError) {
       var files = InstanceEvidence.Files(time: time)
-      for name in settings.complete where try !exists(name) {
-        files.missing = name.display
-        break
+      for name in settings.complete + [settings.manifest] {
+        guard let type = try type(of: name) else {
+          if settings.complete.contains(name) { files.missing = files.missing ?? name.display }
+          continue
+        }
+        if type != .regular { files.odd = "\(name.display) is \(type.words)" }
       }
-      for name in settings.protect where try exists(name, ofAnyKind: true) {
+      for name in settings.protect where try type(of: name) != nil {
         files.protection = stronger(files.protection, protection(by: name))
       }
       return files
@@ -35,14 +38,13 @@ struct InstanceReading {
     }
   }
 
-  /// - Parameter ofAnyKind: a link, say, is there as well.
-  private func exists(_ name: EntryName, ofAnyKind: Bool = false) throws(SystemError) -> Bool {
+  /// Nil where nothing has the name.
+  private func type(of name: EntryName) throws(SystemError) -> FileStatus.FileType? {
     do {
-      let type = try status(of: name, at: directory).type
-      return ofAnyKind || type == .regular
+      return try status(of: name, at: directory).type
     } catch {
       guard error.code == ENOENT else { throw error }
-      return false
+      return nil
     }
   }
 
@@ -99,7 +101,7 @@ struct InstanceReading {
         return .failure(Problem(what: "\(name.display) holds no JSON object"))
       }
       guard case .string(let stamp)? = members.first(where: { $0.0 == field })?.1,
-        let time = parseTimestamp(stamp)
+        let time = parseTimestamp(stamp, isClamped: true)
       else {
         return .failure(Problem(what: "\(name.display) has no \(field) with an offset"))
       }

@@ -9,6 +9,8 @@ package struct InstanceEvidence: Sendable, Equatable {
     package var missing: String?
     package var time: Time
     package var protection = Protection.none
+    /// One of them is there, and is no regular file.
+    package var odd: String?
 
     package init(missing: String? = nil, time: Time) {
       self.missing = missing
@@ -37,6 +39,7 @@ package struct InstanceEvidence: Sendable, Equatable {
   var members: [(String, JSONValue)] {
     guard let files else { return [] }
     var members: [(String, JSONValue)] = []
+    if let odd = files.odd { members.append(("odd_file", .string(odd))) }
     if let missing = files.missing { members.append(("missing_file", .string(missing))) }
     switch files.time {
     case .at(let time): members.append(("made_time", .string(formatTime(time))))

@@ -55,8 +55,11 @@ extension InstanceSettings {
     case .none: return nil
     case .unknown: return .keep(.protected)
     case .since(_, let start):
+      // A start that lies ahead says nothing: the file itself is no older than the newest change.
+      let isAhead = start > now.wall
+      let change = inside.newestChange ?? (isAhead ? nil : start)
       let rest = evidence.clocks.remainingQuiet(
-        since: max(start, inside.newestChange ?? start), grace: protectStaleAfter, now: now)
+        since: isAhead ? change : max(start, change ?? start), grace: protectStaleAfter, now: now)
       return rest > 0 ? .keep(.protected, recheckAfter: rest) : nil
     }
   }
@@ -77,6 +80,7 @@ extension InstanceSettings {
   ) -> Judgement {
     var expendable = Expendable(
       since: .min / 4, bytes: evidence.weight?.bytes, inodes: evidence.weight?.inodes)
+    guard files.odd == nil else { return .unsure(.timeUnknown) }
     switch files.time {
     case .at(let time) where saturatingDifference(time, now.wall) <= rule.grace:
       expendable.since = time
