@@ -43,7 +43,7 @@ class Seen:
         self.torn = self.twice = self.lost = self.disordered = self.lines = 0
         self.last = {}  # by writer: the last number that any look has seen
 
-    def look(self, path, isOrdered):
+    def look(self, path, isOrdered, isLast=True):
         found = {}
         text = pathlib.Path(path).read_bytes()
         lines = text.split(b"\n")
@@ -54,7 +54,8 @@ class Seen:
                 self.torn += 1
                 continue
             found.setdefault(int(words[0]), []).append(int(words[1]))
-        if lines[-1]:
+        # While it is written a line is seen page by page.
+        if lines[-1] and isLast:
             self.torn += 1
         for writer, numbers in found.items():
             ordered = sorted(numbers)
@@ -88,7 +89,7 @@ def load(how, trim, directory, arguments, reopen, keep):
         trim(path)
         # With writers that stay, late lines come when the old file is drained: only the end shows all.
         if reopen or isOrdered:
-            seen.look(path, isOrdered)
+            seen.look(path, isOrdered, isLast=False)
     seconds = time.monotonic() - begun
     for writer in writers:
         writer.terminate()

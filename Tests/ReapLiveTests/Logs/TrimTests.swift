@@ -2,6 +2,8 @@
 
 import Foundation
 import Glibc
+import OwnedDirectories
+import ReapRules
 import Testing
 
 @Suite("Trimming a log by hand", .live)
@@ -249,5 +251,42 @@ struct TrimTests {
     #expect(run(reapdBinary, ["sweep", "--config", file, "--audit-log", "none"]).status == 0)
     #expect(numbers(inLog: place + "/other.jsonl") == Array(0..<10) && !exists(claimed))
     #expect(numbers(inLog: path).count == 20_000 && oldFiles(in: place).count == 1)
+  }
+
+  /// A piece whose append was cut short, by how much of it is in the log, behind a beginning of so many bytes.
+  @Test(
+    "A piece whose append was begun is settled, however far that came",
+    arguments: [(500, 0), (500, 6000), (500, 3596), (3900, 196), (500, 1000), (500, 999)])
+  func begunPiece(base: Int, written: Int) throws {
+    let log = scratch.path + "/e.log"
+    let old = scratch.path + "/.reapd.1795216876835000000.e.log"
+    func line(_ number: Int, _ size: Int) -> String {
+      let head = "{\"n\":\(number),\"t\":\""
+      return head + String(repeating: "y", count: size - head.utf8.count - 3) + "\"}\n"
+    }
+    let late = (0..<10).map { line($0, 1000) }.joined()
+    let piece = Array(late.utf8)[2000..<8000]
+    append(line(100, base), to: log)
+    append(Array(piece.prefix(written)), to: log)
+    // Another writer's, which came after the kill: at the end of a page.
+    append(line(200, 300), to: log)
+    append(late, to: old)
+    let there = try status(ofPath: FilePath(log)).identity
+    let record = DrainRecord(
+      upTo: 2000,
+      piece: .init(
+        to: MarkedFile(inode: there.inode, birth: there.birth), at: Int64(base), length: 6000))
+    let set = "import os, sys; os.setxattr(sys.argv[1], 'user.reapd.drained', sys.argv[2].encode())"
+    #expect(run("/usr/bin/python3", ["-c", set, old, record.text]).status == 0)
+    #expect(Trimmed(log, ["--keep-lines", "100"], in: scratch).status == 0)
+    #expect(!exists(old))
+    let whole = written / 1000
+    guard written != 999 else {
+      // No kill leaves that: it may be another's line, which nobody touches.
+      #expect(numbers(inLog: log) == [100, -1] + Array(2..<10))
+      return
+    }
+    let left = numbers(inLog: log)
+    #expect(left == [100] + Array(2..<(2 + whole)) + [200] + Array((2 + whole)..<10), "\(left)")
   }
 }

@@ -49,10 +49,13 @@ struct BegunPiece {
       return DrainRecord(upTo: upTo)
     }
     guard length < bytes.count else { return DrainRecord(upTo: upTo + Int64(length)) }
-    // Whole lines stand; the beginning of one gives way to blanks, and comes once more.
+    // Whole lines stand; the beginning of one gives way to blanks, and comes once more. Elsewhere than
+    // at the end of a page, what stands there is another's line, which begins like ours.
     let whole = bytes[..<length].lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
-    let blanks = [UInt8](repeating: 0x20, count: length - whole)
-    if !blanks.isEmpty { try overwrite(blanks, at: start + Int64(whole), in: log) }
+    if whole < length, (start + Int64(length)) % Self.page == 0 {
+      let blanks = [UInt8](repeating: 0x20, count: length - whole)
+      try overwrite(blanks, at: start + Int64(whole), in: log)
+    }
     return DrainRecord(upTo: upTo + Int64(whole))
   }
 
