@@ -251,6 +251,11 @@ struct TrimTests {
     #expect(run(reapdBinary, ["sweep", "--config", file, "--audit-log", "none"]).status == 0)
     #expect(numbers(inLog: place + "/other.jsonl") == Array(0..<10) && !exists(claimed))
     #expect(numbers(inLog: path).count == 20_000 && oldFiles(in: place).count == 1)
+    // What a kill leaves that comes before the mark: nothing is in it.
+    let empty = place + "/.reapd.1795216876835000001.events.jsonl"
+    #expect(FileManager.default.createFile(atPath: empty, contents: nil))
+    #expect(run(reapdBinary, ["sweep", "--config", file, "--audit-log", "none"]).status == 0)
+    #expect(oldFiles(in: place).count == 1 && !exists(empty))
   }
 
   /// A piece whose append was cut short, by how much of it is in the log, behind a beginning of so many bytes.

@@ -74,7 +74,8 @@ struct OldLogLook {
     let isOpen = openness != .notOpen
     if let record = mark(DrainRecord.name, on: file).flatMap({ DrainRecord($0) }) {
       own.old = .drained(upTo: record.upTo, isOpen: isOpen)
-    } else if TrimMark(on: file) != nil {
+    } else if TrimMark(on: file) != nil || facts.size == 0 {
+      // It is marked before there is anything in it.
       own.old = .unfinishedCopy(isOpen: isOpen)
     } else {
       own.old = .unknown
