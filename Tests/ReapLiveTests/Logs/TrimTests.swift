@@ -144,6 +144,32 @@ struct TrimTests {
     #expect(oldFiles(in: directory(of: path)).isEmpty)
   }
 
+  @Test(
+    "What is cut off is free at once, though a writer keeps the old file, unless somebody reads there"
+  )
+  func roomAtOnce() throws {
+    guard let path = log("tmpfs") else { return }
+    writeLog(path, lines: 0..<100_000)
+    let blocks = { (name: String) in
+      var facts = stat()
+      return lstat(name, &facts) == 0 ? Int(facts.st_blocks) * 512 : -1
+    }
+    for use in ["<", ">>"] {
+      let holder = try Background(
+        "/bin/bash", ["-c", "exec 9\(use)\(path); echo ready; exec sleep 1000"], in: scratch)
+      #expect(wait { holder.output == "ready\n" })
+      let done = Trimmed(
+        path, ["--keep-lines", use == "<" ? "90000" : "10", "--wait", "1ms"], in: scratch)
+      #expect(done.status == 1 && done.line?.way == "new-file", "\(done)")
+      let old = oldFiles(in: directory(of: path)).map { directory(of: path) + "/" + $0 }
+      #expect(old.count == 1 && fileSize(old[0]) > 5_000_000)
+      let left = blocks(old[0])
+      #expect(use == "<" ? left > 5_000_000 : left < 100_000, "\(left)")
+      holder.killHard()
+      #expect(Trimmed(path, ["--keep-lines", "90000"], in: scratch).status == 0)
+    }
+  }
+
   @Test("The new file is like the old one: owner, mode, attributes, access list")
   func attributes() throws {
     guard let path = log("ext4") else { return }
