@@ -69,7 +69,7 @@ struct FileEditTests {
     let opened = DispatchSemaphore(value: 0)
     let thread = Foundation.Thread {
       // Blocks until the lease is given back.
-      let descriptor = Glibc.open(file, O_WRONLY | O_TRUNC)
+      let descriptor = Glibc.open(file, O_WRONLY | O_TRUNC | O_CLOEXEC)
       _ = Glibc.write(descriptor, "newer", 5)
       Glibc.close(descriptor)
       opened.signal()
@@ -89,7 +89,7 @@ struct FileEditTests {
 
   @Test("It is left alone while somebody has it open for writing, has other names, or is a link")
   func refused() throws {
-    let writer = Glibc.open(file, O_WRONLY)
+    let writer = Glibc.open(file, O_WRONLY | O_CLOEXEC)
     #expect(
       try editFile(name, at: directory, limit: 100, temporary: EntryName("t")!) { _ in [] }
         == .givenUp("somebody writes it"))

@@ -105,7 +105,7 @@ struct PressureTests {
     for round in 0..<10 {
       for number in 0..<count {
         let path = media.path("videos/\(1000 + number).mp4")
-        let file = Glibc.open(path, O_RDONLY)
+        let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { continue }
         opened += 1
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -122,8 +122,9 @@ struct PressureTests {
     }
     #expect(opened > 0)
     #expect(
-      wait(seconds: 40) { names(in: media.path("videos")).isEmpty },
-      "\(names(in: media.path("videos"))) \(watcher.background.error)")
+      wait(seconds: 20) { names(in: media.path("videos")).isEmpty },
+      "\(media.list("require_copy: off, max_age: 150d, " + Media.calm).filter { $0.key.hasPrefix("videos") }.prefix(3)) \(watcher.background.error)"
+    )
     #expect(names(in: media.path("images")).count == count)
   }
 }
