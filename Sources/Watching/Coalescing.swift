@@ -13,7 +13,10 @@ extension [WatchMessage] {
     var later: Set<Entry> = []
     var kept: [WatchMessage] = []
     for message in reversed() {
-      if case .entry(let token, let name, _, let change) = message {
+      // What is written or given other attributes says nothing of whether it came or went.
+      if case .entry(let token, let name, _, let change) = message,
+        ![.attributes, .modified, .written].contains(change)
+      {
         let isLast = later.insert(Entry(token: token, name: name)).inserted
         if !isLast, change == .movedIn || change == .movedOut { continue }
       }

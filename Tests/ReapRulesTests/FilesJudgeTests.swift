@@ -189,7 +189,7 @@ struct FilesJudgeTests {
     #expect(role("a.png") == .nothing)
     #expect(role("posts.json.tmp.1764300000000") == .candidate)
     #expect(role("posts.json.tmp.176430000000") == .nothing)
-    let claim = ClaimName(claimedAt: 5, original: EntryName("a.png")!)!.entry
+    let claim = ClaimName(claimedAt: 1_764_300_000 * second, original: EntryName("a.png")!)!.entry
     func claimed(in directory: String) -> EntryRole {
       rule.role(of: claim, isDirectory: false, in: Array(directory.utf8))
     }

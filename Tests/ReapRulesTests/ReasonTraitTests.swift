@@ -63,7 +63,9 @@ struct ReasonTraitTests {
   @Test("Each event ends what rests on it, and nothing else")
   func events() {
     #expect(
-      Self.ended(by: .attributes) == [.keptByHand, .quarantined, .foreignOwner, .unreadable])
+      Self.ended(by: .attributes) == [
+        .keptByHand, .quarantined, .foreignOwner, .unreadable, .withinBounds,
+      ])
     #expect(
       Self.ended(by: .mounts)
         == [.mountPoint, .mountInside, .surroundingsUnknown, .removalFailed, .unreadable])

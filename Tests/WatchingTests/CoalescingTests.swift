@@ -38,4 +38,15 @@ struct CoalescingTests {
     let moves = [entry("a", .movedOut), entry("a", .movedIn)]
     #expect(moves.withoutOvertakenMoves() == moves)
   }
+
+  @Test("What is written or given other attributes after it came has come all the same")
+  func afterwards() {
+    let flood = (0..<50).flatMap { number in
+      [
+        entry("\(number)", .movedIn), entry("\(number)", .modified), entry("\(number)", .written),
+        entry("\(number)", .attributes),
+      ]
+    }
+    #expect(flood.withoutOvertakenMoves() == flood)
+  }
 }

@@ -47,8 +47,8 @@ extension Retention {
   func stillDemands(_ own: Expendable, _ cause: Cause, now: Nanoseconds) -> Bool {
     let age = saturatingDifference(now, own.since)
     return switch cause {
-    case .age: own.yieldsToAge && maxAge.map { age >= $0 } ?? false
-    case .pressure: room.pressure.map { age >= $0.minAge } ?? false
+    case .age: own.yieldsToAge && maxAge.map { age >= $0 } ?? true
+    case .pressure: room.pressure.map { age >= $0.minAge } ?? true
     case .count, .bytes, .room: true
     }
   }

@@ -146,7 +146,7 @@ extension Reason {
       .init(.oncePerPartition, [.live, .backOff, .cursor])
 
     // Another one of its group, or time, may demand its end: who chooses among them says when.
-    case .withinBounds: .init(.nobody, [.cursor])
+    case .withinBounds: .init(.nobody, [.attributes, .cursor])
     case .protected, .incomplete, .noCopy: .init(.nobody, [.deadline, .cursor])
 
     // Proofs: nothing is kept for them, unless nothing may go (a dry run).

@@ -54,8 +54,8 @@ struct FilesTests {
       "posts.json.tmp.1764300000000": "dispose stale-temporary",
       "events.jsonl.rotate.1764300000000": "dispose stale-temporary",
     ]
-    #expect(media.list("require_copy: off") == expected)
-    let swept = media.sweep("require_copy: off")
+    #expect(media.list("require_copy: off, " + Media.calm) == expected)
+    let swept = media.sweep("require_copy: off, " + Media.calm)
     let goes = expected.filter { $0.value.hasPrefix("dispose") }.map(\.key)
     for (name, _) in expected {
       #expect(exists(media.path(name)) == !goes.contains(name), "\(name)")
@@ -70,9 +70,9 @@ struct FilesTests {
   @Test("Without a copy that is proved nothing goes before pressure, and check-config says so")
   func unproved() throws {
     media.make("images/old.png", days: 800)
-    #expect(media.list("")["images/old.png"] == "expendable within-bounds")
-    #expect(media.list("allow_last_copy: false")["images/old.png"] == "keep no-copy")
-    #expect(media.sweep("").summary?.reaped == 0)
+    #expect(media.list(Media.calm)["images/old.png"] == "expendable within-bounds")
+    #expect(media.list("allow_last_copy: false, " + Media.calm)["images/old.png"] == "keep no-copy")
+    #expect(media.sweep(Media.calm).summary?.reaped == 0)
     let printed = run(reapdBinary, ["check-config", "--config", media.rule("")]).output
     #expect(printed.contains("# require_copy: no copy is proved: nothing goes before pressure"))
   }
@@ -112,7 +112,9 @@ struct FilesTests {
     case "$2" in *unsafe*) exit 1;; *slow*) sleep 60;; esac
     """.write(toFile: program, atomically: true, encoding: .utf8)
     chmod(program, 0o755)
-    let keys = "require_copy: {command: [\(program), 'a b'], timeout: 1s}, allow_last_copy: false"
+    let keys =
+      "require_copy: {command: [\(program), 'a b'], timeout: 1s}, allow_last_copy: false, "
+      + Media.calm
     let watcher = try media.watch(keys)
     #expect(wait { !exists(safe) }, "\(watcher.background.error)")
     let log = { (try? String(contentsOfFile: scratch.path + "/asked.log", encoding: .utf8)) ?? "" }
@@ -131,7 +133,8 @@ struct FilesTests {
     try "#!/bin/sh\necho x >> \"$1\"\ntouch -d '8 days ago' \"$1\"\n"
       .write(toFile: program, atomically: true, encoding: .utf8)
     chmod(program, 0o755)
-    let swept = media.sweep("require_copy: {command: [\(program)]}")
+    let swept = media.sweep(
+      "require_copy: {command: [\(program)]}, allow_last_copy: false, " + Media.calm)
     #expect(exists(path) && swept.summary?.reaped == 0, "\(swept.error)")
   }
 

@@ -8,6 +8,8 @@ struct Media {
   let root: String
   let scratch: Scratch
   let uploads: String
+  /// However full the disk is that the test runs on.
+  static let calm = "pressure: {start: 100%, stop: 99%}"
 
   init(in scratch: Scratch, at base: String? = nil) {
     self.scratch = scratch

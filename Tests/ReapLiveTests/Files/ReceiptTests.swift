@@ -11,7 +11,9 @@ struct ReceiptTests {
 
   init() { media = Media(in: scratch) }
 
-  private var writeThrough: String { media.receipts + ", after_copy: 0s, allow_last_copy: false" }
+  private var writeThrough: String {
+    media.receipts + ", " + Media.calm + ", after_copy: 0s, allow_last_copy: false"
+  }
 
   @Test("A file goes when its proof arrives, for no line that does not fit wholly")
   func lines() throws {
@@ -41,14 +43,16 @@ struct ReceiptTests {
     #expect(exists(target) && exists(media.path("images/link.png")))
     media.append("\n")
     #expect(wait { !exists(media.path("images/12.png")) })
-    #expect(wait { watcher.audit.count == 2 })
-    #expect(watcher.audit.allSatisfy { $0.reason == "copied" && $0.trigger == .copyProved })
+    let reaped = { watcher.audit.filter { $0.action == .reaped } }
+    #expect(wait { reaped().count == 2 }, "\(watcher.audit)")
+    #expect(reaped().allSatisfy { $0.reason == "copied" && $0.trigger == .copyProved })
   }
 
   @Test("JSON lines do without a pattern")
   func json() throws {
     for number in 1...4 { media.make("images/\(number).png") }
-    let keys = "require_copy: {receipts: {file: \"\(media.uploads)\"}}, after_copy: 0s"
+    let keys =
+      "require_copy: {receipts: {file: \"\(media.uploads)\"}}, after_copy: 0s, " + Media.calm
     let watcher = try media.watch(keys)
     media.append(#"{"size": 1000, "name": "images/1.png", "etag": "x"}"# + "\n")
     media.append(#"{"name": "images/2.png", "size": 1000, "size": 1000}"# + "\n")
@@ -63,7 +67,7 @@ struct ReceiptTests {
   func restart() throws {
     media.uploaded("images/before.png")
     for name in ["before", "kept", "anew", "down"] { media.make("images/\(name).png", days: 8) }
-    let keys = media.receipts + ", max_age: 30d, allow_last_copy: false"
+    let keys = media.receipts + ", " + Media.calm + ", max_age: 30d, allow_last_copy: false"
     let watcher = try media.watch(keys)
     media.uploaded("images/kept.png")
     media.uploaded("images/anew.png")
@@ -74,7 +78,7 @@ struct ReceiptTests {
     media.make("images/since.png", days: 8)
     // Nobody saw when these came; of the second it is known that it came after its file.
     media.uploaded("images/since.png")
-    let old = media.receipts + ", max_age: 7d, allow_last_copy: false"
+    let old = media.receipts + ", " + Media.calm + ", max_age: 7d, allow_last_copy: false"
     let second = try media.watch(old)
     #expect(wait { !exists(media.path("images/kept.png")) }, "\(second.background.error)")
     letPass(0.5, "the lines of the time between")
@@ -98,7 +102,8 @@ struct ReceiptTests {
     #expect(watcher.stop().status == 0)
 
     let later = media.make("images/b.png")
-    let second = try media.watch(media.receipts + ", after_copy: 2s, allow_last_copy: false")
+    let second = try media.watch(
+      media.receipts + ", " + Media.calm + ", after_copy: 2s, allow_last_copy: false")
     media.uploaded("images/b.png")
     letPass(1, "less than after_copy")
     #expect(exists(later))

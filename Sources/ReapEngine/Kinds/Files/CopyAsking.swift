@@ -47,9 +47,9 @@ final class CopyAsking: Sendable {
 
   /// From now on nobody waits for an answer: it is told.
   func begin(told: @escaping @Sendable (CandidatePath) -> Void) {
+    guard state.withLock({ $0.told == nil && !$0.isStopping }) else { return }
     let isBegun = Thread.start(named: "copies") { self.work() } != nil
     state.withLock {
-      $0.isStopping = false
       $0.told = isBegun ? told : nil
     }
   }
@@ -70,6 +70,7 @@ final class CopyAsking: Sendable {
 
   func copy(_ question: Question) -> FilesEvidence.Copy {
     if let known = known(question) { return known }
+    guard !state.withLock({ $0.isStopping }) else { return .none("reapd is stopping", until: nil) }
     let isTold = state.withLock { state in
       guard state.told != nil else { return false }
       if state.asked.insert(question.path).inserted { questions.post(question) }

@@ -68,7 +68,9 @@ final class FilesFollower: KindFollower {
       mailbox.post(.news(root: index, $0, .copyProved))
     }
     edge.asking?.begin(told: told)
-    guard reader == nil, let book = edge.book, case .receipts(let source) = edge.settings.copy
+    // Also at each backstop: what kept it from following may be over.
+    guard reader?.isOver != false, let book = edge.book,
+      case .receipts(let source) = edge.settings.copy
     else { return }
     let name = root.rule.name
     reader = ReceiptReader(

@@ -10,7 +10,12 @@ final class ReceiptBook: Sendable {
     /// Wall clock: up to then every line was read when it came; nil where that is not known.
     var asOf: Nanoseconds?
     var journal: Descriptor?
+    /// Bytes that were added to it.
+    var added = 0
   }
+
+  /// More than that is written anew, without what became of no use.
+  private static let limit = 1 << 20
 
   private let file: FilePath
   /// How far the receipts were read.
@@ -60,14 +65,19 @@ final class ReceiptBook: Sendable {
     let proofs = state.withLock { Array($0.proofs.values) }
     let left = proofs.filter(isThere)
     try makeDirectories(file.parent?.text ?? "/")
-    var text = left.flatMap(\.line)
-    if let asOf { text += Self.line(asOf) }
+    try state.withLock { state throws(SystemError) in
+      state.proofs = Dictionary(uniqueKeysWithValues: left.map { ($0.path, $0) })
+      try writeAnew(&state)
+    }
+  }
+
+  private func writeAnew(_ state: inout State) throws(SystemError) {
+    let text = state.proofs.values.flatMap(\.line) + (state.asOf.map(Self.line) ?? [])
     try replaceFile(file.bytes, with: text)
     let opened = try openForAppending(file)
-    state.withLock {
-      $0.proofs = Dictionary(uniqueKeysWithValues: left.map { ($0.path, $0) })
-      $0.journal = opened
-    }
+    state.journal?.close()
+    state.journal = opened
+    state.added = 0
   }
 
   private static func line(_ asOf: Nanoseconds) -> [UInt8] { Array("asof \(asOf)\n".utf8) }
@@ -80,7 +90,9 @@ final class ReceiptBook: Sendable {
       state.asOf = asOf
       guard let journal = state.journal else { return false }
       let text = proofs.flatMap(\.line) + Self.line(asOf)
-      return writeOnce(text, to: journal) == text.count
+      state.added += text.count
+      guard state.added > Self.limit else { return writeOnce(text, to: journal) == text.count }
+      return (try? writeAnew(&state)) != nil
     }
   }
 

@@ -23,6 +23,9 @@ final class ReceiptReader: Sendable {
   private let told: @Sendable (CandidatePath) -> Void
   private let complain: @Sendable (String) -> Void
   private let stopper = Mutex<(stop: TailStopper?, isStopping: Bool)>((nil, false))
+  private let hasEnded = Mutex(false)
+  /// It could not go on, or was stopped.
+  var isOver: Bool { hasEnded.withLock { $0 } }
 
   /// - Parameter told: called on the thread with each file of which a copy is proved now.
   init(
@@ -72,6 +75,7 @@ final class ReceiptReader: Sendable {
       complain("\(file) cannot be followed, so that no copy is proved: \(error)")
     }
     book.end()
+    hasEnded.withLock { $0 = true }
   }
 
   private func makeLoop() throws -> TailLoop {

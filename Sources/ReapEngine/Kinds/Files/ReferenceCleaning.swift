@@ -8,6 +8,8 @@ import ReapRules
 struct ReferenceCleaning: Sendable {
   /// Stores are read as a whole.
   private static let limit = 64 << 20
+  private static let attempts = 5
+  private static let pauseBetween: Nanoseconds = 20_000_000
 
   let references: [FilesSettings.Reference]
   /// Where the rule's root is, without links.
@@ -20,7 +22,7 @@ struct ReferenceCleaning: Sendable {
       let store =
         reference.file.isAbsolute ? reference.file : root.appending(reference.file.bytes)
       do throws(SystemError) {
-        switch try clean(store, reference.fields) {
+        switch try cleanPatiently(store, reference.fields) {
         case .done:
           return "\(store): what named \(displayText(file.bytes)) is taken out"
         case .unneeded: return nil
@@ -31,6 +33,18 @@ struct ReferenceCleaning: Sendable {
         return "\(store) is left as it is, and may name \(displayText(file.bytes)): \(error)"
       }
     }
+  }
+
+  /// Whoever writes a store is through with it soon.
+  private func cleanPatiently(
+    _ store: FilePath, _ fields: [String]
+  ) throws(SystemError) -> FileEdit {
+    for _ in 1..<Self.attempts {
+      let result = try clean(store, fields)
+      guard case .givenUp = result else { return result }
+      pause(nanoseconds: Self.pauseBetween)
+    }
+    return try clean(store, fields)
   }
 
   private func clean(_ store: FilePath, _ fields: [String]) throws(SystemError) -> FileEdit {
