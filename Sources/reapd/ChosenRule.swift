@@ -36,7 +36,8 @@ struct ChosenRule {
 
   /// Whether an instance is whole, so that it tells what another one will take.
   func isComplete(_ name: EntryName, _ sampling: InstanceSampling) -> Bool {
-    sampling.holds(rule.kind.instances?.complete.map(\.bytes) ?? [], in: name)
+    let settings = rule.kind.part as? InstanceSettings
+    return sampling.holds(settings?.complete.map(\.bytes) ?? [], in: name)
   }
 
   /// As a file has it that names nothing but the preset: so the environment counts as it does there.

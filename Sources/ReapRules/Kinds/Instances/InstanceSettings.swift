@@ -86,8 +86,3 @@ extension InstanceSettings: KindPart {
     isDirectory != false && rule.match.matches(name) ? .candidate : .nothing
   }
 }
-
-extension Rule.Kind {
-  /// For what only this kind has; nil where the kind is another.
-  package var instances: InstanceSettings? { part as? InstanceSettings }
-}
