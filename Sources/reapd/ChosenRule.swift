@@ -9,9 +9,6 @@ struct ChosenRule {
   /// What else the configuration says; of the preset alone, where there is none.
   let configuration: Configuration
 
-  /// It tells the names of instances, and nothing of what may go.
-  var isStandIn: Bool { configuration.source == nil && !Catalogue.names.contains("spica") }
-
   /// - Throws: `ExitCode` where there is no such rule, or no root.
   init(root: FilePath?, rule name: String?, config: FilePath?) throws {
     do {
@@ -39,18 +36,15 @@ struct ChosenRule {
 
   /// Whether an instance is whole, so that it tells what another one will take.
   func isComplete(_ name: EntryName, _ sampling: InstanceSampling) -> Bool {
-    sampling.holds([Array("manifest.json".utf8)], in: name)
+    let settings = rule.kind.part as? InstanceSettings
+    return sampling.holds(settings?.complete.map(\.bytes) ?? [], in: name)
   }
 
   /// As a file has it that names nothing but the preset: so the environment counts as it does there.
   private static func preset() throws(ConfigurationError) -> Configuration {
-    let rule =
-      Catalogue.names.contains("spica")
-      ? "preset: spica"
-      : "name: spica, kind: spill, root: /var/lib/spica, match: 'spica-{8}([0-9a-f])', missing_lock: keep"
-    return try Configuration.parse(
-      text: Array("rules: [{\(rule)}]".utf8), file: "preset spica", environment: .current,
-      user: .current)
+    try Configuration.parse(
+      text: Array("rules: [{preset: spica, root: /the/root/that/is/named}]".utf8),
+      file: "preset spica", environment: .current, user: .current)
   }
 
   /// Of several on one root that which says how much room there has to be, else the first.

@@ -31,12 +31,15 @@ struct PreflightAnswer: Decodable {
 }
 
 /// Instances as spica's spawner leaves them.
-func makeInstance(_ root: String, _ digits: String, bytes: Int, complete: Bool = true) {
+func makeInstance(
+  _ root: String, _ digits: String, bytes: Int, complete: Bool = true, daysAgo: Int = 0
+) {
   let path = root + "/spica-" + digits
   try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   _ = FileManager.default.createFile(atPath: path + "/data", contents: Data(count: bytes))
   guard complete else { return }
-  let time = ISO8601DateFormatter().string(from: Date())
+  let time = ISO8601DateFormatter().string(
+    from: Date().addingTimeInterval(-86400 * Double(daysAgo)))
   let manifest =
     #"{"schema":"spica.manifest/v1","spica_id":"spica-\#(digits)","spawned_at":"\#(time)"}"#
   _ = FileManager.default.createFile(atPath: path + "/manifest.json", contents: Data(manifest.utf8))
