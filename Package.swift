@@ -22,6 +22,7 @@ let package = Package(
     .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
     .target(name: "CLinuxShims"),
     // The catalogue is part of the binary: it is linked statically, and carried about alone.
     .target(
@@ -38,14 +39,17 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "CrashDrill", dependencies: ["OwnedDirectories", "ReapRules"]),
+    .target(name: "Compression", dependencies: ["OwnedDirectories", "CZlib", "CZstd"]),
     .target(
-      name: "Compaction", dependencies: ["ReapRules", "OwnedDirectories", "CZlib", "CZstd"]),
+      name: "Compaction", dependencies: ["ReapRules", "OwnedDirectories", "Compression"]),
+    .target(
+      name: "Archives",
+      dependencies: ["ReapRules", "OwnedDirectories", "Compression", "CArchive"]),
     .executableTarget(
       name: "reapd",
       dependencies: [
         "ReapRules", "ReapConfiguration", "ReapEngine", "OwnedDirectories", "Compaction",
-        "Watching",
-        "CrashDrill",
+        "Compression", "Archives", "Watching", "CrashDrill",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -61,6 +65,7 @@ let package = Package(
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
     .testTarget(
       name: "OwnedDirectoriesTests", dependencies: ["OwnedDirectories", "ReapRules"]),
+    .testTarget(name: "ArchivesTests", dependencies: ["Archives", "ReapRules"]),
     .testTarget(
       name: "WatchingTests", dependencies: ["Watching", "OwnedDirectories", "ReapRules"]),
     .testTarget(

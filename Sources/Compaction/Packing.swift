@@ -1,5 +1,6 @@
 // The second half of a compaction: pieces become the files of the new generation.
 
+import Compression
 import OwnedDirectories
 import ReapRules
 
@@ -13,6 +14,8 @@ struct PackedFile {
     .object([("path", .string(path)), ("lines", .integer(lines)), ("bytes", .integer(bytes))])
   }
 }
+
+extension GenerationFile: PackedOutput {}
 
 /// Writes batches into files of the wanted size.
 struct Packing {

@@ -1,5 +1,6 @@
 // Merging the many small files of a live generation into few large ones of a new one.
 
+package import Compression
 package import OwnedDirectories
 package import ReapRules
 

@@ -1,6 +1,7 @@
 // The first half of a compaction, on a thread of its own: files become pieces of plain bytes, with
 // the ends of batches marked.
 
+import Compression
 import OwnedDirectories
 import ReapRules
 

@@ -1,5 +1,6 @@
 // What a live generation holds, and whether compaction may merge it.
 
+package import Compression
 package import OwnedDirectories
 package import ReapRules
 

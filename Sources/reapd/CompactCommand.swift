@@ -1,5 +1,6 @@
 import ArgumentParser
 import Compaction
+import Compression
 import Glibc
 import OwnedDirectories
 import ReapConfiguration

@@ -23,7 +23,10 @@ final class ProgressBar {
     hasColour = (environment["NO_COLOR"] ?? "").isEmpty
   }
 
-  func show(_ done: Int64) {
+  func show(_ done: Int64) { show(done, left: nil) }
+
+  /// - Parameter left: seconds until the end, as far as anybody can tell.
+  func show(_ done: Int64, left: Double?) {
     guard isShown else { return }
     let now = readClocks().monotonic
     guard now - last >= Self.interval else { return }
@@ -34,9 +37,10 @@ final class ProgressBar {
     let bar = String(repeating: "#", count: full)
     let rest = String(repeating: "-", count: Self.width - full)
     let coloured = hasColour ? "\u{1B}[32m\(bar)\u{1B}[0m" : bar
+    let time = left.map { ", \(roughDuration(Int64($0 * 1e9))) left" } ?? ""
     draw(
-      "\r[\(coloured)\(rest)] \(Int(share * 100)) %  \(roughSize(done)) of \(roughSize(total))  "
-    )
+      "\r[\(coloured)\(rest)] \(Int(share * 100)) %  \(roughSize(done)) of "
+        + "\(roughSize(total))\(time)  ")
   }
 
   /// Says how far it is where nobody knows how much there is.

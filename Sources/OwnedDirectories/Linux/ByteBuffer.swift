@@ -24,6 +24,15 @@ import Glibc
     count += 1
   }
 
+  /// As much of the bytes as there is room for; returns how many that was.
+  package func append(_ bytes: Span<UInt8>) -> Int {
+    let size = min(bytes.count, free)
+    guard size > 0 else { return 0 }
+    unsafe bytes.withUnsafeBytes { unsafe _ = memcpy(base + count, $0.baseAddress!, size) }
+    count += size
+    return size
+  }
+
   /// Everything in it.
   package func withBytes<Result, Failure: Error>(
     _ body: (Span<UInt8>) throws(Failure) -> Result
@@ -53,5 +62,23 @@ import Glibc
       guard size >= 0 else { throw SystemError("read", path) }
       return size
     }
+  }
+
+  /// One pread(2) into it, behind what is there; 0 at the file's end.
+  package func readAt(_ offset: Int64, from file: Descriptor) throws(SystemError) -> Int {
+    try unsafe fill(atMost: free) { room throws(SystemError) in
+      let size = retrying { unsafe pread(file.number, room.baseAddress, room.count, Int(offset)) }
+      guard size >= 0 else { throw SystemError("read", "(an open file)") }
+      return size
+    }
+  }
+
+  /// Whether nothing but zeros is there from an offset on.
+  package func isZero(from start: Int) -> Bool {
+    guard start < count else { return true }
+    let first = unsafe base + start
+    // Each byte is the one before it, and the first is zero.
+    guard unsafe first.load(as: UInt8.self) == 0 else { return false }
+    return unsafe memcmp(first, first + 1, count - start - 1) == 0
   }
 }

@@ -40,6 +40,15 @@ import Glibc
     }
   }
 
+  /// The same without a copy of them.
+  package func holds(_ bytes: Span<UInt8>, at start: Int) -> Bool {
+    guard start >= 0, start + bytes.count <= count else { return false }
+    guard !bytes.isEmpty else { return true }
+    return unsafe bytes.withUnsafeBytes {
+      unsafe memcmp(memory.baseAddress! + start, $0.baseAddress!, $0.count) == 0
+    }
+  }
+
   package func first(_ byte: UInt8, in range: Range<Int>) -> Int? {
     guard !range.isEmpty, range.upperBound <= count else { return nil }
     let start = unsafe memory.baseAddress! + range.lowerBound

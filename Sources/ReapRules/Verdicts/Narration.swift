@@ -13,7 +13,7 @@ extension AuditRecord {
       return "condemned\(span), and then judged again: \(why)"
     case .reprieved: return "reprieved: \(why)"
     case .wouldReap: return "would be removed: \(why)"
-    case .restored, .refused, .failed: return nil
+    case .restored, .slimmed, .refused, .failed: return nil
     }
   }
 }

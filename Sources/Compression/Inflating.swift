@@ -3,15 +3,17 @@
 
 import CZlib
 import CZstd
-import OwnedDirectories
+package import OwnedDirectories
 
 /// What ends a compressed stream too early, or makes no sense in it.
-struct EncodingProblem: Error {
-  let what: String
+package struct EncodingProblem: Error {
+  package let what: String
+
+  package init(what: String) { self.what = what }
 }
 
 /// Decompresses one file after another.
-protocol Inflater: AnyObject {
+package protocol Inflater: AnyObject {
   /// Begins a new file.
   func begin()
   /// Takes compressed bytes from `input` and puts plain ones into `output`; returns how many were
@@ -24,12 +26,12 @@ protocol Inflater: AnyObject {
   func free()
 }
 
-@safe final class GzipInflater: Inflater {
+@safe package final class GzipInflater: Inflater {
   /// zlib keeps a pointer to it: it must not move.
   private let stream: UnsafeMutablePointer<z_stream>
-  private(set) var isAtEnd = false
+  package private(set) var isAtEnd = false
 
-  init() throws(EncodingProblem) {
+  package init() throws(EncodingProblem) {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
     // 15 bits of window, + 16: gzip headers only (zlib.h, inflateInit2).
@@ -39,17 +41,17 @@ protocol Inflater: AnyObject {
     else { throw EncodingProblem(what: "zlib cannot be set up") }
   }
 
-  func free() {
+  package func free() {
     unsafe inflateEnd(stream)
     unsafe stream.deallocate()
   }
 
-  func begin() {
+  package func begin() {
     unsafe inflateReset(stream)
     isAtEnd = false
   }
 
-  func inflate(
+  package func inflate(
     _ input: Span<UInt8>, into output: ByteBuffer, atMost limit: Int
   ) throws(EncodingProblem) -> Int {
     guard !input.isEmpty || !isAtEnd else { return 0 }
@@ -81,13 +83,13 @@ protocol Inflater: AnyObject {
   }
 }
 
-@safe final class ZstdInflater: Inflater {
+@safe package final class ZstdInflater: Inflater {
   private let context: OpaquePointer
-  private(set) var isAtEnd = false
+  package private(set) var isAtEnd = false
 
   /// - Parameter windowLog: the largest window that a frame may ask for, as a power of two; it is
   ///   memory, and a foreign frame says how much.
-  init(windowLog: Int32) throws(EncodingProblem) {
+  package init(windowLog: Int32) throws(EncodingProblem) {
     guard let context = unsafe ZSTD_createDCtx() else {
       throw EncodingProblem(what: "libzstd cannot be set up")
     }
@@ -95,14 +97,14 @@ protocol Inflater: AnyObject {
     unsafe ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, windowLog)
   }
 
-  func free() { unsafe ZSTD_freeDCtx(context) }
+  package func free() { unsafe ZSTD_freeDCtx(context) }
 
-  func begin() {
+  package func begin() {
     unsafe ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
     isAtEnd = false
   }
 
-  func inflate(
+  package func inflate(
     _ input: Span<UInt8>, into output: ByteBuffer, atMost limit: Int
   ) throws(EncodingProblem) -> Int {
     guard !input.isEmpty || !isAtEnd else { return 0 }

@@ -4,10 +4,9 @@
 import CZlib
 import CZstd
 import OwnedDirectories
-import ReapRules
 
 /// Compresses one batch after another into a file.
-protocol Deflater: AnyObject {
+package protocol Deflater: AnyObject {
   func write(_ bytes: Span<UInt8>, to file: any PackedOutput) throws
   /// Ends the batch: all of it is in the file then.
   func finish(to file: any PackedOutput) throws
@@ -15,24 +14,23 @@ protocol Deflater: AnyObject {
 }
 
 /// Where packed bytes go.
-protocol PackedOutput: AnyObject {
+package protocol PackedOutput: AnyObject {
   /// Bytes so far.
   var size: Int64 { get }
   func write(_ bytes: Span<UInt8>) throws
   func close() throws
 }
 
-extension GenerationFile: PackedOutput {}
-
 /// Keeps none of it: for plans.
-final class CountedOutput: PackedOutput {
-  private(set) var size: Int64 = 0
-  func write(_ bytes: Span<UInt8>) { size += Int64(bytes.count) }
-  func close() {}
+package final class CountedOutput: PackedOutput {
+  package private(set) var size: Int64 = 0
+  package init() {}
+  package func write(_ bytes: Span<UInt8>) { size += Int64(bytes.count) }
+  package func close() {}
 }
 
 /// How much time is spent on getting it small.
-enum Effort {
+package enum Effort {
   /// As little as the tools gzip(1) and zstd(1) with `-1`.
   case fast
   /// As the tools do unless told otherwise (gzip(1), zstd(1)), and most writers with them: what was
@@ -43,7 +41,7 @@ enum Effort {
 /// What one call of a compressor may put out before it is written.
 private let outputSize = 256 << 10
 
-func makeDeflater(
+package func makeDeflater(
   _ encoding: Encoding, _ effort: Effort
 ) throws(EncodingProblem) -> any Deflater {
   switch encoding {

@@ -16,7 +16,7 @@ package enum Encoding: String, Sendable, CaseIterable {
   }
 
   /// What is appended to `.jsonl`.
-  var suffix: String {
+  package var suffix: String {
     switch self {
     case .none: ""
     case .gzip: ".gz"

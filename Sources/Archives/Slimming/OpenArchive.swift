@@ -1,0 +1,147 @@
+// An archive under work: held, watched for changes, and in the end replaced or removed.
+
+import Glibc
+import OwnedDirectories
+import ReapRules
+
+/// One archive, open and locked against other reapds.
+struct OpenArchive {
+  let file: Descriptor
+  let facts: FileStatus
+  private let directory: Descriptor
+  private let name: EntryName
+
+  /// - Throws: `SlimProblem`.
+  init(_ path: MemberName, below base: Descriptor) throws {
+    guard let last = path.components.last, let name = EntryName(last) else {
+      throw SlimProblem(.unexpectedForm, "it has no name")
+    }
+    self.name = name
+    let parent = MemberName(Array(path.components.dropLast())).bytes
+    directory = try openFile(
+      parent.isEmpty ? Array(".".utf8) : parent, at: base, openDirectoryFlags, follow: .within)
+    do {
+      // Looked at before it is opened: opening a device may do something.
+      let named = try status(of: name, at: directory)
+      guard named.type == .regular else {
+        throw SlimProblem(.unexpectedForm, "it is \(named.type.words)")
+      }
+      file = try openFile(name.bytes, at: directory, openFileFlags, follow: .within)
+    } catch {
+      directory.close()
+      throw error
+    }
+    do {
+      facts = try status(of: file)
+      try checkUse()
+    } catch {
+      file.close()
+      directory.close()
+      throw error
+    }
+    readAhead(file)
+  }
+
+  func close() {
+    file.close()
+    directory.close()
+  }
+
+  private func checkUse() throws {
+    guard facts.type == .regular else { throw SlimProblem(.unexpectedForm, "it is no file") }
+    guard facts.links == 1 else {
+      throw SlimProblem(
+        .otherNames, "it has \(facts.links) names: a smaller one would free nothing")
+    }
+    guard try !isPinned(file) else { throw SlimProblem(.pinned, "it is pinned (reapd keep)") }
+    guard !isOpenForWriting(file) else { throw SlimProblem(.inUse, "somebody is writing it") }
+    guard lockExclusively(file) else { throw SlimProblem(.inUse, "somebody has locked it") }
+  }
+
+  func checkGain(_ size: Int64) throws(SlimProblem) {
+    guard size < facts.size else {
+      throw SlimProblem(.noGain, "without the members that the disk has it would not be smaller")
+    }
+  }
+
+  /// Whether its name still leads to it, and nobody has changed it.
+  func check() throws(SlimProblem) {
+    guard let now = try? status(of: name, at: directory), now.identity == facts.identity,
+      now.change == facts.change, now.size == facts.size
+    else { throw SlimProblem(.changed, "it was changed or replaced meanwhile") }
+  }
+
+  func remove() throws(SystemError) {
+    try unlink(name, at: directory, isDirectory: false)
+    try synchronize(directory, "(its directory)")
+  }
+
+  // MARK: - Its successor
+
+  /// Under which name what takes its place waits for the last step.
+  private static let prefix = Array(".reapd-slim.".utf8)
+  private var waitingName: EntryName? { EntryName(Self.prefix + name.bytes) }
+
+  /// Takes away what a reapd that was killed has left: nothing but a copy of what is here, whole.
+  func removeLeftover() throws {
+    guard let waiting = waitingName, let there = try? status(of: waiting, at: directory),
+      there.type == .regular
+    else { return }
+    let left = try openFile(waiting.bytes, at: directory, openFileFlags, follow: .within)
+    defer { left.close() }
+    guard try status(of: left).identity == there.identity,
+      there.owner == facts.owner || there.owner == geteuid(),
+      lockExclusively(left)
+    else {
+      throw SlimProblem(.inUse, "\(waiting.display) is in the way: another reapd's, or foreign")
+    }
+    try unlink(waiting, at: directory, isDirectory: false)
+  }
+
+  func makeSuccessor() throws -> Successor {
+    guard let waiting = waitingName else { throw SlimProblem(.system, "its name is too long") }
+    let made: (file: Descriptor, hasName: Bool)
+    do {
+      made = (try createUnnamedFile(in: directory), false)
+    } catch {
+      guard [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(error.code) else {
+        throw error.isLackOfRoom ? SlimProblem(.noRoom, "the disk is full") : error
+      }
+      made = (try createFile(waiting.bytes, at: directory), true)
+    }
+    guard lockExclusively(made.file) else { throw SlimProblem(.inUse, "its successor is locked") }
+    return Successor(
+      file: made.file, hasName: made.hasName, waiting: waiting, name: name, directory: directory)
+  }
+}
+
+/// What is to take an archive's place.
+struct Successor {
+  let file: Descriptor
+  fileprivate let hasName: Bool
+  fileprivate let waiting: EntryName
+  fileprivate let name: EntryName
+  fileprivate let directory: Descriptor
+
+  /// The last step: before it the old archive is there, after it the new one.
+  func takePlace() throws(SystemError) {
+    if !hasName { try publish(file, as: waiting, at: directory) }
+    do {
+      try OwnedDirectories.replace(name, with: waiting, at: directory)
+    } catch {
+      if !hasName { try? unlink(waiting, at: directory, isDirectory: false) }
+      throw error
+    }
+    try synchronize(directory, "(its directory)")
+  }
+
+  func close(discarding: Bool) {
+    if discarding, hasName { try? unlink(waiting, at: directory, isDirectory: false) }
+    file.close()
+  }
+}
+
+extension SystemError {
+  /// Whether there was no room for it on the disk.
+  var isLackOfRoom: Bool { code == ENOSPC || code == EDQUOT }
+}
