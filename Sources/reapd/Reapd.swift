@@ -22,7 +22,7 @@ struct Reapd: ParsableCommand {
       SurveyCommand.self, PresetsCommand.self, WatchCommand.self, SweepCommand.self,
       ListCommand.self, ExplainCommand.self,
       CheckConfigCommand.self, RestoreCommand.self, KeepCommand.self, CompactCommand.self,
-      SlimCommand.self,
+      SlimCommand.self, PackCommand.self,
       TailCommand.self,
       DrillCommand.self,
     ])

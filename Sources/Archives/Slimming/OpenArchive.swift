@@ -79,12 +79,12 @@ struct OpenArchive {
   // MARK: - Its successor
 
   /// Under which name what takes its place waits for the last step.
-  private static let prefix = Array(".reapd-slim.".utf8)
-  private var waitingName: EntryName? { EntryName(Self.prefix + name.bytes) }
+  private static let prefix = ".reapd-slim."
 
   /// Takes away what a reapd that was killed has left: nothing but a copy of what is here, whole.
   func removeLeftover() throws {
-    guard let waiting = waitingName, let there = try? status(of: waiting, at: directory),
+    guard let waiting = Successor.waitingName(Self.prefix, name),
+      let there = try? status(of: waiting, at: directory),
       there.type == .regular
     else { return }
     let left = try openFile(waiting.bytes, at: directory, openFileFlags, follow: .within)
@@ -99,49 +99,6 @@ struct OpenArchive {
   }
 
   func makeSuccessor() throws -> Successor {
-    guard let waiting = waitingName else { throw SlimProblem(.system, "its name is too long") }
-    let made: (file: Descriptor, hasName: Bool)
-    do {
-      made = (try createUnnamedFile(in: directory), false)
-    } catch {
-      guard [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(error.code) else {
-        throw error.isLackOfRoom ? SlimProblem(.noRoom, "the disk is full") : error
-      }
-      made = (try createFile(waiting.bytes, at: directory), true)
-    }
-    guard lockExclusively(made.file) else { throw SlimProblem(.inUse, "its successor is locked") }
-    return Successor(
-      file: made.file, hasName: made.hasName, waiting: waiting, name: name, directory: directory)
+    try Successor(of: name, in: directory, waitingBehind: Self.prefix)
   }
-}
-
-/// What is to take an archive's place.
-struct Successor {
-  let file: Descriptor
-  fileprivate let hasName: Bool
-  fileprivate let waiting: EntryName
-  fileprivate let name: EntryName
-  fileprivate let directory: Descriptor
-
-  /// The last step: before it the old archive is there, after it the new one.
-  func takePlace() throws(SystemError) {
-    if !hasName { try publish(file, as: waiting, at: directory) }
-    do {
-      try OwnedDirectories.replace(name, with: waiting, at: directory)
-    } catch {
-      if !hasName { try? unlink(waiting, at: directory, isDirectory: false) }
-      throw error
-    }
-    try synchronize(directory, "(its directory)")
-  }
-
-  func close(discarding: Bool) {
-    if discarding, hasName { try? unlink(waiting, at: directory, isDirectory: false) }
-    file.close()
-  }
-}
-
-extension SystemError {
-  /// Whether there was no room for it on the disk.
-  var isLackOfRoom: Bool { code == ENOSPC || code == EDQUOT }
 }
