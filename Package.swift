@@ -65,7 +65,8 @@ let package = Package(
     .testTarget(name: "ReapConfigurationTests", dependencies: ["ReapConfiguration", "ReapRules"]),
     .testTarget(
       name: "OwnedDirectoriesTests", dependencies: ["OwnedDirectories", "ReapRules"]),
-    .testTarget(name: "ArchivesTests", dependencies: ["Archives", "ReapRules"]),
+    .testTarget(
+      name: "ArchivesTests", dependencies: ["Archives", "OwnedDirectories", "ReapRules"]),
     .testTarget(
       name: "WatchingTests", dependencies: ["Watching", "OwnedDirectories", "ReapRules"]),
     .testTarget(

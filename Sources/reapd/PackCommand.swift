@@ -20,7 +20,8 @@ struct PackCommand: ParsableCommand {
   var directory: FilePath
 
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("The archive; replaced if it exists.", valueName: "file"))
+    name: .shortAndLong,
+    help: ArgumentHelp("The archive; replaced if it exists.", valueName: "file"))
   var output: FilePath
 
   @Flag(help: "Machine-readable output.")
@@ -40,7 +41,8 @@ struct PackCommand: ParsableCommand {
         "\(source): \(member)\(problem); nothing was packed")
     } catch let error as SystemError {
       throw fail(
-        error.isRefusal ? .noPermission : error.code == ENOENT || error.code == ENOTDIR ? .badData : .someFailed,
+        error.isRefusal
+          ? .noPermission : error.code == ENOENT || error.code == ENOTDIR ? .badData : .someFailed,
         "\(source): \(error); nothing was packed")
     }
     if json {

@@ -85,7 +85,7 @@ final class UnpackedStream: ByteStream {
         guard !wasAtEnd || packed == 0 else {
           throw SlimProblem(.behindTheEnd, "other bytes follow the end of its gzip data")
         }
-        throw SlimProblem(packed == 0 ? .unexpectedForm : .damaged, error.what)
+        throw SlimProblem(.damaged, error.what)
       }
       offset += taken
       packed += Int64(taken)
@@ -104,6 +104,10 @@ final class UnpackedStream: ByteStream {
     input.clear()
     offset = 0
     if try source.read(into: input) < input.capacity { isDry = true }
-    guard packed > 0 || input.count > 0 else { throw SlimProblem(.unexpectedForm, "it is empty") }
+    guard packed == 0 else { return }
+    let first = input.withBytes { bytes in (0..<min(2, bytes.count)).map { bytes[$0] } }
+    guard Encoding(firstBytes: first) == .gzip else {
+      throw SlimProblem(.unexpectedForm, "it is not packed with gzip")
+    }
   }
 }

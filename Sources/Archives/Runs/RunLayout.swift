@@ -121,18 +121,19 @@ package func reasonToWait(_ base: FilePath) -> SlimProblem? {
   return locks(near: base).lazy.compactMap(lockHolder).first
 }
 
-/// The lock files of the run that a node belongs to: they lie in the run, or in the restart of it that
-/// the node is in.
+/// The lock files of the run that a node belongs to: they lie in the run, or in a restart of it, which
+/// may be where the node is.
 private func locks(near base: FilePath) -> [FilePath] {
   var directories = [base]
   for _ in 0..<2 {
     if let parent = directories.last?.parent { directories.append(parent) }
   }
-  if let directory = try? openRoot(base) {
+  for place in directories.prefix(2) {
+    guard let directory = try? openRoot(place) else { continue }
     defer { directory.close() }
     try? forEachEntry(of: directory) { entry in
       if entry.name.bytes.starts(with: Array("restart-".utf8)) {
-        directories.append(base.appending(entry.name.bytes))
+        directories.append(place.appending(entry.name.bytes))
       }
     }
   }
