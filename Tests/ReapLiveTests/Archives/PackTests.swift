@@ -34,11 +34,13 @@ import Testing
     let long = String(repeating: "é", count: 100)
     #expect(
       shell(
-        "cd \(node) && mkdir \(long) && echo x > \(long)/\(long) && touch -d '1950-01-01 00:00:00.25' prompt.md "
+        "cd \(node) && mkdir \(long) && echo x > \(long)/\(long) && touch -d '1950-01-01 00:00:00' prompt.md; touch -d '2020-01-01 00:00:00.25' status.json "
           + "&& cp -a \(node) \(scratch.path)/copy"
       ).status == 0)
-    #expect(reapd(["pack", node, "-o", node + "/stage.tgz"]).status == 0)
-    #expect(reapd(["pack", scratch.path + "/copy", "-o", scratch.path + "/other.tgz"]).status == 0)
+    #expect(reapd(["pack", node, "-o", node + "/stage.tgz", "--json"]).status == 0)
+    #expect(
+      reapd(["pack", scratch.path + "/copy", "-o", scratch.path + "/other.tgz", "--json"]).status
+        == 0)
     #expect(shell("cmp \(node)/stage.tgz \(scratch.path)/other.tgz").status == 0)
     for tool in ["tar", "bsdtar"] {
       let place = scratch.directory(tool)
@@ -54,10 +56,11 @@ import Testing
     let image = try #require(MountedImage("tmpfs", megabytes: 2, in: scratch))
     let node = makeNode(scratch.path + "/node", visits: 1, bytes: 4 << 20)
     try Data("old".utf8).write(to: URL(fileURLWithPath: image.path + "/out.tgz"))
-    let result = reapd(["pack", node, "-o", image.path + "/out.tgz"])
+    let result = reapd(["pack", node, "-o", image.path + "/out.tgz", "--json"])
     #expect(result.status == 1)
     #expect(names(in: image.path) == ["out.tgz"])
     #expect(FileManager.default.contents(atPath: image.path + "/out.tgz") == Data("old".utf8))
-    #expect(reapd(["pack", node + "/nothing", "-o", image.path + "/out.tgz"]).status == 65)
+    #expect(
+      reapd(["pack", node + "/nothing", "-o", image.path + "/out.tgz", "--json"]).status == 65)
   }
 }

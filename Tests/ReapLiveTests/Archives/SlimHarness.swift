@@ -91,9 +91,11 @@ let goArchiver: String = {
 /// - Parameters:
 ///   - visits: how often it was entered.
 ///   - bytes: of new content that hardly packs, each time.
+///   - logsOn: whether its log goes on when the archive is made.
 @discardableResult
 func makeNode(
-  _ path: String, visits: Int, bytes: Int = 30_000, by maker: ArchiveMaker = .gnu
+  _ path: String, visits: Int, bytes: Int = 30_000, by maker: ArchiveMaker = .gnu,
+  logsOn: Bool = true
 ) -> String {
   let script = """
     set -e; mkdir -p \(path); cd \(path)
@@ -107,7 +109,7 @@ func makeNode(
       head -c \(bytes) /dev/urandom > events.json; echo $visit > attempt_1/out
       echo begun > stdout.log
       OUT=\(path).tmp; \(maker.command); rm -f \(path).tmp.snar
-      mv \(path).tmp stage.tgz; echo ended >> stdout.log
+      mv \(path).tmp stage.tgz; \(logsOn ? "echo ended >> stdout.log" : "")
     done
     """
   let made = shell(script)
