@@ -7,9 +7,26 @@ import Glibc
 /// Opens what stands at a path for reading, links followed; never waits on a FIFO.
 package func openToFollow(_ path: [UInt8]) throws(SystemError) -> Descriptor {
   let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
-  let number = unsafe withCPath(path) { path in retrying { unsafe Glibc.open(path, flags) } }
+  let number = unsafe withCPath(path) { path in
+    let number = retrying { unsafe Glibc.open(path, flags) }
+    return number < 0 && errno == EAGAIN ? unsafe openLeased(path, flags) : number
+  }
   guard number >= 0 else { throw SystemError("open", displayText(path)) }
   return Descriptor(number: number)
+}
+
+/// Opens a file that somebody has a lease on for a moment, as a trim in place has: whoever waits may
+/// open it after that. No other file may come between that would be waited for without an end.
+private func openLeased(_ path: UnsafePointer<CChar>, _ flags: Int32) -> Int32 {
+  let place = retrying { unsafe Glibc.open(path, Int32(shim_O_PATH) | O_CLOEXEC) }
+  guard place >= 0 else { return place }
+  defer { close(place) }
+  var facts = stat()
+  guard unsafe fstat(place, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+    errno = EAGAIN
+    return -1
+  }
+  return retrying { unsafe Glibc.open("/proc/self/fd/\(place)", flags & ~O_NONBLOCK) }
 }
 
 /// Another descriptor of the same open file, at its beginning.

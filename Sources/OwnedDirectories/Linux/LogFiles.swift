@@ -104,6 +104,10 @@ package func setMark(
   }
 }
 
+package func removeMark(_ name: String, from file: Descriptor) {
+  _ = unsafe fremovexattr(file.number, name)
+}
+
 extension MarkedFile {
   package init(_ identity: FileIdentity) {
     self.init(inode: identity.inode, birth: identity.birth)
@@ -115,6 +119,29 @@ extension TrimMark {
   package init?(on file: Descriptor) {
     guard let text = mark(Self.name, on: file), let read = TrimMark(text) else { return nil }
     self = read
+  }
+}
+
+extension PlacingMark {
+  package init?(on file: Descriptor) {
+    guard let text = mark(Self.name, on: file), let read = PlacingMark(text) else { return nil }
+    self = read
+  }
+}
+
+extension DrainRecord {
+  /// Nil where nothing of the file is to be drained. What stands in a copy behind what was copied was
+  /// written to it while it had the log's name for an instant.
+  package init?(on file: Descriptor) {
+    if let text = mark(Self.name, on: file) {
+      guard let read = DrainRecord(text) else { return nil }
+      self = read
+    } else {
+      guard let placing = PlacingMark(on: file), let facts = try? status(of: file),
+        facts.size > placing.size
+      else { return nil }
+      self.init(upTo: placing.size)
+    }
   }
 }
 
@@ -136,9 +163,9 @@ package func copyAttributes(from old: Descriptor, to new: Descriptor) throws(Sys
     mode &= ~0o7070
   }
   for name in attributeNames(of: old)
-  where !name.elementsEqual(TrimMark.name.utf8)
-    && !name.elementsEqual(DrainRecord.name.utf8)
-  {
+  where ![TrimMark.name, DrainRecord.name, PlacingMark.name].contains(where: {
+    name.elementsEqual($0.utf8)
+  }) {
     // What may not be set is the kernel's own, or another user's to set.
     copyAttribute(name, from: old, to: new)
   }

@@ -4,19 +4,22 @@ import CLinuxShims
 import Glibc
 package import ReapRules
 
-/// Who has a file open besides this process, and whether those must be all.
+/// Who has a file open besides a descriptor of this process, and whether those must be all. To be asked
+/// of a file that somebody has open: where nobody is found, that one cannot be seen (a descriptor under
+/// way in a socket, an overlay above).
 ///
 /// Asked of a file that nobody has open, a lease answers for all processes; the walk through /proc sees
 /// those of this PID namespace and below, and none that this user may not look at.
-package func logHolders(of file: FileIdentity) -> LogHolders {
+package func logHolders(of file: FileIdentity, except own: Descriptor) -> LogHolders {
   var found: [LogHolders.Holder] = []
-  let isWhole = forEachUse(of: file) { pid, place, _ in
-    guard pid != processID else { return }
+  let sight = forEachUse(of: file) { pid, place, _ in
+    guard pid != processID || !place.hasSuffix("/fd/\(own.number)") else { return }
     guard let use = use(at: place) else { return }
     let holder = LogHolders.Holder(pid: pid, use: use)
     if !found.contains(holder) { found.append(holder) }
   }
-  return LogHolders(found: found, isWhole: isWhole && isInInitialPidNamespace)
+  return LogHolders(
+    found: found, isWhole: sight == .whole && !found.isEmpty && isInInitialPidNamespace)
 }
 
 /// By the flags that fdinfo shows (proc_pid_fdinfo(5)). What is mapped is written at any offset. Nil

@@ -268,14 +268,14 @@ package struct FileUsers: Sendable, Equatable {
 /// Nil where some process cannot be looked at.
 package func users(of file: FileIdentity) -> FileUsers? {
   var found = FileUsers()
-  let isWhole = forEachUse(of: file) { pid, _, isOurs in
+  let sight = forEachUse(of: file) { pid, _, isOurs in
     if isOurs {
       found.ofReapds += 1
     } else if found.others.last != pid {
       found.others.append(pid)
     }
   }
-  return isWhole ? found : nil
+  return sight == .partial ? nil : found
 }
 
 /// Whether a file of several names is open, by all that can be seen, through names only that lie
@@ -283,7 +283,7 @@ package func users(of file: FileIdentity) -> FileUsers? {
 package func isOpenOnlyOutside(_ directory: [UInt8], _ file: FileIdentity) -> Bool {
   var count = 0
   var isOutside = true
-  let isWhole = forEachUse(of: file) { _, place, isOurs in
+  let sight = forEachUse(of: file) { _, place, isOurs in
     guard !isOurs else { return }
     count += 1
     // In another mount namespace the path that is shown leads elsewhere, or nowhere.
@@ -292,16 +292,25 @@ package func isOpenOnlyOutside(_ directory: [UInt8], _ file: FileIdentity) -> Bo
       ProcessView.Key(there.identity) == ProcessView.Key(file)
     else { return isOutside = false }
   }
-  return isWhole && isOutside && count > 0
+  return sight != .partial && isOutside && count > 0
+}
+
+/// How much could be seen of who uses a file.
+enum UseSight {
+  /// Some process hides what it has open …
+  case partial
+  /// … or only what it has mapped.
+  case descriptors
+  case whole
 }
 
 /// - Parameter body: called with each place in /proc that shows a process to have it open or mapped,
 ///   and whether that process is a reapd.
-/// - Returns: false where some process cannot be looked at.
 func forEachUse(
   of file: FileIdentity, _ body: (_ pid: Int32, _ place: String, _ isOurs: Bool) -> Void
-) -> Bool {
+) -> UseSight {
   let own = ownProgram()
+  var sight = UseSight.whole
   let key = ProcessView.Key(file)
   for process in (try? entryNames(in: "/proc")) ?? [] {
     guard let pid = Int32(process) else { continue }
@@ -312,20 +321,32 @@ func forEachUse(
         do {
           names = try entryNames(in: "\(table)/\(place)")
         } catch {
-          if place == "fd", error.code == EACCES || error.code == EPERM { return false }
+          if error.code == ENOENT || error.code == ESRCH { continue }
+          guard place != "fd" else { return .partial }
+          sight = .descriptors
           continue
         }
         for name in names {
           var facts = stat()
-          guard unsafe stat("\(table)/\(place)/\(name)", &facts) == 0 else { continue }
+          let path = "\(table)/\(place)/\(name)"
+          guard unsafe stat(path, &facts) == 0 else {
+            if errno == ENOENT || errno == ESRCH { continue }
+            if place == "map_files" {
+              sight = .descriptors
+            } else if readLink(Array(path.utf8)) == nil, errno != ENOENT, errno != ESRCH {
+              return .partial
+            }
+            // Otherwise it is the file system that shows nothing, one that is not this file's.
+            continue
+          }
           let identity = FileIdentity(
             device: UInt64(facts.st_dev), inode: UInt64(facts.st_ino), birth: nil)
-          if ProcessView.Key(identity) == key { body(pid, "\(table)/\(place)/\(name)", isOurs) }
+          if ProcessView.Key(identity) == key { body(pid, path, isOurs) }
         }
       }
     }
   }
-  return true
+  return sight
 }
 
 private func monotonicNow() -> Nanoseconds {

@@ -20,11 +20,17 @@ struct LogKeys: KindKeys {
     _ settings: inout LogSettings, _ written: [RuleKey: Setting], match: Glob
   ) throws(ConfigurationError) {
     guard let setting = written[Self.keepBytes], let kept = settings.keepBytes,
-      kept >= settings.maxBytes
+      kept > settings.maxBytes - room(settings.maxBytes)
     else { return }
     throw setting.error(
       "is \(formatSize(kept)), and max_bytes is \(formatSize(settings.maxBytes))",
       "write less: what is kept must have room to grow")
+  }
+
+  /// What it must be able to grow by: a share, so that it is not trimmed all the time; and the lines that
+  /// a trim itself writes, should it be the audit log, must not bring the next one.
+  private func room(_ maxBytes: Int64) -> Int64 {
+    max(maxBytes / 8, min(maxBytes / 2, 4 << 10))
   }
 
   var keys: [Key<LogSettings>] { Self.all }

@@ -1,6 +1,16 @@
 // What a trim writes on the two files that it has to do with, as extended attributes: so much survives
 // its being killed, and tells a reader where it stands.
 
+/// Whoever may write to a file may set its marks: no offset in them is so large that what is added to
+/// it overflows.
+private let offsets: ClosedRange<Int64> = 0...(1 << 60)
+
+/// A file may be as long as can be counted: then the sum is none that is read back.
+private func sum(_ offset: Int64, _ length: Int64) -> Int64 {
+  let (sum, isOver) = offset.addingReportingOverflow(length)
+  return isOver ? .max : sum
+}
+
 /// Which file, on the file system that both are on.
 package struct MarkedFile: Hashable, Sendable {
   package let inode: UInt64
@@ -43,7 +53,7 @@ package struct TrimMark: Hashable, Sendable {
   /// - Parameter own: the mark that the file itself has.
   package init(of file: MarkedFile, own: TrimMark?, cut: Int64, end: Int64) {
     let earlier = (own?.origins ?? []).map {
-      Origin(of: $0.of, shift: $0.shift + cut, end: min($0.end, $0.shift + end))
+      Origin(of: $0.of, shift: sum($0.shift, cut), end: min($0.end, sum($0.shift, end)))
     }
     origins = Array(([Origin(of: file, shift: cut, end: end)] + earlier).prefix(Self.most))
   }
@@ -59,12 +69,14 @@ package struct TrimMark: Hashable, Sendable {
         of: MarkedFile(inode: UInt64(bitPattern: numbers[index]), birth: numbers[index + 1]),
         shift: numbers[index + 2], end: numbers[index + 3])
     }
-    guard origins.allSatisfy({ $0.shift >= 0 && $0.end >= 0 }) else { return nil }
+    guard origins.allSatisfy({ offsets.contains($0.shift) && offsets.contains($0.end) }) else {
+      return nil
+    }
   }
 
   /// As it is once so many bytes more were taken out at the beginning.
   package func withoutHead(_ length: Int64) -> TrimMark {
-    TrimMark(origins: origins.map { Origin(of: $0.of, shift: $0.shift + length, end: $0.end) })
+    TrimMark(origins: origins.map { Origin(of: $0.of, shift: sum($0.shift, length), end: $0.end) })
   }
 
   /// With the last file only: that much fits into any inode.
@@ -115,11 +127,13 @@ package struct DrainRecord: Hashable, Sendable {
     } else if let numbers = numbers(in: text, count: 5) {
       let file = MarkedFile(inode: UInt64(bitPattern: numbers[1]), birth: numbers[2])
       self.init(upTo: numbers[0], piece: Piece(to: file, at: numbers[3], length: numbers[4]))
-      guard let piece, piece.at >= 0, piece.length > 0 else { return nil }
+      guard let piece, offsets.contains(piece.at), piece.length > 0,
+        offsets.contains(piece.length)
+      else { return nil }
     } else {
       return nil
     }
-    guard upTo >= 0 else { return nil }
+    guard offsets.contains(upTo) else { return nil }
   }
 
   package var text: String {
@@ -127,6 +141,31 @@ package struct DrainRecord: Hashable, Sendable {
     return "1 \(upTo) \(Int64(bitPattern: piece.to.inode)) \(piece.to.birth) \(piece.at) "
       + "\(piece.length)"
   }
+}
+
+/// On a copy, from before it takes the log's name until it is seen to have done so: another file may
+/// have had that name by then, and has the claimed one now.
+package struct PlacingMark: Hashable, Sendable {
+  package static let name = "user.reapd.placing"
+
+  /// Of the copy's claimed name.
+  package let claimedAt: Nanoseconds
+  /// How much was copied, bytes.
+  package let size: Int64
+
+  package init(claimedAt: Nanoseconds, size: Int64) {
+    self.claimedAt = claimedAt
+    self.size = size
+  }
+
+  package init?(_ text: String) {
+    guard let numbers = numbers(in: text, count: 2), offsets.contains(numbers[1]) else {
+      return nil
+    }
+    self.init(claimedAt: numbers[0], size: numbers[1])
+  }
+
+  package var text: String { "1 \(claimedAt) \(size)" }
 }
 
 /// The numbers behind the version, if there are that many; nil for another version or form.

@@ -173,7 +173,9 @@ final class TailSource {
 
   /// Whether all that comes before the next file was read.
   func hasCome(to next: TrimmedFile?) -> Bool {
-    next.map { position.offset >= $0.cut } ?? false
+    guard let next else { return false }
+    // Cut off by whoever has it open, it will not come there any more.
+    return position.offset >= next.cut || ((try? status(of: file).size) ?? .max) < next.cut
   }
 
   /// What was read of it so far.

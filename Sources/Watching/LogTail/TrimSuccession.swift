@@ -42,7 +42,11 @@ struct TrimSuccession {
       current.file.close()
       return true
     }
-    guard let origin = mark[MarkedFile(source.successors.last?.identity ?? source.identity)]
+    // Whoever may write to the file may set its mark: one that begins behind the end of what is read
+    // is none of it.
+    let last = source.successors.last
+    guard let origin = mark[MarkedFile(last?.identity ?? source.identity)],
+      let size = try? status(of: last?.file ?? source.file).size, origin.cut <= size
     else { return false }
     source.successors.append(TrimmedFile(file: current.file, identity: identity, origin: origin))
     log.newest = identity

@@ -57,7 +57,7 @@ struct Drain {
     try carryOver(isLast: true)
     if lines > before { try synchronizeTarget() }
     let there = try status(of: name, at: directory)
-    guard there.identity == facts.identity else {
+    guard there.identity == facts.identity, there.size <= record.upTo else {
       throw SystemError("unlink", name.display, ESTALE)
     }
     try unlink(name, at: directory, isDirectory: false)
@@ -69,7 +69,7 @@ struct Drain {
     let block = blockSize(of: file)
     guard block > 0, facts.links == 1,
       facts.allocated > facts.size - record.upTo + Self.worthGiving,
-      logHolders(of: facts.identity).onlyAppend,
+      logHolders(of: facts.identity, except: file).onlyAppend,
       let writable = try? openLog(name, at: directory)
     else { return }
     defer { writable.close() }
@@ -83,25 +83,62 @@ struct Drain {
 
   /// - Parameter isLast: nobody can write to it any more: a line without an end is one.
   private mutating func carryOver(isLast: Bool) throws(SystemError) {
+    // Whoever has it open has cut it off, and goes on from its beginning.
+    if try status(of: file).size < record.upTo {
+      record = DrainRecord(upTo: 0)
+      try note()
+    }
     let buffer = ReadBuffer(capacity: Self.pieceSize)
     var target: Target?
     defer { target?.file.close() }
     var hasMoved = false
-    while true {
+    reading: while true {
       try buffer.fill(from: file, at: record.upTo, upTo: buffer.capacity)
       guard buffer.count > 0 else { break }
-      let end = buffer.last(0x0A, in: 0..<buffer.count).map { $0 + 1 }
-      if end == nil, buffer.count == buffer.capacity, buffer.capacity < Self.longestLine {
-        buffer.resize(to: buffer.capacity * 2)
-        continue
+      switch try step(buffer, isLast: isLast) {
+      case .wait: break reading
+      case .enlarge: buffer.resize(to: buffer.capacity * 2)
+      case .skip(let length):
+        record = DrainRecord(upTo: record.upTo + length)
+        hasMoved = true
+      case .carry(let length, let isTorn):
+        if target == nil { target = try openTarget() }
+        try append(buffer, length, isTorn: isTorn, to: target!)
+        hasMoved = true
       }
-      guard let length = end ?? (isLast || buffer.count == buffer.capacity ? buffer.count : nil)
-      else { break }
-      if target == nil { target = try openTarget() }
-      try append(buffer, length, isTorn: end == nil && isLast, to: target!)
-      hasMoved = true
     }
     if hasMoved { try note() }
+  }
+
+  private enum Step {
+    case carry(Int, isTorn: Bool)
+    /// Nothing was written there.
+    case skip(Int64)
+    case enlarge, wait
+  }
+
+  /// A writer at an offset may be about to write where NULs are: what comes from there on waits until
+  /// nobody can write to it any more.
+  private func step(_ buffer: ReadBuffer, isLast: Bool) throws(SystemError) -> Step {
+    let whole = 0..<buffer.count
+    let text = buffer.first(0, in: whole) ?? buffer.count
+    if let end = buffer.last(0x0A, in: 0..<text) { return .carry(end + 1, isTorn: false) }
+    guard text < buffer.count else {
+      guard buffer.count < buffer.capacity else {
+        return buffer.capacity < Self.longestLine ? .enlarge : .carry(buffer.count, isTorn: false)
+      }
+      return isLast ? .carry(buffer.count, isTorn: true) : .wait
+    }
+    guard isLast else { return .wait }
+    guard text == 0 else {
+      // NULs in the middle of a line may be its writer's.
+      let end = buffer.first(0x0A, in: text..<buffer.count)
+      return end.map { .carry($0 + 1, isTorn: false) } ?? .carry(text, isTorn: true)
+    }
+    if let found = buffer.firstNonNUL(in: whole) { return .skip(Int64(found)) }
+    let behind = record.upTo + Int64(buffer.count)
+    let size = try status(of: file).size
+    return .skip((nextData(file, from: behind) ?? max(behind, size)) - record.upTo)
   }
 
   private mutating func append(

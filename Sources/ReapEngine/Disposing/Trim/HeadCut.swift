@@ -47,6 +47,8 @@ struct HeadCut {
 
   private func takeOut(_ head: Int64) throws(SystemError) -> Bool {
     do throws(SystemError) {
+      // What was rotated away meanwhile is an archive.
+      try log.checkName()
       try takeOutHead(head, of: log.file)
       // Whoever does not see this in time finds other bytes where it looks, and searches.
       if let mark = TrimMark(on: log.file) {

@@ -83,10 +83,17 @@ struct LogAtHand {
   mutating func lookForHolders() -> LogHolders {
     isLeased = takeWriteLease(file)
     guard !isLeased else { return .nobody }
-    var holders = logHolders(of: facts.identity)
+    var holders = logHolders(of: facts.identity, except: file)
     // Where the kernel gives no leases, other machines may have it open.
     if case .unknown = probeOpen(file) { holders.isWhole = false }
     return holders
+  }
+
+  /// Whether the log's name is still this file's: rotation may have given it to another one.
+  func checkName() throws(SystemError) {
+    guard try status(of: name, at: spot.directory.descriptor).identity == facts.identity else {
+      throw changed
+    }
   }
 
   mutating func letIn() {

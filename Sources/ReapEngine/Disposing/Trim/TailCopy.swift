@@ -14,6 +14,8 @@ struct TailCopy {
 
   let log: LogAtHand
   let cut: Int64
+  /// Whether the log may be changed in place to make room for the copy.
+  let mayMakeRoom: Bool
 
   private var directory: Descriptor { log.spot.directory.descriptor }
   private var old: MarkedFile { MarkedFile(log.facts.identity) }
@@ -31,6 +33,11 @@ struct TailCopy {
       let end = try copyTail(to: copy)
       try copyAttributes(from: log.file, to: copy)
       try mark(copy, upTo: end)
+      // On a full disk there may be no room for it.
+      if let claim = ClaimName(claimed) {
+        let placing = PlacingMark(claimedAt: claim.claimedAt, size: end - cut)
+        try? setMark(PlacingMark.name, placing.text, on: copy)
+      }
       try synchronize(copy, claimed.display)
       try setMark(DrainRecord.name, DrainRecord(upTo: end).text, on: log.file)
     } catch {
@@ -38,6 +45,7 @@ struct TailCopy {
       throw error
     }
     try putInPlace(claimed, made)
+    removeMark(PlacingMark.name, from: copy)
   }
 
   private func mark(_ copy: Descriptor, upTo end: Int64) throws(SystemError) {
@@ -57,20 +65,19 @@ struct TailCopy {
     spot.claims.noteRename(to: spot.path(claimed), log.facts.identity)
     do throws(SystemError) {
       guard try !isPinned(log.file) else { throw SystemError("exchange", name.display, EBUSY) }
+      try log.checkName()
       try exchange(name, claimed, at: directory)
     } catch {
       forgetRenames(claimed)
       try? unlink(claimed, at: directory, isDirectory: false)
       throw error
     }
-    // It goes by name: somebody may have put another file there, which has its name back at once.
+    // It goes by name: somebody may have put another file there, which has its name back at once. Lines
+    // that were written to the copy in between are late ones, so that is drained like an old file.
     let moved = try? status(of: claimed, at: directory)
     guard moved?.identity == log.facts.identity else {
       forgetRenames(claimed)
       try exchange(name, claimed, at: directory)
-      if (try? status(of: claimed, at: directory))?.identity == made {
-        try? unlink(claimed, at: directory, isDirectory: false)
-      }
       throw log.changed
     }
   }
@@ -84,7 +91,7 @@ struct TailCopy {
   private func copyTail(to copy: Descriptor) throws(SystemError) -> Int64 {
     let buffer = ReadBuffer(capacity: Self.pieceSize)
     var from = cut
-    var mayMakeRoom = true
+    var mayMakeRoom = mayMakeRoom
     for _ in 0..<Self.rounds {
       let size = try status(of: log.file).size
       guard size - from > (from == cut ? 0 : Self.enough) else { break }
@@ -122,7 +129,10 @@ struct TailCopy {
   /// before its owner can write again.
   private func makeRoom() -> Bool {
     guard log.facts.links == 1,
-      probeOpen(log.file) == .notOpen || logHolders(of: log.facts.identity).onlyAppend
+      probeOpen(log.file) == .notOpen
+        || logHolders(of: log.facts.identity, except: log.file).onlyAppend,
+      // What was rotated away meanwhile is an archive.
+      (try? log.checkName()) != nil
     else { return false }
     let head = HeadCut.head(of: log.file, cut: cut)
     giveBackBlocks(of: log.file, upTo: head)

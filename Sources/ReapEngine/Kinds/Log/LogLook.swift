@@ -77,6 +77,9 @@ struct LogLook {
     guard examination.rights.claiming else { return .wouldClaim(verdict, evidence) }
     guard examination.mayAct else { return .kept(.unsure(.auditUnwritable), evidence) }
     guard spot.directory.isInPlace else { return spot.place.isEmpty ? .rootMoved : .gone }
+    guard !isMisplaced(log) else {
+      return .kept(.keep(.draining, recheckAfter: nanosecondsPerSecond), evidence)
+    }
     if way == .inPlace, let head = try HeadCut(log: log, cut: cut).run() {
       let after = try status(of: log.file)
       own.sizeAfter = own.size - head
@@ -91,6 +94,17 @@ struct LogLook {
     return try copyTail(log, cut)
   }
 
+  /// Whether it is a copy in the place of another file, which has the claimed name: a trim was killed
+  /// before it could put that right, and the look at the claimed name does so.
+  private func isMisplaced(_ log: LogAtHand) -> Bool {
+    guard let placing = PlacingMark(on: log.file),
+      let claim = ClaimName(claimedAt: placing.claimedAt, original: name),
+      let other = try? openLog(claim.entry, at: spot.directory.descriptor)
+    else { return false }
+    defer { other.close() }
+    return DrainRecord(on: other) == nil
+  }
+
   private mutating func copyTail(_ log: LogAtHand, _ cut: Int64) throws(SystemError) -> Examined {
     guard let claim = ClaimName(claimedAt: readClocks().wall, original: name) else {
       log.close()
@@ -98,7 +112,13 @@ struct LogLook {
     }
     let path = spot.path(claim.entry)
     let drained = try edge.holding(path) { () throws(SystemError) -> OldLogLook.Drained in
-      try copy(log, cut, claim.entry)
+      do throws(SystemError) {
+        try copy(log, cut, claim.entry)
+      } catch {
+        // Where another file had the log's name for an instant, somebody may have written to the copy.
+        _ = try? OldLogLook.drain(claim.entry, name, at: spot)
+        throw error
+      }
       // Most writers open, append and close: then there is nothing to wait for.
       return (try? OldLogLook.drain(claim.entry, name, at: spot)) ?? .open(lines: 0)
     }
@@ -113,7 +133,7 @@ struct LogLook {
     _ log: LogAtHand, _ cut: Int64, _ claimed: EntryName
   ) throws(SystemError) {
     defer { log.close() }
-    try TailCopy(log: log, cut: cut).run(claimed)
+    try TailCopy(log: log, cut: cut, mayMakeRoom: edge.settings.inPlace != .never).run(claimed)
   }
 
   private func trimmed(_ bytes: Int64) -> Examined {

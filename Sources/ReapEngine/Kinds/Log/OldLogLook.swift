@@ -72,7 +72,7 @@ struct OldLogLook {
     let openness = probeOpen(file)
     // Where it cannot be told it may be.
     let isOpen = openness != .notOpen
-    if let record = mark(DrainRecord.name, on: file).flatMap({ DrainRecord($0) }) {
+    if let record = DrainRecord(on: file) {
       own.old = .drained(upTo: record.upTo, isOpen: isOpen)
     } else if TrimMark(on: file) != nil || facts.size == 0 {
       // It is marked before there is anything in it.
@@ -95,7 +95,8 @@ struct OldLogLook {
     switch verdict.reason {
     case .draining, .drained: break
     case .abandonedCopy: return try removeCopy()
-    case .claimFound: return giveNameBack(verdict)
+    case .claimFound:
+      guard try undoPlacing() else { return giveNameBack(verdict) }
     default: return .kept(verdict, evidence)
     }
     guard examination.mayAct else { return .kept(.unsure(.auditUnwritable), evidence) }
@@ -123,6 +124,23 @@ struct OldLogLook {
         reason: .abandonedCopy, bytes: there.links == 1 ? there.allocated : 0, evidence: evidence))
   }
 
+  /// Where a trim was killed before it saw that it had put its copy in another file's place, that one
+  /// has its name back, and the copy is what is drained.
+  private func undoPlacing() throws(SystemError) -> Bool {
+    let directory = spot.directory.descriptor
+    guard let claim = ClaimName(name),
+      let copy = try? openFile(
+        original.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+    else { return false }
+    defer { copy.close() }
+    guard PlacingMark(on: copy)?.claimedAt == claim.claimedAt, TrimMark(on: copy) != nil,
+      try status(of: original, at: directory).identity == status(of: copy).identity,
+      try status(of: name, at: directory).identity == facts.identity
+    else { return false }
+    try exchange(original, name, at: directory)
+    return true
+  }
+
   private func giveNameBack(_ verdict: Verdict) -> Examined {
     switch giveBack(name, original, facts.identity, at: spot, edge) {
     case .joined: .putBack(verdict, evidence)
@@ -140,7 +158,7 @@ struct OldLogLook {
     defer { file.close() }
     let facts = try status(of: file)
     guard facts.type == .regular,
-      let record = mark(DrainRecord.name, on: file).flatMap({ DrainRecord($0) })
+      let record = DrainRecord(on: file)
     else { throw SystemError("open", name.display, ESTALE) }
     var drain = Drain(name, original, file, facts, record, at: spot)
     switch try drain.run() {
