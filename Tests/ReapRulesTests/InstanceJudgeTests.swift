@@ -128,17 +128,21 @@ struct InstanceJudgeTests {
       $0.ofKind.instances?.files?.protection = .since(lock, judgingTime.wall - 90 * hour)
       $0.inside?.newestChange = judgingTime.wall - 10 * second
     },
-    row("a start that lies ahead, and nothing happens", complete) { _ in } _: {
+    row("a start that lies ahead, and nothing happens", complete) { _ in
+    } _: {
       $0.ofKind.instances?.files?.protection = .since(lock, judgingTime.wall + 60 * second)
     },
     row(
       "a start that lies ahead, and something happens",
       .keep(.protected, recheckAfter: hour - 10 * second)
-    ) { _ in } _: {
+    ) { _ in
+    } _: {
       $0.ofKind.instances?.files?.protection = .since(lock, judgingTime.wall + 9 * hour)
       $0.inside?.newestChange = judgingTime.wall - 10 * second
     },
-    row("its manifest is a link", .unsure(.timeUnknown)) { $0.badTimestamp = .oldest } _: {
+    row("its manifest is a link", .unsure(.timeUnknown)) {
+      $0.badTimestamp = .oldest
+    } _: {
       $0.ofKind.instances?.files?.time = .unknown("a link")
       $0.ofKind.instances?.files?.odd = "manifest.json is a symbolic link"
     },
