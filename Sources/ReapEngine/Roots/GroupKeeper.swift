@@ -19,6 +19,8 @@ final class GroupKeeper {
   private unowned let root: WatchedRoot
   private let retention: Retention
   private var members: [CandidatePath: Member] = [:]
+  /// Those of them that stay for their grace only, which is no matter to tell of.
+  private var young: Set<CandidatePath> = []
   /// What would be gone, were it no dry run.
   private var imagined: [CandidatePath: Member] = [:]
   private var pass: RetentionPass<CandidatePath>?
@@ -78,6 +80,11 @@ final class GroupKeeper {
       members[path] = Member(
         path, .stays, since: before?.standing == .stays ? before!.since : readClocks().wall,
         bytes: examined.evidence?.weight?.bytes)
+    }
+    if members[path] != nil, examined.verdict?.reason.traits.count == .young {
+      young.insert(path)
+    } else {
+      young.remove(path)
     }
     answer(path, examined, before?.bytes, now)
     if verifying.remove(path) != nil, verifying.isEmpty { ask(at: now) }
@@ -176,7 +183,10 @@ final class GroupKeeper {
     guard root.root != nil else { return }
     let isAtStart = lastChoice < 0
     lastChoice = now
-    for path in members.keys where !root.schedule.holds(path) { members[path] = nil }
+    for path in members.keys where !root.schedule.holds(path) {
+      members[path] = nil
+      young.remove(path)
+    }
     let wall = readClocks().wall
     tellCrowd(wall)
     let room = hasGivenUp ? nil : self.room
@@ -257,6 +267,7 @@ final class GroupKeeper {
   /// The root is lost: whatever stands in the one that comes is looked at anew.
   func rootLost() {
     members = [:]
+    young = []
     pass = nil
     demands = [:]
     removing = []
@@ -268,7 +279,7 @@ final class GroupKeeper {
 
   // MARK: - Telling
 
-  private var staying: Int { members.values.count { $0.standing == .stays } }
+  private var staying: Int { members.values.count { $0.standing == .stays } - young.count }
 
   /// What may not go is more than the rule keeps.
   private func tellCrowd(_ wall: Nanoseconds) {
@@ -277,7 +288,9 @@ final class GroupKeeper {
       return
     }
     guard crowdedSince == nil else { return }
-    let since = members.values.filter { $0.standing == .stays }.map(\.since).min() ?? wall
+    let since =
+      members.values.lazy.filter { [young] in $0.standing == .stays && !young.contains($0.id) }
+      .map(\.since).min() ?? wall
     crowdedSince = since
     root.facilities.logger.warning(
       """
