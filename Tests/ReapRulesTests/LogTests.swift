@@ -112,6 +112,23 @@ struct TrimMarkTests {
     #expect(TrimMark(text) == nil, "\(text)")
   }
 
+  @Test(
+    "Offsets that nobody wrote in good faith are no mark, and nothing overflows",
+    arguments: [.max, .max - 5, (1 << 60) + 1] as [Int64])
+  func forged(number: Int64) {
+    for text in ["1 1 1 \(number) 0", "1 1 1 0 \(number)"] { #expect(TrimMark(text) == nil) }
+    for text in [
+      "1 \(number)", "1 \(number) 1 1 0 5", "1 0 1 1 \(number) 5", "1 0 1 1 0 \(number)",
+    ] {
+      #expect(DrainRecord(text) == nil, "\(text)")
+    }
+    #expect(PlacingMark("1 5 \(number)") == nil)
+    // The largest that may be, and a file of any size.
+    let mark = TrimMark("1 1 1 \(Int64(1) << 60) \(Int64(1) << 60)")
+    #expect(mark?.withoutHead(number) != nil)
+    #expect(TrimMark(of: file, own: mark, cut: number, end: .max).origins.count == 2)
+  }
+
   @Test("Trimmed again, a file knows where it is in each of those before it")
   func chain() {
     // Lines are numbers; each file is a part of the one before, and lines of its own.
