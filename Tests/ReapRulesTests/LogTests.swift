@@ -93,10 +93,13 @@ struct TrimMarkTests {
   func roundTrip() {
     let mark = TrimMark(of: file, own: nil, cut: 5, end: 17)
     #expect(TrimMark(mark.text) == mark && mark.text.utf8.count <= 100)
+    let placing = PlacingMark(claimedAt: 1_795_216_876_835_123_456, size: 7)
+    #expect(PlacingMark(placing.text) == placing)
     for record in [
       DrainRecord(upTo: 9), DrainRecord(upTo: 0, piece: .init(to: file, at: 0, length: 3)),
     ] {
       #expect(DrainRecord(record.text) == record)
+      #expect(PlacingMark(record.text) == nil)
       // An inode of ext4 has no room for more.
       #expect(record.text.utf8.count <= 100)
     }
