@@ -153,7 +153,7 @@ struct TrimCommand: ParsableCommand, NeedsProc {
 
   private func size(_ option: String, _ text: String) throws -> Int64 {
     guard let size = parseSize(text) else {
-      throw fail(.usage, "\(option) \(text): use a size such as 50MiB")
+      throw fail(.usage, "\(option) \(text): use a number and its unit, such as 50MiB")
     }
     return size
   }

@@ -29,6 +29,8 @@ struct LogKeyTests {
   @Test(arguments: [
     ("keep_lines: 5", "max_bytes"),
     ("max_bytes: 1MiB\n    keep_bytes: 1MiB", "what is kept must have room to grow"),
+    ("max_bytes: 4KiB\n    keep_bytes: 4095B", "what is kept must have room to grow"),
+    ("max_bytes: 8MiB\n    keep_bytes: 7340033B", "what is kept must have room to grow"),
     ("max_bytes: 1MiB\n    keep_lines: 0", "write a whole number from 1"),
     ("max_bytes: 12B", "out of range"),
     ("max_bytes: 1MiB\n    in_place: sometimes", "auto, always, never"),

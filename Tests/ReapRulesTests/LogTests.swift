@@ -93,10 +93,13 @@ struct TrimMarkTests {
   func roundTrip() {
     let mark = TrimMark(of: file, own: nil, cut: 5, end: 17)
     #expect(TrimMark(mark.text) == mark && mark.text.utf8.count <= 100)
+    let placing = PlacingMark(claimedAt: 1_795_216_876_835_123_456, size: 7)
+    #expect(PlacingMark(placing.text) == placing)
     for record in [
       DrainRecord(upTo: 9), DrainRecord(upTo: 0, piece: .init(to: file, at: 0, length: 3)),
     ] {
       #expect(DrainRecord(record.text) == record)
+      #expect(PlacingMark(record.text) == nil)
       // An inode of ext4 has no room for more.
       #expect(record.text.utf8.count <= 100)
     }
@@ -110,6 +113,23 @@ struct TrimMarkTests {
   func malformed(text: String) {
     #expect(DrainRecord(text) == nil)
     #expect(TrimMark(text) == nil, "\(text)")
+  }
+
+  @Test(
+    "Offsets that nobody wrote in good faith are no mark, and nothing overflows",
+    arguments: [.max, .max - 5, (1 << 60) + 1] as [Int64])
+  func forged(number: Int64) {
+    for text in ["1 1 1 \(number) 0", "1 1 1 0 \(number)"] { #expect(TrimMark(text) == nil) }
+    for text in [
+      "1 \(number)", "1 \(number) 1 1 0 5", "1 0 1 1 \(number) 5", "1 0 1 1 0 \(number)",
+    ] {
+      #expect(DrainRecord(text) == nil, "\(text)")
+    }
+    #expect(PlacingMark("1 5 \(number)") == nil)
+    // The largest that may be, and a file of any size.
+    let mark = TrimMark("1 1 1 \(Int64(1) << 60) \(Int64(1) << 60)")
+    #expect(mark?.withoutHead(number) != nil)
+    #expect(TrimMark(of: file, own: mark, cut: number, end: .max).origins.count == 2)
   }
 
   @Test("Trimmed again, a file knows where it is in each of those before it")

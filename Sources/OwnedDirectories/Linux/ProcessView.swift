@@ -268,7 +268,7 @@ package struct FileUsers: Sendable, Equatable {
 /// Nil where some process cannot be looked at.
 package func users(of file: FileIdentity) -> FileUsers? {
   var found = FileUsers()
-  let sight = forEachUse(of: file) { pid, _, isOurs in
+  let sight = forEachUse(of: file, stopsWhereHidden: true) { pid, _, isOurs in
     if isOurs {
       found.ofReapds += 1
     } else if found.others.last != pid {
@@ -283,7 +283,7 @@ package func users(of file: FileIdentity) -> FileUsers? {
 package func isOpenOnlyOutside(_ directory: [UInt8], _ file: FileIdentity) -> Bool {
   var count = 0
   var isOutside = true
-  let sight = forEachUse(of: file) { _, place, isOurs in
+  let sight = forEachUse(of: file, stopsWhereHidden: true) { _, place, isOurs in
     guard !isOurs else { return }
     count += 1
     // In another mount namespace the path that is shown leads elsewhere, or nowhere.
@@ -296,18 +296,23 @@ package func isOpenOnlyOutside(_ directory: [UInt8], _ file: FileIdentity) -> Bo
 }
 
 /// How much could be seen of who uses a file.
-enum UseSight {
-  /// Some process hides what it has open …
+enum UseSight: Int, Comparable {
+  /// Some process hides how many files it has open …
   case partial
-  /// … or only what it has mapped.
-  case descriptors
+  /// … or which ones, or what it has mapped.
+  case most
   case whole
+
+  static func < (one: Self, other: Self) -> Bool { one.rawValue < other.rawValue }
 }
 
-/// - Parameter body: called with each place in /proc that shows a process to have it open or mapped,
-///   and whether that process is a reapd.
+/// - Parameters:
+///   - stopsWhereHidden: at the first process that hides how many files it has open.
+///   - body: called with each place in /proc that shows a process to have it open or mapped, and
+///     whether that process is a reapd.
 func forEachUse(
-  of file: FileIdentity, _ body: (_ pid: Int32, _ place: String, _ isOurs: Bool) -> Void
+  of file: FileIdentity, stopsWhereHidden: Bool = false,
+  _ body: (_ pid: Int32, _ place: String, _ isOurs: Bool) -> Void
 ) -> UseSight {
   let own = ownProgram()
   var sight = UseSight.whole
@@ -322,8 +327,12 @@ func forEachUse(
           names = try entryNames(in: "\(table)/\(place)")
         } catch {
           if error.code == ENOENT || error.code == ESRCH { continue }
-          guard place != "fd" else { return .partial }
-          sight = .descriptors
+          if place != "fd" {
+            sight = min(sight, .most)
+          } else if error.code == EACCES || error.code == EPERM {
+            sight = .partial
+            if stopsWhereHidden { return sight }
+          }
           continue
         }
         for name in names {
@@ -331,12 +340,10 @@ func forEachUse(
           let path = "\(table)/\(place)/\(name)"
           guard unsafe stat(path, &facts) == 0 else {
             if errno == ENOENT || errno == ESRCH { continue }
-            if place == "map_files" {
-              sight = .descriptors
-            } else if readLink(Array(path.utf8)) == nil, errno != ENOENT, errno != ESRCH {
-              return .partial
+            // Where the link may be read, it is another file system than this file's that refuses.
+            if place == "map_files" || readLink(Array(path.utf8)) == nil, errno != ENOENT {
+              sight = min(sight, .most)
             }
-            // Otherwise it is the file system that shows nothing, one that is not this file's.
             continue
           }
           let identity = FileIdentity(

@@ -32,11 +32,13 @@ struct TrimTests {
     let before = Trimmed(path, ["--keep-lines", "1000", "--dry-run"], in: scratch)
     #expect(before.line?.action == "would-trim" && fileSize(path) > 1_500_000)
     #expect(before.audit.map(\.action) == [.wouldTrim] && before.audit.first?.dryRun == true)
-    let writer = try Background("/bin/bash", ["-c", "exec sleep 1000 >>\(path)"], in: scratch)
-    #expect(wait { !openFiles(of: writer.pid).filter { $0 == path }.isEmpty })
+    if everyProcessIsSeen {
+      let writer = try Background("/bin/bash", ["-c", "exec sleep 1000 >>\(path)"], in: scratch)
+      #expect(wait { !openFiles(of: writer.pid).filter { $0 == path }.isEmpty })
+    }
     let done = Trimmed(path, ["--keep-lines", "1000"], in: scratch)
     #expect(done.status == 0 && done.line?.way == "in-place", "\(done)")
-    #expect(done.line?.holders?.contains("appends") == true)
+    #expect(done.line?.holders?.contains(everyProcessIsSeen ? "appends" : "none") == true)
     #expect(fileNumber(path) == inode && fileSize(path) == done.line?.sizeAfter)
     let left = numbers(inLog: path)
     #expect(left == Array((20_000 - left.count)..<20_000))
@@ -64,7 +66,9 @@ struct TrimTests {
 
   static let ways = [
     Way(testDescription: "nobody has it open", way: "in-place"),
-    Way(testDescription: "somebody appends", holder: "exec 9>>$L", way: "in-place"),
+    Way(
+      testDescription: "somebody appends", holder: "exec 9>>$L",
+      way: everyProcessIsSeen ? "in-place" : "new-file"),
     Way(testDescription: "somebody reads", holder: "exec 9<$L", way: "new-file"),
     Way(testDescription: "somebody writes at an offset", holder: "exec 9<>$L", way: "new-file"),
     Way(testDescription: "it has another name", holder: "ln $L $L.kept", way: "new-file"),
