@@ -45,7 +45,12 @@ class Seen:
 
     def look(self, path, isOrdered):
         found = {}
-        text = pathlib.Path(path).read_bytes()
+        # A line that is just being written may be seen in part; one that stays so is torn.
+        for _ in range(100):
+            text = pathlib.Path(path).read_bytes()
+            if not text or text.endswith(b"\n"):
+                break
+            time.sleep(0.01)
         lines = text.split(b"\n")
         self.lines += len(lines) - 1
         for line in lines[:-1]:
