@@ -37,53 +37,43 @@ def write(path, writer, rate, reopen):
 
 
 class Seen:
-    """What the looks at a log have found. By a new file, lines may come late, behind newer ones: so each has
-    to be seen by some look, unless more came between two looks than is kept."""
+    """What a look at the log found, beside what the ones before did."""
 
-    def __init__(self, keep):
-        self.keep = keep
-        self.torn = self.twice = self.disordered = self.old = 0
+    def __init__(self):
+        self.torn = self.twice = self.lost = self.disordered = self.lines = 0
         self.last = {}  # by writer: the last number that any look has seen
-        self.marks = {}  # by writer: a byte for each number, 1 once it was seen
 
-    def look(self, path, isOrdered, isLast=True):
+    def look(self, path, isOrdered):
         found = {}
-        lines = pathlib.Path(path).read_bytes().split(b"\n")
+        # A line that is just being written may be seen in part; one that stays so is torn.
+        for _ in range(100):
+            text = pathlib.Path(path).read_bytes()
+            if not text or text.endswith(b"\n"):
+                break
+            time.sleep(0.01)
+        lines = text.split(b"\n")
+        self.lines += len(lines) - 1
         for line in lines[:-1]:
             words = line.split()
             if len(words) != 3 or words[2] != PADDING:
                 self.torn += 1
-            else:
-                found.setdefault(int(words[0]), []).append(int(words[1]))
-        # While it is written a line is seen page by page.
-        if lines[-1] and isLast:
+                continue
+            found.setdefault(int(words[0]), []).append(int(words[1]))
+        if lines[-1]:
             self.torn += 1
-        came = 0
         for writer, numbers in found.items():
-            newest = max(numbers)
-            marks = self.marks.setdefault(writer, bytearray())
-            marks.extend(bytes(max(0, newest + 1 - len(marks))))
-            came += max(0, newest - self.last.get(writer, -1))
-            self.twice += len(numbers) - len(set(numbers))
-            self.disordered += isOrdered and numbers != sorted(numbers)
-            for number in numbers:
-                marks[number] = 1
-        if came > self.keep:
-            for writer, numbers in found.items():
-                gap = range(self.last.get(writer, -1) + 1, min(numbers))
-                self.old += len(gap)
-                self.marks[writer][gap.start : max(gap.start, gap.stop)] = b"\1" * len(gap)
-        for writer, numbers in found.items():
-            self.last[writer] = max(max(numbers), self.last.get(writer, -1))
-
-    def end(self, written):
-        """How many lines no look has found, of so many by each writer."""
-        self.lost = sum(
-            number - self.marks.get(writer, bytearray())[:number].count(1) for writer, number in enumerate(written))
+            ordered = sorted(numbers)
+            if isOrdered and ordered != numbers:
+                self.disordered += 1
+            distinct = set(ordered)
+            self.twice += len(ordered) - len(distinct)
+            self.lost += ordered[-1] - ordered[0] + 1 - len(distinct)
+            if writer in self.last and ordered[0] > self.last[writer] + 1:
+                self.lost += ordered[0] - self.last[writer] - 1
+            self.last[writer] = max(ordered[-1], self.last.get(writer, -1))
 
     def __str__(self):
-        old = f", {self.old} trimmed off between two looks" if self.old else ""
-        return f"lost {self.lost}, twice {self.twice}, torn {self.torn}, out of order {self.disordered}{old}"
+        return f"lost {self.lost}, twice {self.twice}, torn {self.torn}, out of order {self.disordered}"
 
 
 def load(how, trim, directory, arguments, reopen, keep):
@@ -97,20 +87,21 @@ def load(how, trim, directory, arguments, reopen, keep):
     ]
     while not os.path.exists(path) or os.path.getsize(path) < keep * 70:
         time.sleep(0.01)
-    seen, begun = Seen(keep), time.monotonic()
+    seen, begun = Seen(), time.monotonic()
     isOrdered = how == "in place"
     for _ in range(arguments.trims):
         trim(path)
         # With writers that stay, late lines come when the old file is drained: only the end shows all.
         if reopen or isOrdered:
-            seen.look(path, isOrdered, isLast=False)
+            seen.look(path, isOrdered)
     seconds = time.monotonic() - begun
     for writer in writers:
         writer.terminate()
     written = [int(writer.communicate()[0]) for writer in writers]
     trim(path)
     seen.look(path, isOrdered)
-    seen.end(written)
+    for n, number in enumerate(written):
+        seen.lost += max(0, number - 1 - seen.last.get(n, -1))
     left = [name for name in os.listdir(directory) if name.startswith(".reapd")]
     print(
         f"load  {how:32} {arguments.trims} trims, {sum(written) / seconds / 1000:.0f} k lines/s: {seen}"
@@ -225,9 +216,10 @@ def run_killed(arguments, directory):
         writer.terminate()
     written = [int(writer.communicate()[0]) for writer in writers]
     last = subprocess.run([*command, "--wait", "20s"], capture_output=True, text=True)
-    seen = Seen(1 << 60)
+    seen = Seen()
     seen.look(path, False)
-    seen.end(written)
+    for n, number in enumerate(written):
+        seen.lost += max(0, number - 1 - seen.last.get(n, -1))
     found = pathlib.Path(path).read_bytes().count(b"\n")
     after = [name for name in os.listdir(directory) if name.startswith(".reapd")]
     print(

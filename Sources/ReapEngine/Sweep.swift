@@ -199,6 +199,9 @@ package final class Sweep: Sendable {
         }
       }
     }
+    guard pass.asksForRoom else { return }
+    syncFileSystem(of: root.descriptor)
+    _ = pass.next(room: room)
   }
 
   private func examine(_ path: CandidatePath, _ demand: Retention.Demand?) {

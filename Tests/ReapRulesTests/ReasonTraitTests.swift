@@ -84,7 +84,7 @@ struct ReasonTraitTests {
     #expect(Self.ended(by: .pause) == [.replaced])
     let outlasting: Set<Reason> = [
       .young, .lockHeld, .recentlyChanged, .fileOpen, .keptByHand, .recentlySuperseded,
-      .quarantined, .foreignOwner, .notADirectory, .mountPoint, .withinBounds, .nothingToCut,
+      .quarantined, .foreignOwner, .notADirectory, .mountPoint, .nothingToCut,
       .notInPlace, .draining,
     ]
     let others = Set(Reason.allCases).subtracting(outlasting).subtracting(Self.visibleUse)

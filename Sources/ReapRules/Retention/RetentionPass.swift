@@ -60,7 +60,7 @@ package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
 
   /// Whether what is next rests on how much the last one has freed.
   package var asksForRoom: Bool {
-    !isDry && asked.isEmpty && yield.last != nil && waiting.first?.cause.isOfRoom == true
+    !isDry && asked.isEmpty && yield.last != nil
   }
 
   package func awaits(_ id: ID) -> Bool { asked.contains(id) }
@@ -70,6 +70,7 @@ package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
   ///
   /// - Parameter room: as it is now; nil where the file system does not answer.
   package mutating func next(room: FreeRoom?) -> [(id: ID, demand: Retention.Demand)] {
+    if asked.isEmpty, let room { judgeYield(room) }
     var asking: [(id: ID, demand: Retention.Demand)] = []
     while let first = waiting.first {
       if isDry || !first.cause.isOfRoom {
@@ -81,7 +82,7 @@ package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
           continue
         }
         waiting.removeFirst()
-        yield.last = (first.member, room)
+        if first.cause == .room { yield.last = (first.member, room) }
       }
       asked.insert(first.member.id)
       asking.append(
@@ -110,21 +111,25 @@ package struct RetentionPass<ID: Comparable & Hashable & Sendable>: Sendable {
     result.bytes = saturatingSum(result.bytes, bytes)
   }
 
+  /// At once: what is written later is no fault of what went.
+  private mutating func judgeYield(_ room: FreeRoom) {
+    guard let last = yield.last else { return }
+    yield.last = nil
+    let lacking = bounds.shortage(in: room)
+    let isPoor = !lacking.isNone && last.member.isPoor(before: last.room, after: room, lacking)
+    yield.poor = isPoor ? yield.poor + 1 : 0
+    if yield.poor >= Self.poorLimit {
+      yield = RoomYield()
+      result.hasGivenUp = true
+    }
+  }
+
   private mutating func isStillLacking(_ cause: Retention.Cause, _ room: FreeRoom) -> Bool {
     if cause == .pressure {
       guard let pressure = bounds.pressure else { return false }
       return !pressure.shortage(in: room, &begun).isNone
     }
     let lacking = bounds.shortage(in: room)
-    if lacking.isNone { yield = RoomYield() }
-    if let last = yield.last {
-      yield.last = nil
-      yield.poor = last.member.isPoor(before: last.room, after: room, lacking) ? yield.poor + 1 : 0
-      if yield.poor >= Self.poorLimit {
-        yield = RoomYield()
-        result.hasGivenUp = true
-      }
-    }
     return !lacking.isNone && !result.hasGivenUp
   }
 }

@@ -52,7 +52,8 @@ struct InstanceTests {
     for number in [1, 2] { expected[Instances.name(number)] = "dispose over-count" }
     expected[Instances.name(13)] = "dispose over-age"
     for number in badManifests { expected[Instances.name(number)] = "unsure time-unknown" }
-    for number in [30, 31, 35] { expected[Instances.name(number)] = "keep incomplete" }
+    for number in [31, 35] { expected[Instances.name(number)] = "unsure time-unknown" }
+    for number in [30] { expected[Instances.name(number)] = "keep incomplete" }
     for number in [32, 33] { expected[Instances.name(number)] = "keep protected" }
     expected[Instances.name(34)] = "keep file-open"
     letPass(0.2, "the grace")
