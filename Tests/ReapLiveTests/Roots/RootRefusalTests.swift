@@ -43,7 +43,11 @@ struct RootRefusalTests {
     }
     let off = put("enabled: false\nrules:\n  - {kind: spill, root: /usr}\n", in: scratch)
     #expect(try checkConfig(off, in: scratch).status == 0)
-    #expect(try reapd(["watch", "--config", off], in: scratch).status == 0)
+    // It stays, or whoever supervises it would start it again and again.
+    let watcher = try Background(reapdBinary, ["watch", "--config", off], in: scratch)
+    #expect(wait { watcher.error.contains("nothing is removed") }, "\(watcher.error)")
+    watcher.signal(SIGTERM)
+    #expect(watcher.exitStatus() == 0)
   }
 
   @Test("A link to a refused root is refused as what it leads to")

@@ -75,7 +75,8 @@ func scratchRules(
   _ rules: [(keys: String, root: String)], backstop: String = "off", in scratch: Scratch
 ) throws -> String {
   let path = scratch.path + "/rule-\(UUID().uuidString).yaml"
-  var text = "backstop: \(backstop)\nrules:\n"
+  // What adds up the root opens every directory in it, as a look does.
+  var text = "backstop: \(backstop)\nusage_at_start: false\nrules:\n"
   for (number, rule) in rules.enumerated() {
     text += "  - {kind: scratch, name: s\(number), root: \(rule.root), \(rule.keys)}\n"
   }
