@@ -24,11 +24,14 @@ package struct TreeDescent {
     var isListed = false
     /// Where its listing went on when it was last forgotten.
     var resumedAt: Int64?
+    /// Up to where it was listed before that: what comes until then comes again.
+    var listedTo: Int64?
 
     /// Forgets the names that wait: they are listed again from behind the one taken last. Where
     /// that would not get further than the last time (names with one position), they are given up.
     mutating func forgetNames() {
       if taken > 0, taken < subdirectories.count, subdirectories[taken - 1].next != resumedAt {
+        listedTo = place
         place = subdirectories[taken - 1].next
         resumedAt = place
         isListed = false
@@ -43,6 +46,8 @@ package struct TreeDescent {
   private static let openLevels = 16
 
   private var levels: [Level]
+  /// How many of the batch listed last, its first ones, were in an earlier batch already.
+  package private(set) var repeated = 0
 
   /// Starts at an open directory, which stays the caller's to close.
   package init(from directory: Descriptor) {
@@ -70,6 +75,11 @@ package struct TreeDescent {
     if let place = listing.position { levels[level].place = place }
     levels[level].position = nil
     levels[level].isListed = batch.isEmpty
+    repeated = 0
+    if let end = levels[level].listedTo {
+      repeated = batch.firstIndex { $0.next == end }.map { $0 + 1 } ?? batch.count
+      if repeated < batch.count || batch.last?.next == end { levels[level].listedTo = nil }
+    }
     return batch
   }
 
