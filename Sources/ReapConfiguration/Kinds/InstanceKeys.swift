@@ -46,28 +46,19 @@ struct InstanceKeys: KindKeys {
     },
   ]
 
-  private static let room: [Key<InstanceSettings>] = [
-    Key("min_free", isReadLast: true) { given, settings, _ throws(ConfigurationError) in
-      settings.minFree = try given.freeBytes()
-    } print: {
-      .word($0.minFree?.text(formatSize), remark: "none")
-    },
-    Key("min_free_inodes", isReadLast: true) { given, settings, _ throws(ConfigurationError) in
-      settings.minFreeInodes = try given.freeInodes()
-    } print: {
-      .word($0.minFreeInodes?.text { "\($0)" }, remark: "none")
-    },
-    Key("prune_to_min_free") { given, settings, _ throws(ConfigurationError) in
-      settings.prunesToMinFree = try given.bool()
-    } print: {
-      .flag($0.prunesToMinFree)
-    },
-    Key("min_count") { given, settings, _ throws(ConfigurationError) in
-      settings.minCount = Int(try given.number(0...Int64(Int32.max)))
-    } print: {
-      .word("\($0.minCount)")
-    },
-  ]
+  private static let room: [Key<InstanceSettings>] =
+    roomKeys(\.minFree, \.minFreeInodes) + [
+      Key("prune_to_min_free") { given, settings, _ throws(ConfigurationError) in
+        settings.prunesToMinFree = try given.bool()
+      } print: {
+        .flag($0.prunesToMinFree)
+      },
+      Key("min_count") { given, settings, _ throws(ConfigurationError) in
+        settings.minCount = Int(try given.number(0...Int64(Int32.max)))
+      } print: {
+        .word("\($0.minCount)")
+      },
+    ]
 
   private static let files: [Key<InstanceSettings>] = [
     Key("manifest") { given, settings, _ throws(ConfigurationError) in

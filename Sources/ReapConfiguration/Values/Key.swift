@@ -61,6 +61,25 @@ struct Key<Settings>: Sendable {
   }
 }
 
+/// The keys of free room, of the kinds that have them.
+func roomKeys<Settings>(
+  _ minFree: any WritableKeyPath<Settings, FreeSpace?> & Sendable,
+  _ minFreeInodes: any WritableKeyPath<Settings, FreeSpace?> & Sendable
+) -> [Key<Settings>] {
+  [
+    Key("min_free", isReadLast: true) { given, settings, _ throws(ConfigurationError) in
+      settings[keyPath: minFree] = try given.freeBytes()
+    } print: {
+      .word($0[keyPath: minFree]?.text(formatSize), remark: "none")
+    },
+    Key("min_free_inodes", isReadLast: true) { given, settings, _ throws(ConfigurationError) in
+      settings[keyPath: minFreeInodes] = try given.freeInodes()
+    } print: {
+      .word($0[keyPath: minFreeInodes]?.text { "\($0)" }, remark: "none")
+    },
+  ]
+}
+
 /// Reads what is written of a list of keys.
 ///
 /// - Parameter last: only those that are read last, or only the others.

@@ -87,23 +87,14 @@ struct GenerationKeys: KindKeys {
     },
   ]
 
-  private static let room: [Key<GenerationSettings>] = [
-    Key("min_free", isReadLast: true) { given, settings, _ throws(ConfigurationError) in
-      settings.minFree = try given.freeBytes()
-    } print: {
-      .word($0.minFree?.text(formatSize), remark: "none")
-    },
-    Key("min_free_inodes", isReadLast: true) { given, settings, _ throws(ConfigurationError) in
-      settings.minFreeInodes = try given.freeInodes()
-    } print: {
-      .word($0.minFreeInodes?.text { "\($0)" }, remark: "none")
-    },
-    Key("compaction", isReadLast: true) { given, settings, _ throws(ConfigurationError) in
-      settings.compaction = try CompactionSettings(given)
-    } print: {
-      printedCompaction($0.compaction)
-    },
-  ]
+  private static let room: [Key<GenerationSettings>] =
+    roomKeys(\.minFree, \.minFreeInodes) + [
+      Key("compaction", isReadLast: true) { given, settings, _ throws(ConfigurationError) in
+        settings.compaction = try CompactionSettings(given)
+      } print: {
+        printedCompaction($0.compaction)
+      }
+    ]
 
   private static let ends: [Key<GenerationSettings>] = [
     Key("retired_after") { given, settings, _ throws(ConfigurationError) in
