@@ -3,16 +3,20 @@
 
     bench_trim.py REAPD [load] [size] [killed] [--trims N] [--rate N] [--gigabytes N] [--directory DIR]
 
-`load`: every line is in the log, or older than what is kept (at least two seconds' worth, so that no look
-between two trims misses any); none is torn, none is there twice; and in place each writer's are in order. logrotate's copytruncate has the same to do. `size`: a log of ten
-gigabytes in few extents, cold, on an ext4 without a free block; and one of a gigabyte, beside
-logrotate's copytruncate. `killed`: reapd is killed again and again while it trims and drains. Without
+`load`: each byte that was written is in the log, or was cut off by a trim, which says how much it did; no line
+is torn, none is there twice; and in place each writer's are in order. logrotate's copytruncate has the same to
+do. `size`: a log of ten gigabytes in few extents, cold, on an ext4 without a free block; and one of a gigabyte,
+beside logrotate's copytruncate. `killed`: reapd is killed again and again while it trims and drains. Without
 a word: the first two. Run as root.
 """
-import argparse, os, pathlib, random, shutil, signal, subprocess, sys, tempfile, time
+import argparse, json, os, pathlib, random, shutil, signal, subprocess, sys, tempfile, time
 
 WRITERS = 8
 PADDING = b"x" * 60
+
+
+def line(writer, number):
+    return b"%d %d %s\n" % (writer, number, PADDING)
 
 
 def write(path, writer, rate, reopen):
@@ -25,7 +29,7 @@ def write(path, writer, rate, reopen):
     while not stopped:
         if file is None:
             file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        os.write(file, b"%d %d %s\n" % (writer, number, PADDING))
+        os.write(file, line(writer, number))
         number += 1
         if reopen and number % reopen == 0:
             os.close(file)
@@ -41,9 +45,11 @@ class Seen:
 
     def __init__(self):
         self.torn = self.twice = self.lost = self.disordered = self.lines = 0
+        self.missing = None  # bytes that were written, and neither cut off nor left
         self.last = {}  # by writer: the last number that any look has seen
 
-    def look(self, path, isOrdered):
+    def look(self, path, isOrdered, isAll=False):
+        """isAll: nothing was cut off yet, so that a number that is missing is lost."""
         found = {}
         # A line that is just being written may be seen in part; one that stays so is torn.
         for _ in range(100):
@@ -53,8 +59,8 @@ class Seen:
             time.sleep(0.01)
         lines = text.split(b"\n")
         self.lines += len(lines) - 1
-        for line in lines[:-1]:
-            words = line.split()
+        for found_line in lines[:-1]:
+            words = found_line.split()
             if len(words) != 3 or words[2] != PADDING:
                 self.torn += 1
                 continue
@@ -67,13 +73,13 @@ class Seen:
                 self.disordered += 1
             distinct = set(ordered)
             self.twice += len(ordered) - len(distinct)
-            self.lost += ordered[-1] - ordered[0] + 1 - len(distinct)
-            if writer in self.last and ordered[0] > self.last[writer] + 1:
-                self.lost += ordered[0] - self.last[writer] - 1
+            if isAll:
+                self.lost += ordered[-1] - ordered[0] + 1 - len(distinct)
             self.last[writer] = max(ordered[-1], self.last.get(writer, -1))
 
     def __str__(self):
-        return f"lost {self.lost}, twice {self.twice}, torn {self.torn}, out of order {self.disordered}"
+        missing = "" if self.missing is None else f"bytes missing {self.missing}, "
+        return f"{missing}lost {self.lost}, twice {self.twice}, torn {self.torn}, out of order {self.disordered}"
 
 
 def load(how, trim, directory, arguments, reopen, keep):
@@ -87,10 +93,10 @@ def load(how, trim, directory, arguments, reopen, keep):
     ]
     while not os.path.exists(path) or os.path.getsize(path) < keep * 70:
         time.sleep(0.01)
-    seen, begun = Seen(), time.monotonic()
+    seen, begun, cut = Seen(), time.monotonic(), 0
     isOrdered = how == "in place"
     for _ in range(arguments.trims):
-        trim(path)
+        cut += trim(path)
         # With writers that stay, late lines come when the old file is drained: only the end shows all.
         if reopen or isOrdered:
             seen.look(path, isOrdered)
@@ -98,10 +104,12 @@ def load(how, trim, directory, arguments, reopen, keep):
     for writer in writers:
         writer.terminate()
     written = [int(writer.communicate()[0]) for writer in writers]
-    trim(path)
+    cut += trim(path)
     seen.look(path, isOrdered)
-    for n, number in enumerate(written):
-        seen.lost += max(0, number - 1 - seen.last.get(n, -1))
+    # What comes between two looks may be more than is kept, so no number tells of a loss; but each byte that was
+    # written was cut off by one of the trims, or is there.
+    sizes = sum(len(line(n, number)) for n, count in enumerate(written) for number in range(count))
+    seen.missing = sizes - cut - os.path.getsize(path)
     left = [name for name in os.listdir(directory) if name.startswith(".reapd")]
     print(
         f"load  {how:32} {arguments.trims} trims, {sum(written) / seconds / 1000:.0f} k lines/s: {seen}"
@@ -129,6 +137,11 @@ def run_load(arguments, directory):
                  "--json", *words], capture_output=True, text=True)
             if done.returncode not in (0, 1):
                 sys.exit(f"trim ended with {done.returncode}: {done.stderr}")
+            reports = [json.loads(text) for text in done.stdout.splitlines()]
+            # A new file begins with what stood at cut_at; in place whole blocks go, and less than that.
+            return sum(
+                report["cut_at"] if report["way"] == "new-file" else report["size_before"] - report["size_after"]
+                for report in reports if report["action"] == "trimmed")
         return trim
 
     bad = 0
@@ -140,7 +153,7 @@ def run_load(arguments, directory):
         place = directory / how.replace(" ", "-")
         place.mkdir()
         seen = load(how, reapd(*words), place, arguments, reopen, arguments.keep)
-        bad += seen.lost + seen.twice + seen.torn + seen.disordered
+        bad += abs(seen.missing) + seen.twice + seen.torn + seen.disordered
         shutil.rmtree(place)
     if not arguments.no_logrotate and shutil.which("logrotate"):
         place = directory / "logrotate"
@@ -165,8 +178,8 @@ def run_logrotate(directory, arguments):
 
     def read(file):
         nonlocal torn
-        for line in pathlib.Path(file).read_bytes().replace(b"\0", b"").split(b"\n")[:-1]:
-            words = line.split()
+        for text in pathlib.Path(file).read_bytes().replace(b"\0", b"").split(b"\n")[:-1]:
+            words = text.split()
             if len(words) != 3 or words[2] != PADDING:
                 torn += 1
             else:
@@ -196,7 +209,7 @@ def run_killed(arguments, directory):
     path = str(directory / "events.log")
     with open(path, "wb") as file:
         for number in range(100_000):
-            file.write(b"%d %d %s\n" % (WRITERS, number, PADDING))
+            file.write(line(WRITERS, number))
     writers = [
         subprocess.Popen(
             [sys.executable, __file__, "--write", path, str(n), str(arguments.rate / WRITERS),
@@ -217,7 +230,7 @@ def run_killed(arguments, directory):
     written = [int(writer.communicate()[0]) for writer in writers]
     last = subprocess.run([*command, "--wait", "20s"], capture_output=True, text=True)
     seen = Seen()
-    seen.look(path, False)
+    seen.look(path, False, isAll=True)
     for n, number in enumerate(written):
         seen.lost += max(0, number - 1 - seen.last.get(n, -1))
     found = pathlib.Path(path).read_bytes().count(b"\n")
