@@ -72,6 +72,28 @@ package func endOfData(_ file: Descriptor, from offset: Int64) -> Int64 {
   return found > offset ? Int64(found) : .max
 }
 
+/// Where the hole begins that reaches up to an offset; the offset itself where data is before it. Takes
+/// some 40 calls for each hole, however long that is.
+package func startOfHole(_ file: Descriptor, endingAt end: Int64) -> Int64 {
+  func isEmpty(from offset: Int64) -> Bool {
+    nextData(file, from: offset).map { $0 >= end } ?? true
+  }
+  guard end > 0, isEmpty(from: end - 1) else { return end }
+  var (data, hole) = (Int64(-1), end - 1)
+  while hole - data > 1 {
+    let middle = data + (hole - data) / 2
+    if isEmpty(from: middle) { hole = middle } else { data = middle }
+  }
+  return hole
+}
+
+/// Goes on writing at an offset, with a hole up to it.
+package func skip(_ file: Descriptor, to offset: Int64) throws(SystemError) {
+  guard lseek(file.number, Int(offset), SEEK_SET) >= 0 else {
+    throw SystemError("lseek", "(an open file)")
+  }
+}
+
 /// What a symbolic link says; nil where there is none.
 package func readLink(_ path: [UInt8]) -> [UInt8]? {
   var target = [UInt8](repeating: 0, count: Int(PATH_MAX))

@@ -176,6 +176,27 @@ struct TrimTests {
     }
   }
 
+  @Test(
+    "A hole of terabytes in a log takes no time, and no blocks in its copy",
+    arguments: ["auto", "never"])
+  func hole(inPlace: String) throws {
+    guard let path = log("tmpfs") else { return }
+    // Somebody's writer lost its place: lines, a hole, and lines again.
+    let script =
+      "f = open('\(path)', 'ab'); f.truncate(3 << 40); f.write(b'\\n'); "
+      + "f.write(b''.join(b'{\"n\":%d,\"t\":\"\"}\\n' % n for n in range(20000, 20100)))"
+    #expect(run("/usr/bin/python3", ["-c", script]).status == 0)
+    let words = ["--keep-lines", "201", "--in-place", inPlace]
+    let done = Trimmed(path, words, in: scratch)
+    #expect(done.status == 0 && done.line?.way == "new-file", "\(done)")
+    var facts = stat()
+    #expect(lstat(path, &facts) == 0 && facts.st_size > 2 << 40 && facts.st_blocks < 100)
+    let found = run("/usr/bin/tail", ["-n", "101", path]).output.filter { $0 != "\0" }
+    #expect(found.split(separator: "\n").count == 100)
+    #expect(Trimmed(path, ["--keep-lines", "50"], in: scratch).status == 0)
+    #expect(numbers(inLog: path) == Array(20_050..<20_100))
+  }
+
   @Test("The new file is like the old one: owner, mode, attributes, access list")
   func attributes() throws {
     guard let path = log("ext4") else { return }

@@ -50,8 +50,9 @@ struct LogAtHand {
         search.foundNewline(at: start + Int64(found))
         upper = found
       }
-      search.passed(start)
-      end = start
+      // Whoever writes it may have left a hole of any length, and there is no line in one.
+      end = upper == buffer.count ? startOfHole(file, endingAt: start) : start
+      search.passed(end)
       // Whatever it is, it has no lines.
       if search.isBarren, facts.size - end >= Self.longestLine { return 0 }
     }

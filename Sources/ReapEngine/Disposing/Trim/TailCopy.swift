@@ -96,6 +96,13 @@ struct TailCopy {
       let size = try status(of: log.file).size
       guard size - from > (from == cut ? 0 : Self.enough) else { break }
       while from < size {
+        let data = min(size, nextData(log.file, from: from) ?? size)
+        if data > from {
+          // A hole stays one: it would take blocks that the log never had.
+          from = data
+          try skip(copy, to: from - cut)
+          continue
+        }
         try buffer.fill(
           from: log.file, at: from, upTo: Int(min(size - from, Int64(buffer.capacity))))
         guard buffer.count > 0 else { throw log.changed }
@@ -147,7 +154,7 @@ struct TailCopy {
       let lower = max(cut, upper - Int64(Self.pieceSize))
       try buffer.fill(from: log.file, at: lower, upTo: Int(upper - lower))
       if let found = buffer.last(0x0A, in: 0..<buffer.count) { return lower + Int64(found) + 1 }
-      upper = lower
+      upper = max(cut, startOfHole(log.file, endingAt: lower))
     }
     return cut
   }
