@@ -56,6 +56,14 @@ ssize_t shim_getdents64(int fd, void *buffer, size_t size) {
 #define STATX_ATTR_MOUNT_ROOT 0x2000
 #endif
 
+// Beyond 2116, or before 1823, a stamp says that instant: so no sum of two of them is beyond 64 bits.
+static int64_t shim_nanoseconds(struct statx_timestamp time) {
+  const int64_t limit = INT64_C(1) << 62;
+  if (time.tv_sec >= limit / 1000000000) return limit;
+  if (time.tv_sec <= -limit / 1000000000) return -limit;
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out) {
   struct statx raw;
   if (statx(dirfd, path, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &raw) != 0) return -1;
@@ -70,9 +78,9 @@ int shim_statx(int dirfd, const char *path, int flags, struct shim_statx *out) {
   out->size = raw.stx_size;
   out->dev = makedev(raw.stx_dev_major, raw.stx_dev_minor);
   out->mnt_id = raw.stx_mnt_id;
-  out->birth_ns = (int64_t)raw.stx_btime.tv_sec * 1000000000 + raw.stx_btime.tv_nsec;
-  out->change_ns = (int64_t)raw.stx_ctime.tv_sec * 1000000000 + raw.stx_ctime.tv_nsec;
-  out->modification_ns = (int64_t)raw.stx_mtime.tv_sec * 1000000000 + raw.stx_mtime.tv_nsec;
+  out->birth_ns = shim_nanoseconds(raw.stx_btime);
+  out->change_ns = shim_nanoseconds(raw.stx_ctime);
+  out->modification_ns = shim_nanoseconds(raw.stx_mtime);
   return 0;
 }
 

@@ -80,7 +80,7 @@ package final class Sweep: Sendable {
       claims: OwnClaims(condemned, below: root), rights: rights)
     self.pool = pool
     probe = Mutex(
-      RoomProbe { [logger = reporter.logger, path = root.path] in
+      RoomProbe(isPatient: true) { [logger = reporter.logger, path = root.path] in
         logger.warning("\(path): its file system does not tell what is free: nothing goes for room")
       })
   }
@@ -155,9 +155,8 @@ package final class Sweep: Sendable {
       let choice = retention.choose(
         from: members, room: room.map(imagined.added), now: readClocks().wall, begun: begun)
       guard !choice.going.isEmpty else { break }
-      if isDry { choice.going.forEach { imagined.add($0.member) } }
       var pass = RetentionPass(choice, bounds: retention.room, after: yield, isDry: isDry)
-      carryOut(&pass)
+      for member in carryOut(&pass) where isDry { imagined.add(member) }
       begun = pass.begun
       yield = pass.yield
       if isReporting { reporter.pruned(pass.result, counts, rule.rule) }
@@ -173,11 +172,16 @@ package final class Sweep: Sendable {
 
   private var room: FreeRoom? { probe.withLock { $0.room(at: root.descriptor) } }
 
-  private func carryOut(_ pass: inout RetentionPass<CandidatePath>) {
+  /// - Returns: those that went, or would.
+  private func carryOut(
+    _ pass: inout RetentionPass<CandidatePath>
+  ) -> [Retention.Member<CandidatePath>] {
+    var gone: [Retention.Member<CandidatePath>] = []
     while !pass.isOver {
       // Some file systems free later than they remove.
-      if pass.asksForRoom { syncFileSystem(of: root.descriptor) }
-      let asked = pass.next(room: room)
+      let isAsked = pass.asksForRoom
+      let asked = pass.next(
+        room: probe.withLock { $0.room(at: root.descriptor, settling: isAsked) })
       let paths = Set(asked.map(\.id))
       let before = findings.withLock { findings in
         defer { findings.removeAll { paths.contains($0.path) } }
@@ -192,16 +196,22 @@ package final class Sweep: Sendable {
       }
       for finding in before {
         switch after[finding.path]?.action {
-        case .reaped?: pass.removed(finding.path, bytes: after[finding.path]?.bytes ?? 0)
-        case .wouldReap?: pass.removed(finding.path, bytes: finding.member.bytes ?? 0)
+        case .reaped?:
+          gone.append(finding.member)
+          probe.withLock { $0.noteRemoval() }
+          pass.removed(finding.path, bytes: after[finding.path]?.bytes ?? 0)
+        case .wouldReap?:
+          gone.append(finding.member)
+          pass.removed(finding.path, bytes: finding.member.bytes ?? 0)
         case nil where after[finding.path] == nil: pass.removed(finding.path, bytes: 0)
         default: pass.kept(finding.path)
         }
       }
     }
-    guard pass.asksForRoom else { return }
-    syncFileSystem(of: root.descriptor)
-    _ = pass.next(room: room)
+    if pass.asksForRoom {
+      _ = pass.next(room: probe.withLock { $0.room(at: root.descriptor, settling: true) })
+    }
+    return gone
   }
 
   private func examine(_ path: CandidatePath, _ demand: Retention.Demand?) {

@@ -249,6 +249,10 @@ func absolute(_ path: FilePath) -> FilePath {
 }
 
 extension FilePath: ExpressibleByArgument {
-  /// A path from an argument as `commandLineArguments` has encoded it.
-  public init?(argument: String) { self.init(ArgumentText.decode(argument)) }
+  /// A path from an argument as `commandLineArguments` has encoded it. An empty one is a variable that
+  /// was not set, and not the working directory.
+  public init?(argument: String) {
+    guard !argument.isEmpty else { return nil }
+    self.init(ArgumentText.decode(argument))
+  }
 }

@@ -71,6 +71,13 @@ struct PreflightTests {
     #expect(preflight.shortage(in: btrfs).isNone)
   }
 
+  @Test("Where there are no blocks at all there is no room")
+  func blockless() {
+    let nothing = FreeRoom(freeBytes: 0, totalBytes: 0, freeInodes: 0, totalInodes: 0)
+    let preflight = Preflight(SpawnEstimate(plan(least: 9), from: samples(1)), within: .init())
+    #expect(preflight.shortage(in: nothing) == RoomShortage(bytes: 9))
+  }
+
   @Test("A share is read back as it is written")
   func shares() {
     let rows: [(String, Int64)] = [

@@ -154,6 +154,12 @@ package func status(ofPath path: FilePath) throws(SystemError) -> FileStatus {
 /// Writes out what a file system has in hand, and frees what was removed: btrfs and xfs do that later.
 package func syncFileSystem(of directory: Descriptor) { _ = shim_syncfs(directory.number) }
 
+/// Whether a file system counts what was removed as free only with its next commit, which may be 30
+/// seconds away: btrfs, bcachefs (linux/magic.h) and ZFS.
+package func freesLate(_ directory: Descriptor) -> Bool {
+  [0x9123_683E, 0xCA45_1A4E, 0x2FC1_2FC1].contains(shim_file_system_type(directory.number))
+}
+
 /// Room on the file system of an open directory.
 package func freeRoom(at directory: Descriptor) throws(SystemError) -> FreeRoom {
   var raw = statvfs()

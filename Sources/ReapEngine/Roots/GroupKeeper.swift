@@ -120,6 +120,7 @@ final class GroupKeeper {
   /// What was claimed is gone, or could not be removed.
   func removed(_ path: CandidatePath, _ result: RemovalResult, _ now: Nanoseconds) {
     guard removing.remove(path) != nil else { return }
+    probe.noteRemoval()
     if result.failure == nil, result.foreignDirectory == nil {
       pass?.removed(path, bytes: result.bytes)
     } else {

@@ -106,14 +106,14 @@ package struct Preflight: Sendable, Equatable {
   package func shortage(in room: FreeRoom) -> RoomShortage {
     RoomShortage(
       bytes: Self.lack(bounds.minFree, estimate.bytes, room.freeBytes, room.totalBytes),
-      inodes: Self.lack(
-        bounds.minFreeInodes, estimate.inodes, room.freeInodes, room.totalInodes))
+      // Where inodes are made as they are needed, there is no number of them.
+      inodes: room.totalInodes == 0
+        ? 0 : Self.lack(bounds.minFreeInodes, estimate.inodes, room.freeInodes, room.totalInodes))
   }
 
   private static func lack(
     _ bound: FreeSpace?, _ need: Int64, _ free: Int64, _ total: Int64
   ) -> Int64 {
-    guard total > 0 else { return 0 }
     let left = saturatingDifference(free, need)
     return max(
       bound?.shortfall(free: left, total: total) ?? 0, max(0, saturatingDifference(need, free)))

@@ -126,6 +126,67 @@ struct FilesTests {
     #expect(watcher.audit.map(\.reason) == ["over-age"])
   }
 
+  @Test("What the rule itself reads is no candidate, and half a key is a key")
+  func inUse() throws {
+    let media = Media(in: scratch)
+    let names = [
+      "uploads.log", "posts.db", "server.pem.tmp.1700000000000", "d.key.rotate.1700000000000",
+      "old.png",
+    ]
+    for name in names { media.make(name, days: 30) }
+    let keys =
+      "max_age: 1d, \(Media.calm), references: [{file: posts.db, fields: [imageUrl]}], "
+      + "require_copy: {receipts: {file: \"\(media.root)/uploads.log\"}}"
+    #expect(Set(media.list(keys, preset: nil).keys) == Set(names.dropFirst(2)))
+    let swept = media.sweep(
+      keys.replacingOccurrences(
+        of: "{receipts: {file: \"\(media.root)/uploads.log\"}}", with: "off"),
+      preset: nil)
+    #expect(swept.summary?.reaped == 2, "\(swept)")
+    #expect(names.map { exists(media.path($0)) } == [false, true, true, true, false])
+  }
+
+  @Test(
+    "A stamp beyond what nanoseconds count to is no old one", arguments: ["ext4", "xfs", "tmpfs"])
+  func beyond(type: String) throws {
+    guard isRoot, let mounted = MountedImage(type, megabytes: 320, in: scratch) else {
+      return skip("\(type) could not be mounted")
+    }
+    let media = Media(in: scratch, at: mounted.path)
+    let old = media.make("images/old.png", days: 30)
+    // The years 2262, 2400 and 9999: a file system keeps the last that it can.
+    let late = [9_223_372_037, 13_569_465_600, 253_402_210_800].map { (seconds: Int) in
+      let path = media.make("images/\(seconds).png")
+      let time = timespec(tv_sec: seconds, tv_nsec: 0)
+      #expect(utimensat(AT_FDCWD, path, [time, time], 0) == 0)
+      return path
+    }
+    let swept = media.sweep("require_copy: off, max_age: 1d, \(Media.calm)")
+    #expect(swept.summary?.reaped == 1 && !exists(old), "\(swept)")
+    #expect(late.allSatisfy { exists($0) })
+  }
+
+  @Test("A dry run says of the last copies what a pass does")
+  func dryRun() throws {
+    guard isRoot, let mounted = MountedImage("tmpfs", megabytes: 16, in: scratch) else {
+      return skip("a tmpfs needs root")
+    }
+    let media = Media(in: scratch, at: mounted.path)
+    for number in 1...6 {
+      media.make("images/x\(number).png", bytes: 1 << 20, days: 20 - Double(number))
+    }
+    // Every second one has no copy, and is asked about only when it is to go.
+    let copied = "[/bin/sh, -c, 'case \"$0\" in *[135].png) ;; *) exit 1;; esac']"
+    let keys =
+      "require_copy: {command: \(copied)}, allow_last_copy: false, "
+      + "pressure: {start: 30%, stop: 19%, min_age: 1d}"
+    let would = Set(media.list(keys).filter { $0.value.hasPrefix("dispose") }.keys)
+    let swept = media.sweep(keys)
+    let gone = (1...6).map { "images/x\($0).png" }.filter { !exists(media.path($0)) }
+    #expect(swept.summary?.reaped == gone.count && gone.count == 3, "\(swept)")
+    #expect(would == Set(gone), "\(would)")
+  }
+
   @Test("What is written to while a program is asked about it stays")
   func changedMeanwhile() throws {
     let path = media.make("images/a.png", days: 8)

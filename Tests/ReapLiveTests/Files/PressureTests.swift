@@ -44,6 +44,32 @@ struct PressureTests {
     #expect(watcher.audit.map(\.path) == (10..<21).map { media.path("images/old-\($0).png") })
   }
 
+  @Test(
+    "Where what was removed is free with the next commit only, no more goes than anywhere else",
+    arguments: [false, true])
+  func late(isWatched: Bool) throws {
+    guard isRoot, let mounted = MountedImage("btrfs", megabytes: 256, in: scratch) else {
+      return skip("btrfs could not be mounted")
+    }
+    let media = Media(in: scratch, at: mounted.path)
+    var number = 0
+    while media.used < 6500, number < 100 {
+      media.make("images/\(100 + number).png", bytes: 4 << 20, days: 100 - Double(number))
+      number += 1
+      sync()
+    }
+    let keys = "pressure: {start: 60%, stop: 50%, min_age: 1d}"
+    if isWatched {
+      let watcher = try media.watch(keys)
+      #expect(wait { media.used <= 5000 }, "\(media.used) \(watcher.background.error)")
+      letPass(1.5, "another look")
+    } else {
+      #expect(media.sweep(keys).summary?.failed == 0)
+    }
+    sync()
+    #expect((4500...5000).contains(media.used), "\(media.used), \(number)")
+  }
+
   @Test("Inodes count as bytes do; what is younger than min_age stays, whatever is lacking")
   func inodes() throws {
     guard isRoot,

@@ -66,6 +66,15 @@ struct PreflightTests {
     return result.output.isEmpty ? nil : decode(result.output)
   }
 
+  @Test("An empty path is a variable that was not set: nothing is looked at, and nothing goes")
+  func emptyPath() {
+    for words in [
+      ["preflight", "--root", "", "--prune"], ["usage", ""], ["sweep", ""], ["list", ""],
+    ] {
+      #expect(run(reapdBinary, words).status == 64, "\(words)")
+    }
+  }
+
   @Test("Needed is the sum of those that are named, times replicas, times the share")
   func named() throws {
     makeInstance(root, "00000001", bytes: 1 << 20)

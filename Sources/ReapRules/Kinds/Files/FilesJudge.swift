@@ -8,9 +8,7 @@ extension FilesSettings {
     let temporary = FileTemporary(entry.name)
     guard rule.match.matches(temporary?.stem ?? entry.name) else { return .keep(.notMatched) }
     guard entry.type == .regularFile else { return .keep(.notAFile) }
-    guard !Self.alwaysNever.contains(where: { $0.matches(entry.name) }) else {
-      return .keep(.keptByHand)
-    }
+    guard !Self.isNeverTaken(entry.name, temporary) else { return .keep(.keptByHand) }
     guard !entry.isMountPoint else { return .keep(.mountPoint) }
     guard rule.owners.allows(entry.owner) else { return .keep(.foreignOwner) }
 

@@ -64,11 +64,32 @@ package struct FilesSettings: Sendable, Equatable {
 
   package static let defaultGlob = try! Glob("*")
 
-  /// Never taken, whatever a rule says: stores, keys, and what has been hidden.
-  package static let alwaysNever = [
-    ".*", "*.json", "*.key", "*.pem", "*.p12", "*.pfx", "*.jks", "*keypair*",
+  /// Keys: what is half written of one is a key as well.
+  private static let keys = [
+    "*.key", "*.pem", "*.p12", "*.pfx", "*.jks", "*keypair*",
     "id_@(rsa|dsa|ecdsa|ed25519)*",
   ].map { try! Glob($0) }
+  /// Stores, and what has been hidden.
+  private static let stores = [".*", "*.json"].map { try! Glob($0) }
+
+  /// Never taken, whatever a rule says.
+  package static let alwaysNever = stores + keys
+
+  /// What is half written of a store is no store.
+  static func isNeverTaken(_ name: EntryName, _ temporary: FileTemporary?) -> Bool {
+    alwaysNever.contains { $0.matches(name) }
+      || temporary.map { temporary in keys.contains { $0.matches(temporary.stem) } } ?? false
+  }
+
+  /// Whether the rule reads it to know of copies, or keeps it in step.
+  private func isInUse(_ name: EntryName, in directory: [UInt8], of rule: Rule) -> Bool {
+    var files = references.map(\.file)
+    if case .receipts(let receipts) = copy { files.append(receipts.file) }
+    let path = CandidatePath(directory: directory, name).bytes
+    return files.contains {
+      $0.bytes == path || $0.isAbsolute && $0 == rule.root.appending(path)
+    }
+  }
 
   /// Whether a directory below the root is one of those.
   package func holds(_ directory: [UInt8]) -> Bool {
@@ -81,7 +102,7 @@ package struct FilesSettings: Sendable, Equatable {
     of name: EntryName, isDirectory: Bool?, in directory: [UInt8], of rule: Rule
   ) -> EntryRole {
     if directory.isEmpty, isDirectory != false, directories.contains(name) { return .place }
-    guard isDirectory != true else { return .nothing }
+    guard isDirectory != true, !isInUse(name, in: directory, of: rule) else { return .nothing }
     if let temporary = FileTemporary(name) {
       let isThere = holds(directory) || directory.isEmpty
       let isOthers = rule.others.contains { $0.matches(name) }
