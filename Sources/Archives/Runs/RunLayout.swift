@@ -61,11 +61,11 @@ package struct RunLayout: Sendable {
     if has(runName, in: directory) {
       runs.append(ArchiveGroup(base: directory, archives: [runName]))
     }
-    for name in try directories(in: directory) where visitNumber(name.bytes) == nil {
+    for name in try directories(in: directory) {
       let below = directory.appending(name.bytes)
-      if name.bytes.starts(with: Array("restart-".utf8)) {
+      if isRestart(name.bytes) {
         try collect(below, &runs, &nodes)
-      } else if let node = try? node(below) {
+      } else if mayBeNode(name.bytes), let node = try? node(below) {
         nodes.append(node)
       }
     }
@@ -104,6 +104,11 @@ package struct RunLayout: Sendable {
 
 /// Why the archives of a node or run are to be left alone for now; nil where nothing speaks against it.
 package func reasonToWait(_ base: FilePath) -> SlimProblem? {
+  archiveBeingMade(base) ?? locks(near: base).lazy.compactMap(lockHolder).first
+}
+
+/// The archive that is being made in a node or run, which may be reading the others; nil where none is.
+package func archiveBeingMade(_ base: FilePath) -> SlimProblem? {
   for name in ["stage.tgz.tmp", "run.tgz.tmp"] {
     let path = base.appending(name)
     guard let facts = try? status(ofPath: path), facts.type == .regular,
@@ -118,7 +123,7 @@ package func reasonToWait(_ base: FilePath) -> SlimProblem? {
       return SlimProblem(.live, "whether \(name) is open cannot be told (\(why))")
     }
   }
-  return locks(near: base).lazy.compactMap(lockHolder).first
+  return nil
 }
 
 /// The lock files of the run that a node belongs to: they lie in the run, or in a restart of it, which

@@ -139,10 +139,16 @@ package final class Reporter: Sendable {
 
   private func trimmed(_ trim: TrimReport, _ place: Place) {
     counts.withLock {
-      $0.trimmed += 1
+      switch trim.action {
+      case .reaped:
+        $0.reaped += 1
+        $0.files += 1
+      case .slimmed: $0.slimmed += 1
+      default: $0.trimmed += 1
+      }
       $0.bytes += trim.bytes
     }
-    var record = record(.trimmed, trim.reason, trim.evidence, place)
+    var record = record(trim.action, trim.reason, trim.evidence, place)
     record.bytes = trim.bytes
     record.files = 1
     note(record)

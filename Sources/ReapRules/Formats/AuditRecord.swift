@@ -4,6 +4,7 @@ package struct AuditRecord: Sendable, Equatable {
     case reaped, condemned, reprieved, restored, trimmed, slimmed, refused, failed
     case wouldReap = "would-reap"
     case wouldTrim = "would-trim"
+    case wouldSlim = "would-slim"
   }
 
   package var wall: Nanoseconds

@@ -9,6 +9,7 @@ struct AuditEntry: Decodable {
     case reaped, condemned, reprieved, claimed, restored, trimmed, slimmed, refused, failed
     case wouldReap = "would-reap"
     case wouldTrim = "would-trim"
+    case wouldSlim = "would-slim"
   }
 
   enum Trigger: String, Decodable {
@@ -52,6 +53,7 @@ struct Summary: Decodable {
   let files: Int
   let wouldReap: Int
   let trimmed: Int
+  let slimmed: Int
   let condemned: Int
   let reprieved: Int
   let restored: Int
