@@ -18,6 +18,7 @@ extension SlimOutcome {
       let stay = stayed > 0 ? ", \(stayed) of \(members) stay" : ""
       return "\(verb)  \(path)  \(sizes): \(counted(leftOut, "member")) left out, each as a file "
         + "on the disk\(stay)"
+        + (isBegunMeanwhile ? "; another archive was begun meanwhile, and may have failed" : "")
     }
     let member = problem.member.map { " (member \(displayText($0)))" } ?? ""
     return "\(verb)  \(path)  \(problem.reason.rawValue): \(displayText(problem.what))\(member)"

@@ -15,6 +15,7 @@ package struct ArchiveGroup: Sendable, Equatable {
 package struct RunLayout: Sendable {
   static let stageName = Array("stage.tgz".utf8)
   static let runName = Array("run.tgz".utf8)
+  static let temporaryNames = ["stage.tgz.tmp", "run.tgz.tmp"]
   static let lockName = Array("run.lock.json".utf8)
 
   /// In the order in which they are worked on. What is in a run's archive is in its nodes' as well, so
@@ -109,7 +110,7 @@ package func reasonToWait(_ base: FilePath) -> SlimProblem? {
 
 /// The archive that is being made in a node or run, which may be reading the others; nil where none is.
 package func archiveBeingMade(_ base: FilePath) -> SlimProblem? {
-  for name in ["stage.tgz.tmp", "run.tgz.tmp"] {
+  for name in RunLayout.temporaryNames {
     let path = base.appending(name)
     guard let facts = try? status(ofPath: path), facts.type == .regular,
       let file = try? openFile(

@@ -13,7 +13,7 @@ extension SlimOutcome {
         ("left_out_bytes", .integer(leftOutBytes)), ("stayed", .integer(Int64(stayed))),
         ("proved_by", .string("byte-equal files")),
         ("proving_files", .integer(Int64(proofCount))), ("proofs", .array(named)),
-      ]
+      ] + (isBegunMeanwhile ? [("begun_meanwhile", .bool(true))] : [])
     }
     var fields: [(String, JSONValue)] = [
       ("reason", .string(problem.reason.rawValue)), ("error", .string(problem.what)),

@@ -17,7 +17,7 @@ extension AuditRecord {
     case .wouldReap: return "would be removed: \(why)"
     case .slimmed: return "slimmed, \(roughSize(bytes)) freed: \(why)"
     case .wouldSlim: return "would be slimmed: \(why)"
-    case .restored, .refused, .failed: return nil
+    case .restored, .refused, .failed, .warned: return nil
     }
   }
 }

@@ -156,7 +156,8 @@ struct VisitsTests {
     work(node, bytes: 1000, by: .gnu)
     #expect(wait { !exists(node + "/visit_3/stage.tgz") }, "\(watcher.background.error)")
     #expect(exists(node + "/visit_4/stage.tgz") && exists(node + "/visit_3/events.json"))
-    #expect(watcher.audit.allSatisfy { $0.action == .reaped && $0.reason == "over-count" })
+    let told = watcher.audit.filter { $0.action != .warned }
+    #expect(told.allSatisfy { $0.action == .reaped && $0.reason == "over-count" })
   }
 
   @Test("A node is left alone while its archive is being made, and slimmed once that is over")
@@ -229,6 +230,58 @@ struct VisitsTests {
     reader.signal(SIGKILL)
     #expect(wait { !exists(path) }, "\(watcher.background.error)")
     #expect(wait { watcher.audit(of: path).first?.reason == "stale-temporary" })
+  }
+
+  /// A node whose first visit's archive takes a while to be read.
+  private func makeLargeNode() -> (node: String, archive: String) {
+    let node = makeRun("one") + "/node"
+    enter(node)
+    work(node, bytes: 40_000_000, by: .gnu)
+    enter(node)
+    return (node, node + "/visit_1/stage.tgz")
+  }
+
+  @Test("An archive that is begun while another one is read keeps that from being changed")
+  func begunMeanwhile() throws {
+    let (node, archive) = makeLargeNode()
+    let watcher = try watcher()
+    #expect(wait { openFiles(of: watcher.background.pid).contains(archive) })
+    let writer = try Background(
+      "/bin/bash", ["-c", "exec 9>\(node)/stage.tgz.tmp; exec sleep 100"], in: scratch)
+    let asked = ["explain", "--json", "--config", scratch.path + "/rules.yaml", archive]
+    #expect(wait { reapd(asked).lines.first?["reason"]?.text == "archive-being-made" })
+    #expect(wait { !openFiles(of: watcher.background.pid).contains(archive) })
+    #expect(fileSize(archive) > 30_000_000, "\(watcher.audit)")
+    writer.signal(SIGKILL)
+    #expect(wait(seconds: 40) { fileSize(archive) < 5000 }, "\(watcher.background.error)")
+  }
+
+  @Test("One that came and was given up meanwhile is told of: it may have failed")
+  func mayHaveFailed() throws {
+    let (node, archive) = makeLargeNode()
+    let watcher = try watcher()
+    #expect(wait { openFiles(of: watcher.background.pid).contains(archive) })
+    _ = shell("echo torn > \(node)/stage.tgz.tmp")
+    #expect(wait { fileSize(archive) < 5000 }, "\(watcher.background.error)")
+    #expect(wait { watcher.audit(of: node, action: .warned).first?.reason == "begun-meanwhile" })
+    #expect(watcher.said("may have failed").count == 1)
+  }
+
+  @Test("Archives that double are warned of: in the log, in the audit, and by usage")
+  func growth() throws {
+    let node = makeNode(makeRun("one") + "/node", visits: 4)
+    let watcher = try watcher(", on_superseded: keep")
+    #expect(wait { watcher.audit(of: node, action: .warned).count == 1 }, "\(watcher.audit)")
+    let line = try #require(watcher.audit(of: node, action: .warned).first)
+    #expect(line.reason == "archives-grow" && line.evidence["archives_left"] != nil)
+    #expect(watcher.said("grow by each other").count == 1)
+    let usage = reapd(["usage", "--json", "--config", scratch.path + "/rules.yaml", runs])
+    let told = usage.lines.filter { $0["type"]?.text == "archives-grow" }
+    #expect(told.map { $0["path"]?.text } == [node], "\(usage.error)")
+    // Once for each that is made.
+    enter(node)
+    work(node, bytes: 30_000, by: .gnu)
+    #expect(wait { watcher.audit(of: node, action: .warned).count == 2 }, "\(watcher.audit)")
   }
 
   @Test("A damaged archive stays whole, and that is said once")

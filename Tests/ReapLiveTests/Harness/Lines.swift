@@ -6,7 +6,7 @@ import Testing
 /// A line of the audit, schema 1, with all of its fields.
 struct AuditEntry: Decodable {
   enum Action: String, Decodable {
-    case reaped, condemned, reprieved, claimed, restored, trimmed, slimmed, refused, failed
+    case reaped, condemned, reprieved, claimed, restored, trimmed, slimmed, refused, failed, warned
     case wouldReap = "would-reap"
     case wouldTrim = "would-trim"
     case wouldSlim = "would-slim"

@@ -38,12 +38,9 @@ struct SlimOrder: Sendable {
       outcome.problem = SlimProblem(.changed, "its directory was moved meanwhile")
       return outcome
     }
-    if let problem = archiveBeingMade(base.path) {
-      outcome.problem = problem
-      return outcome
-    }
+    let careful = CarefulSlimming(name, below: base.descriptor, at: base.path)
     func slimming(_ purpose: SlimPurpose) -> SlimOutcome {
-      ArchiveSlimming(name, below: base.descriptor, for: purpose).run(dryRun: dryRun)
+      careful.run(for: purpose, dryRun: dryRun)
     }
     switch purpose {
     case .slim: return slimming(.slim)

@@ -145,6 +145,7 @@ final class VisitsEdge: RootKind {
       .init("bytes_before", .integer(outcome.bytesBefore)),
       .init("bytes_after", .integer(outcome.bytesAfter)),
     ]
+    own.isBegunMeanwhile = outcome.isBegunMeanwhile
     var evidence = order.evidence
     let facts = try? status(ofPath: order.path.bytes, at: root.descriptor)
     func remember(_ entry: ArchiveMemory.Entry) {
@@ -194,6 +195,10 @@ final class VisitsEdge: RootKind {
   func join(_ claimed: EntryName, into original: EntryName, at spot: Spot) -> Joining? { nil }
 
   func facts(of spot: Spot) -> PlaceFacts? { nil }
+
+  func growthWarnings(by rule: Rule, at root: OpenRoot) -> [GrowthWarning] {
+    NodeGrowth(root).warnings(by: rule)
+  }
 
   func follower(of root: WatchedRoot) -> (any KindFollower)? { VisitsFollower(root, self) }
 }

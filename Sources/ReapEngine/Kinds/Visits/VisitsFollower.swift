@@ -23,6 +23,11 @@ final class VisitsFollower: KindFollower {
       let occasion = Occasion(trigger: order.trigger, wokenAt: order.wokenAt)
       reporter.note(
         examined, Place(rule, root: open, path: path, occasion: occasion), claimID: nil)
+      if examined.trim?.evidence.ofKind.visits?.isBegunMeanwhile == true {
+        reporter.warn(
+          "an archive was begun while this one was replaced, and may have failed",
+          of: order.base.pathBytes, "begun-meanwhile", [], rule.rule, order.trigger)
+      }
       mailbox.post(.news(root: index, path, .rescan))
     }
   }
@@ -37,6 +42,23 @@ final class VisitsFollower: KindFollower {
       edge.memory.forget(order.path)
       order.close()
     }
+  }
+
+  // MARK: - Growth
+
+  /// Of nodes that were warned of: the size of the newest archive then.
+  private var warned: [[UInt8]: Int64] = [:]
+
+  func looked(at path: CandidatePath, isClaimed: Bool, _ now: Nanoseconds) {
+    guard path.name == VisitsPlace.stageArchive, let open = root.root else { return }
+    let node = VisitsEdge.base(of: path.directory)
+    guard let growth = NodeGrowth(open).growth(of: node), let newest = growth.sizes.last,
+      warned[node] != newest
+    else { return }
+    warned[node] = newest
+    root.facilities.reporter.warn(
+      growth.words, of: open.path(ofDirectory: node), "archives-grow", growth.members, root.rule,
+      .growth)
   }
 
   // MARK: - Names
@@ -120,6 +142,7 @@ final class VisitsFollower: KindFollower {
   }
 
   func forgot(place: [UInt8]) {
+    warned[place] = nil
     edge.memory.forget(place: place)
     if case .run? = VisitsPlace(place), let open = root.root {
       edge.owners?.forget(below: FilePath(open.path(ofDirectory: place)))
@@ -130,7 +153,6 @@ final class VisitsFollower: KindFollower {
 
   // What else there is to be heard says nothing of archives.
 
-  func looked(at path: CandidatePath, isClaimed: Bool, _ now: Nanoseconds) {}
   func removed(_ path: CandidatePath, _ now: Nanoseconds) {}
   func watch() {}
   func rootFound() {}

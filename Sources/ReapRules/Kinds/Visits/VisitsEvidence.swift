@@ -50,6 +50,8 @@ package struct VisitsEvidence: Sendable, Equatable {
   package var known: Known?
   /// What was done to it.
   package var work: [Fact] = []
+  /// Another archive was begun beside it before it was changed.
+  package var isBegunMeanwhile = false
 
   package struct Fact: Sendable, Equatable {
     package let name: String
