@@ -15,6 +15,8 @@ struct SlimOrder: Sendable {
   let purpose: VisitsEvidence.Purpose
   let evidence: Evidence
   let dryRun: Bool
+  /// Nothing changes that could not be told; asked when it comes to that.
+  let mayChange: @Sendable () -> Bool
   let trigger: Trigger
   let wokenAt: Nanoseconds?
   /// The newest of a node come first: they hold the others.
@@ -40,7 +42,12 @@ struct SlimOrder: Sendable {
     }
     let careful = CarefulSlimming(name, below: base.descriptor, at: base.path)
     func slimming(_ purpose: SlimPurpose) -> SlimOutcome {
-      careful.run(for: purpose, dryRun: dryRun)
+      careful.run(
+        for: purpose, dryRun: dryRun,
+        objection: {
+          archiveBeingMade($0)
+            ?? (mayChange() ? nil : SlimProblem(.system, "the audit cannot be written"))
+        })
     }
     switch purpose {
     case .slim: return slimming(.slim)

@@ -130,7 +130,8 @@ struct ArchiveLook {
     let order = SlimOrder(
       path: spot.path(name), base: base, root: examination.root,
       identity: facts.identity, verdict: verdict, purpose: purpose, evidence: evidence,
-      dryRun: !examination.rights.claiming, trigger: request.trigger,
+      dryRun: !examination.rights.claiming,
+      mayChange: { [examination] in examination.mayAct }, trigger: request.trigger,
       wokenAt: request.wokenAt, rank: rank)
     if edge.line.put(order) {
       let known = VisitsEvidence.Known(purpose, .underWay)
