@@ -35,7 +35,7 @@ let package = Package(
     .target(
       name: "ReapEngine",
       dependencies: [
-        "ReapRules", "OwnedDirectories", "Watching",
+        "ReapRules", "OwnedDirectories", "Watching", "Archives",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "CrashDrill", dependencies: ["OwnedDirectories", "ReapRules"]),

@@ -230,7 +230,7 @@ package final class Sweep: Sendable {
     }
     for file in told.files { add(file) }
     if let trim = told.trim {
-      return add(original, .dispose(trim.reason), trim.evidence, .trimmed)
+      return add(original, .dispose(trim.reason), trim.evidence, trim.action)
     }
     if let claimed = told.claimed { return remove(claimed, path, occasion) }
     guard let verdict = told.verdict, let evidence = told.evidence else { return }

@@ -146,14 +146,11 @@ final class SlimWork: Sendable {
     for archive in group.archives {
       let path = group.base.appending(archive)
       let size = (try? status(ofPath: path))?.size ?? 0
-      if let problem = reasonToWait(group.base) {
-        tell(group, archive, kept(problem, size))
-        continue
-      }
       guard let name = try? MemberName(parsing: archive) else { continue }
       let part = bar.begin(path, size)
-      let outcome = ArchiveSlimming(name, below: base, for: purpose, limits: limits)
-        .run(dryRun: dryRun) { part.read($0) }
+      var outcome = CarefulSlimming(name, below: base, at: group.base, limits: limits).run(
+        for: purpose, dryRun: dryRun, progress: { part.read($0) }, objection: reasonToWait)
+      if outcome.bytesBefore == 0 { (outcome.bytesBefore, outcome.bytesAfter) = (size, size) }
       part.finish()
       tell(group, archive, outcome)
     }

@@ -18,6 +18,7 @@ extension SlimOutcome {
       let stay = stayed > 0 ? ", \(stayed) of \(members) stay" : ""
       return "\(verb)  \(path)  \(sizes): \(counted(leftOut, "member")) left out, each as a file "
         + "on the disk\(stay)"
+        + (isBegunMeanwhile ? "; another archive was begun meanwhile, and may have failed" : "")
     }
     let member = problem.member.map { " (member \(displayText($0)))" } ?? ""
     return "\(verb)  \(path)  \(problem.reason.rawValue): \(displayText(problem.what))\(member)"
@@ -32,27 +33,6 @@ extension SlimOutcome {
     fields += evidence
     fields.append(("milliseconds", .integer(milliseconds)))
     return .object(fields)
-  }
-
-  /// What left, and what proves it; or why nothing did.
-  private var evidence: [(String, JSONValue)] {
-    guard let problem else {
-      let named = proofs.map { JSONValue.string(displayText($0)) }
-      return [
-        ("members", .integer(Int64(members))), ("left_out", .integer(Int64(leftOut))),
-        ("left_out_bytes", .integer(leftOutBytes)), ("stayed", .integer(Int64(stayed))),
-        ("proved_by", .string("byte-equal files")),
-        ("proving_files", .integer(Int64(proofCount))), ("proofs", .array(named)),
-      ]
-    }
-    var fields: [(String, JSONValue)] = [
-      ("reason", .string(problem.reason.rawValue)), ("error", .string(problem.what)),
-    ]
-    if let member = problem.member {
-      fields.append(JSONValue.pathMember(member, named: "member"))
-    }
-    if let needed = problem.bytesNeeded { fields.append(("bytes_needed", .integer(needed))) }
-    return fields
   }
 
   /// Nil for what neither changed anything nor was refused.

@@ -51,7 +51,9 @@ struct SweepCommand: ParsableCommand, NeedsProc {
           + (summary.failed > 0 ? ", \(summary.failed) failed" : ""))
     } else {
       printLine(
-        "\(summary.reaped) reaped (\(roughSize(summary.bytes))), \(summary.kept) kept, "
+        "\(summary.reaped) reaped"
+          + (summary.slimmed > 0 ? " and \(summary.slimmed) slimmed" : "")
+          + " (\(roughSize(summary.bytes))), \(summary.kept) kept, "
           + "\(summary.failed) failed")
     }
     if summary.failed > 0 { throw ExitCode(ExitStatus.someFailed.rawValue) }

@@ -65,6 +65,9 @@ struct UsageCommand: ParsableCommand {
       summary.add(tree, isInside: places[..<index].contains { place.isWithin($0) })
       json ? output.writeLines(of: tree) : output.write(tree)
     }
+    for rule in try rules() where places.contains(where: resolveRoot(rule.root).isWithin) {
+      for warning in growthWarnings(of: rule) { output.write(warning, json: json) }
+    }
     if json { output.write(summary) }
     output.flush()
     if summary.isIncomplete { throw ExitCode(ExitStatus.someFailed.rawValue) }
@@ -81,10 +84,12 @@ struct UsageCommand: ParsableCommand {
     return (places, isGiven && !paths.isEmpty)
   }
 
-  private func roots() throws -> [FilePath] {
+  private func roots() throws -> [FilePath] { try rules().map(\.root) }
+
+  private func rules() throws -> [Rule] {
     do {
-      let found = try Configuration.load(path: config, environment: .current, user: .current)
-      return found?.rules.map(\.root) ?? []
+      return try Configuration.load(path: config, environment: .current, user: .current)?.rules
+        ?? []
     } catch {
       throw fail(error)
     }

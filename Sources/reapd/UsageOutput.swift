@@ -39,6 +39,17 @@ final class UsageOutput {
 
   func write(_ summary: UsageSummary) { line(summary.json.text) }
 
+  func write(_ warning: GrowthWarning, json: Bool) {
+    guard json else {
+      return line("warning: \(displayText(warning.path)): \(warning.growth.words)")
+    }
+    line(
+      JSONValue.object(
+        [("type", .string("archives-grow")), JSONValue.pathMember(warning.path)]
+          + warning.growth.members
+      ).text)
+  }
+
   // MARK: - For people
 
   func write(_ tree: MeasuredTree) {

@@ -73,7 +73,7 @@ struct CommandLineRuleTests {
     #expect(
       tried(kind: "spil")
         == "command line: --kind is 'spil', which is unknown; did you mean spill? "
-        + "known: spill, generations, scratch, instances, files, log")
+        + "known: spill, generations, scratch, instances, files, log, visits")
     #expect(
       tried(preset: "ants")
         == "command line: --preset is 'ants', which is unknown; did you mean ant? "

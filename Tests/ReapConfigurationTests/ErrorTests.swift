@@ -30,7 +30,7 @@ struct ErrorTests {
     + "entries, owned_by, also, cleaners_lock, max_count, max_age, max_bytes, prune_to_min_free, "
     + "min_count, manifest, time_field, bad_timestamp, protect, protect_stale_after, "
     + "abandoned_after, directories, pressure, require_copy, after_copy, allow_last_copy, references, "
-    + "keep_lines, keep_bytes, in_place"
+    + "keep_lines, keep_bytes, in_place, on_superseded, keep_archives"
   static let spillKeys =
     "known: name, kind, preset, root, enabled, match, never, grace, owner, "
     + "allow_shallow, allow_remote, lock, lock_type, missing_lock, contents"
@@ -56,8 +56,8 @@ struct ErrorTests {
       "unknown key of a rule", start + "    graec: 5s\n",
       "reapd.yaml:4: a rule has no key 'graec'; did you mean grace? \(ruleKeys)"),
     Case(
-      "key of a later version", start + "    on_superseded: x\n",
-      "reapd.yaml:4: a rule has no key 'on_superseded'; \(ruleKeys)"),
+      "key of a later version", start + "    zzz_later: x\n",
+      "reapd.yaml:4: a rule has no key 'zzz_later'; \(ruleKeys)"),
     Case(
       "key of another kind", start + "    quarantine: 5s\n",
       "reapd.yaml:4: a rule of kind spill has no key 'quarantine'; \(spillKeys)"),
@@ -144,17 +144,17 @@ struct ErrorTests {
       "reapd.yaml:2: rules is a mapping; write a list of rules; "
         + "a minimal file is 'rules: [{kind: spill, root: /var/lib/app/spill}]'"),
     Case(
-      "unknown kind", "rules:\n  - root: /data/spill\n    kind: visits\n",
-      "reapd.yaml:3: kind is 'visits', which is unknown; "
-        + "known: spill, generations, scratch, instances, files, log"),
+      "unknown kind", "rules:\n  - root: /data/spill\n    kind: queues\n",
+      "reapd.yaml:3: kind is 'queues', which is unknown; "
+        + "known: spill, generations, scratch, instances, files, log, visits"),
     Case(
       "misspelt kind", "rules:\n  - root: /data/spill\n    kind: spil\n",
       "reapd.yaml:3: kind is 'spil', which is unknown; did you mean spill? "
-        + "known: spill, generations, scratch, instances, files, log"
+        + "known: spill, generations, scratch, instances, files, log, visits"
     ),
     Case(
-      "unknown preset", "rules:\n  - preset: kilroy\n",
-      "reapd.yaml:2: preset is 'kilroy', which is unknown; known: "
+      "unknown preset", "rules:\n  - preset: tomorrow\n",
+      "reapd.yaml:2: preset is 'tomorrow', which is unknown; known: "
         + Catalogue.names.joined(separator: ", ")),
     Case(
       "no kind", "rules:\n\n  - root: /data/spill\n",

@@ -16,7 +16,7 @@ struct ReasonTraitTests {
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
     .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
     .overLimit, .drained, .abandonedCopy,
-    .copied,
+    .copied, .superseded, .supersededWhole, .runOver,
   ]
   static let visibleUse: Set<Reason> = [
     .directoryLocked, .workingDirectory, .directoryOpen, .fifoOpen, .socketBound, .ownerAlive,
@@ -33,7 +33,8 @@ struct ReasonTraitTests {
     let normal: Set<Reason> = [
       .young, .lockHeld, .lockOpen, .recentlyChanged, .fileOpen, .notMatched, .live,
       .recentlySuperseded, .quarantined, .claimFound, .keptByHand, .withinBounds, .draining,
-      .protected, .incomplete, .noCopy,
+      .protected, .incomplete, .noCopy, .archiveBeingMade, .slimming, .slimmingWaits,
+      .asSmallAsItGets,
     ]
     #expect(Self.all { $0.hearing == .nobody } == normal.union(Self.visibleUse).union(Self.proofs))
     #expect(
@@ -65,6 +66,7 @@ struct ReasonTraitTests {
     #expect(
       Self.ended(by: .attributes) == [
         .keptByHand, .quarantined, .foreignOwner, .unreadable, .withinBounds,
+        .asSmallAsItGets, .cannotSlim,
       ])
     #expect(
       Self.ended(by: .mounts)
@@ -85,7 +87,8 @@ struct ReasonTraitTests {
     let outlasting: Set<Reason> = [
       .young, .lockHeld, .recentlyChanged, .fileOpen, .keptByHand, .recentlySuperseded,
       .quarantined, .foreignOwner, .notADirectory, .mountPoint, .nothingToCut,
-      .notInPlace, .draining,
+      .notInPlace, .draining, .asSmallAsItGets,
+      .cannotSlim,
     ]
     let others = Set(Reason.allCases).subtracting(outlasting).subtracting(Self.visibleUse)
     #expect(Self.ended(by: .cursor) == others)

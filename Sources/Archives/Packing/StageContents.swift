@@ -1,5 +1,7 @@
 // What belongs in a stage archive, and what must never be in one.
 
+import ReapRules
+
 /// Decides by a path's components, relative to the node.
 package enum StageContents {
   /// Whether it is left out, with all that is below it.

@@ -27,15 +27,6 @@ package struct ArchivePlace: Hashable, Sendable {
   }
 }
 
-/// The number of `visit_N`; nil for any other name.
-package func visitNumber(_ name: [UInt8]) -> Int? {
-  let prefix = Array("visit_".utf8)
-  guard name.starts(with: prefix), name.count > prefix.count, name.count < prefix.count + 10,
-    name[prefix.count...].allSatisfy({ (0x30...0x39).contains($0) })
-  else { return nil }
-  return Int(String(decoding: name[prefix.count...], as: UTF8.self))
-}
-
 /// A member's path, taken apart: nothing in it leads out of where it is unpacked.
 package struct MemberName: Hashable, Sendable {
   package let components: [[UInt8]]

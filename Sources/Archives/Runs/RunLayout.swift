@@ -15,6 +15,7 @@ package struct ArchiveGroup: Sendable, Equatable {
 package struct RunLayout: Sendable {
   static let stageName = Array("stage.tgz".utf8)
   static let runName = Array("run.tgz".utf8)
+  static let temporaryNames = ["stage.tgz.tmp", "run.tgz.tmp"]
   static let lockName = Array("run.lock.json".utf8)
 
   /// In the order in which they are worked on. What is in a run's archive is in its nodes' as well, so
@@ -61,11 +62,11 @@ package struct RunLayout: Sendable {
     if has(runName, in: directory) {
       runs.append(ArchiveGroup(base: directory, archives: [runName]))
     }
-    for name in try directories(in: directory) where visitNumber(name.bytes) == nil {
+    for name in try directories(in: directory) {
       let below = directory.appending(name.bytes)
-      if name.bytes.starts(with: Array("restart-".utf8)) {
+      if isRestart(name.bytes) {
         try collect(below, &runs, &nodes)
-      } else if let node = try? node(below) {
+      } else if mayBeNode(name.bytes), let node = try? node(below) {
         nodes.append(node)
       }
     }
@@ -104,7 +105,12 @@ package struct RunLayout: Sendable {
 
 /// Why the archives of a node or run are to be left alone for now; nil where nothing speaks against it.
 package func reasonToWait(_ base: FilePath) -> SlimProblem? {
-  for name in ["stage.tgz.tmp", "run.tgz.tmp"] {
+  archiveBeingMade(base) ?? locks(near: base).lazy.compactMap(lockHolder).first
+}
+
+/// The archive that is being made in a node or run, which may be reading the others; nil where none is.
+package func archiveBeingMade(_ base: FilePath) -> SlimProblem? {
+  for name in RunLayout.temporaryNames {
     let path = base.appending(name)
     guard let facts = try? status(ofPath: path), facts.type == .regular,
       let file = try? openFile(
@@ -118,7 +124,7 @@ package func reasonToWait(_ base: FilePath) -> SlimProblem? {
       return SlimProblem(.live, "whether \(name) is open cannot be told (\(why))")
     }
   }
-  return locks(near: base).lazy.compactMap(lockHolder).first
+  return nil
 }
 
 /// The lock files of the run that a node belongs to: they lie in the run, or in a restart of it, which

@@ -36,6 +36,8 @@ package struct SlimOutcome: Sendable {
   package var proofs: [[UInt8]] = []
   package var proofCount = 0
   package var milliseconds: Int64 = 0
+  /// Another archive was begun beside it before it was changed, and may have failed by that.
+  package var isBegunMeanwhile = false
 
   package init() {}
 
@@ -67,13 +69,15 @@ package struct ArchiveSlimming {
   /// - Parameters:
   ///   - dryRun: does all but change anything.
   ///   - progress: told of bytes read and written, about three times the archive's size in sum.
+  ///   - mayChange: asked right before anything is changed; what it throws keeps the archive.
   package func run(
-    dryRun: Bool = false, progress: @escaping (Int64) -> Void = { _ in }
+    dryRun: Bool = false, progress: @escaping (Int64) -> Void = { _ in },
+    mayChange: () throws(SlimProblem) -> Void = {}
   ) -> SlimOutcome {
     var outcome = SlimOutcome()
     let begun = readMonotonic()
     do {
-      try run(dryRun, progress, &outcome)
+      try run(dryRun, progress, mayChange, &outcome)
     } catch let problem as SlimProblem {
       (outcome.action, outcome.problem, outcome.bytesAfter) = (.kept, problem, outcome.bytesBefore)
     } catch {
@@ -85,7 +89,8 @@ package struct ArchiveSlimming {
   }
 
   private func run(
-    _ dryRun: Bool, _ progress: @escaping (Int64) -> Void, _ outcome: inout SlimOutcome
+    _ dryRun: Bool, _ progress: @escaping (Int64) -> Void,
+    _ mayChange: () throws(SlimProblem) -> Void, _ outcome: inout SlimOutcome
   ) throws {
     let archive = try OpenArchive(path, below: base)
     defer { archive.close() }
@@ -101,6 +106,7 @@ package struct ArchiveSlimming {
       findings.ledger.proof($0).path
     }
     func proofsHold() throws(SlimProblem) {
+      try mayChange()
       for index in 0..<findings.ledger.proofCount {
         let proof = findings.ledger.proof(index)
         guard comparison.isUnchanged(proof) else {

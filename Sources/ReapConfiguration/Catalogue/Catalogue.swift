@@ -47,6 +47,7 @@ package enum Catalogue {
     ("hypaware", PackageResources.hypaware_yaml),
     ("jdk", PackageResources.jdk_yaml),
     ("joblib", PackageResources.joblib_yaml),
+    ("kilroy", PackageResources.kilroy_yaml),
     ("lance", PackageResources.lance_yaml),
     ("pip", PackageResources.pip_yaml),
     ("polars", PackageResources.polars_yaml),

@@ -3,7 +3,7 @@ import ReapRules
 /// Kinds by the name they are written with. The one place of the configuration that tells them apart:
 /// what is particular to one lies in its file beside this one.
 enum KindName: String, CaseIterable {
-  case spill, generations, scratch, instances, files, log
+  case spill, generations, scratch, instances, files, log, visits
 
   init(_ kind: Rule.Kind) {
     switch kind {
@@ -13,6 +13,7 @@ enum KindName: String, CaseIterable {
     case .instances: self = .instances
     case .log: self = .log
     case .files: self = .files
+    case .visits: self = .visits
     }
   }
 
@@ -24,6 +25,7 @@ enum KindName: String, CaseIterable {
     case .instances: InstanceKeys()
     case .log: LogKeys()
     case .files: FilesKeys()
+    case .visits: VisitsKeys()
     }
   }
 }

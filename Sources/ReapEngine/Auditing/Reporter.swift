@@ -139,13 +139,35 @@ package final class Reporter: Sendable {
 
   private func trimmed(_ trim: TrimReport, _ place: Place) {
     counts.withLock {
-      $0.trimmed += 1
+      switch trim.action {
+      case .reaped:
+        $0.reaped += 1
+        $0.files += 1
+      case .slimmed: $0.slimmed += 1
+      default: $0.trimmed += 1
+      }
       $0.bytes += trim.bytes
     }
-    var record = record(.trimmed, trim.reason, trim.evidence, place)
+    var record = record(trim.action, trim.reason, trim.evidence, place)
     record.bytes = trim.bytes
     record.files = 1
     note(record)
+  }
+
+  /// Something that nothing is done about.
+  ///
+  /// - Parameters:
+  ///   - path: absolute.
+  ///   - reason: its code in the audit.
+  func warn(
+    _ text: String, of path: [UInt8], _ reason: String, _ members: [(String, JSONValue)],
+    _ rule: Rule, _ trigger: Trigger
+  ) {
+    logger.warning("\(text)", metadata: ["path": "\(displayText(path))", "rule": "\(rule.name)"])
+    audit?.append(
+      AuditRecord(
+        wall: readClocks().wall, action: .warned, rule: rule.name, kind: rule.kind.name, path: path,
+        reason: reason, trigger: trigger, evidence: .object(members)))
   }
 
   func wouldReap(_ verdict: Verdict, _ evidence: Evidence, _ place: Place) {
@@ -371,24 +393,4 @@ package struct Occasion: Sendable {
     self.trigger = trigger
     self.wokenAt = wokenAt
   }
-}
-
-/// Which candidate of which rule, and why it was looked at.
-struct Place: Sendable {
-  let shared: SharedRule
-  let root: OpenRoot
-  let below: CandidatePath
-  let occasion: Occasion
-
-  init(_ rule: SharedRule, root: OpenRoot, path: CandidatePath, occasion: Occasion) {
-    shared = rule
-    self.root = root
-    below = path
-    self.occasion = occasion
-  }
-
-  var rule: Rule { shared.rule }
-
-  /// Put together only when something is to be said.
-  var path: [UInt8] { root.path(of: below) }
 }

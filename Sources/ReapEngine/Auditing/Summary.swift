@@ -9,6 +9,7 @@ package struct Summary: Sendable, Equatable {
   package var files: Int64 = 0
   package var wouldReap = 0
   package var trimmed = 0
+  package var slimmed = 0
   package var condemned = 0
   package var reprieved = 0
   package var restored = 0
@@ -29,6 +30,7 @@ package struct Summary: Sendable, Equatable {
       ("reaped", .integer(Int64(reaped))), ("kept", .integer(Int64(kept))),
       ("failed", .integer(Int64(failed))), ("bytes", .integer(bytes)), ("files", .integer(files)),
       ("would_reap", .integer(Int64(wouldReap))), ("trimmed", .integer(Int64(trimmed))),
+      ("slimmed", .integer(Int64(slimmed))),
       ("condemned", .integer(Int64(condemned))),
       ("reprieved", .integer(Int64(reprieved))),
       ("restored", .integer(Int64(restored))),

@@ -24,6 +24,14 @@ protocol KindEdge: KindLook {
 
   /// What a directory of candidates says of them, for people; nil where there is nothing.
   func facts(of spot: Spot) -> PlaceFacts?
+
+  /// Archives that contain each other, at a rule's root.
+  func growthWarnings(by rule: Rule, at root: OpenRoot) -> [GrowthWarning]
+}
+
+extension KindEdge {
+  /// Of kinds that keep no archives.
+  func growthWarnings(by rule: Rule, at root: OpenRoot) -> [GrowthWarning] { [] }
 }
 
 /// Held from the last look to the end of a claim.

@@ -13,6 +13,7 @@ func kindEdge(of rule: Rule, ownerExited: OwnerExited? = nil) -> any RootKind {
   case .scratch(let settings): ScratchEdge(settings, ownerExited: ownerExited)
   case .files(let settings): FilesEdge(settings, root: rule.root)
   case .instances(let settings): InstancesEdge(settings)
+  case .visits(let settings): VisitsEdge(settings, ownerExited: ownerExited)
   case .log(let settings): LogEdge(settings)
   }
 }

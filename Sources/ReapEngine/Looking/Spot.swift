@@ -32,6 +32,8 @@ struct LookRequest: Sendable {
   /// Whether this thread may take its time: walk through a large tree, look through all processes,
   /// and wait for a lock.
   var mayTakeTime: Bool
+  /// What brought it about.
+  var trigger = Trigger.manual
 
   init(
     _ path: CandidatePath, firstSeen: Nanoseconds, sawCreation: Nanoseconds? = nil,

@@ -119,5 +119,6 @@ extension LookRequest {
     self.init(
       examine.path, firstSeen: examine.firstSeen, sawCreation: examine.sawCreation,
       wokenAt: examine.wokenAt, mayTakeTime: mayTakeTime)
+    trigger = examine.trigger
   }
 }

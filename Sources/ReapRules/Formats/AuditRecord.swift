@@ -1,9 +1,10 @@
 /// One audit line, schema 1: what changed something or was refused, and why.
 package struct AuditRecord: Sendable, Equatable {
   package enum Action: String, Sendable {
-    case reaped, condemned, reprieved, restored, trimmed, slimmed, refused, failed
+    case reaped, condemned, reprieved, restored, trimmed, slimmed, refused, failed, warned
     case wouldReap = "would-reap"
     case wouldTrim = "would-trim"
+    case wouldSlim = "would-slim"
   }
 
   package var wall: Nanoseconds

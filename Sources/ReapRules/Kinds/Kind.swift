@@ -10,6 +10,7 @@ extension Rule {
     case instances(InstanceSettings)
     case log(LogSettings)
     case files(FilesSettings)
+    case visits(VisitsSettings)
 
     /// What the kind says of itself.
     package var part: any KindPart {
@@ -20,6 +21,7 @@ extension Rule {
       case .instances(let settings): settings
       case .log(let settings): settings
       case .files(let settings): settings
+      case .visits(let settings): settings
       }
     }
 
@@ -33,6 +35,7 @@ extension Rule {
       case .instances(let settings): settings.judge(evidence, rule: rule, now: now)
       case .log(let settings): settings.judge(evidence, rule: rule, now: now)
       case .files(let settings): settings.judge(evidence, rule: rule, now: now)
+      case .visits(let settings): settings.judge(evidence, rule: rule, now: now)
       }
     }
 
@@ -46,6 +49,8 @@ extension Rule {
       case .instances(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .log(let settings): settings.role(of: name, isDirectory: isDirectory, in: rule)
       case .files(let settings):
+        settings.role(of: name, isDirectory: isDirectory, in: directory, of: rule)
+      case .visits(let settings):
         settings.role(of: name, isDirectory: isDirectory, in: directory, of: rule)
       }
     }
@@ -63,6 +68,8 @@ extension Rule {
       case .spill, .generations, .scratch, .instances, .log: rule.match.matches(original)
       case .files(let settings):
         settings.role(of: original, isDirectory: false, in: directory, of: rule) == .candidate
+      // Nothing is ever renamed there.
+      case .visits: false
       }
     }
 
@@ -175,6 +182,7 @@ extension Evidence {
     case scratch(ScratchEvidence)
     case instances(InstanceEvidence)
     case files(FilesEvidence)
+    case visits(VisitsEvidence)
 
     // Nil for evidence of another kind, which no assignment makes one of that.
 
@@ -194,6 +202,11 @@ extension Evidence {
       set { if case .files = self, let newValue { self = .files(newValue) } }
     }
 
+    package var visits: VisitsEvidence? {
+      get { if case .visits(let own) = self { own } else { nil } }
+      set { if case .visits = self, let newValue { self = .visits(newValue) } }
+    }
+
     var members: [(String, JSONValue)] {
       switch self {
       case .spill: []
@@ -202,6 +215,7 @@ extension Evidence {
       case .instances(let own): own.members
       case .log(let own): own.members
       case .files(let own): own.members
+      case .visits(let own): own.members
       }
     }
   }

@@ -15,7 +15,9 @@ extension AuditRecord {
     case .trimmed: return "trimmed, \(roughSize(bytes)) freed: \(why)"
     case .wouldTrim: return "would be trimmed: \(why)"
     case .wouldReap: return "would be removed: \(why)"
-    case .restored, .slimmed, .refused, .failed: return nil
+    case .slimmed: return "slimmed, \(roughSize(bytes)) freed: \(why)"
+    case .wouldSlim: return "would be slimmed: \(why)"
+    case .restored, .refused, .failed, .warned: return nil
     }
   }
 }

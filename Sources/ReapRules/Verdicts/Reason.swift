@@ -35,6 +35,11 @@ package enum Reason: String, Sendable, CaseIterable {
   case notInPlace = "not-in-place"
   case draining
   case noCopy = "no-copy"
+  case archiveBeingMade = "archive-being-made"
+  case slimming
+  case slimmingWaits = "slimming-waits"
+  case cannotSlim = "cannot-slim"
+  case asSmallAsItGets = "as-small-as-it-gets"
 
   case lockReleased = "lock-released"
   case lockMissing = "lock-missing"
@@ -53,6 +58,9 @@ package enum Reason: String, Sendable, CaseIterable {
   case overLimit = "over-limit"
   case drained
   case abandonedCopy = "abandoned-copy"
+  case superseded
+  case supersededWhole = "superseded-whole"
+  case runOver = "run-over"
 
   case lockNotAFile = "lock-not-a-file"
   case lockUnreadable = "lock-unreadable"
@@ -75,7 +83,8 @@ package enum Reason: String, Sendable, CaseIterable {
   case timeUnknown = "time-unknown"
 
   package var explanation: String {
-    explanationOfDoubt ?? explanationOfEnd ?? explanationOfLogs ?? explanationOfKeeping
+    explanationOfDoubt ?? explanationOfEnd ?? explanationOfLogs ?? explanationOfArchives
+      ?? explanationOfKeeping
   }
 
   private var explanationOfDoubt: String? {
@@ -144,6 +153,22 @@ package enum Reason: String, Sendable, CaseIterable {
     case .drained:
       "the old file of a trimmed log: nobody has it open, and every line of it is carried over"
     case .abandonedCopy: "the unfinished copy of a log's tail, by a reapd that was killed"
+    default: nil
+    }
+  }
+
+  /// Of an archive that earlier visits, or a run that is over, have left.
+  private var explanationOfArchives: String? {
+    switch self {
+    case .archiveBeingMade: "an archive is being made beside it, which may be reading it"
+    case .slimming:
+      "it waits for one that holds it, or is being read, to leave out what the disk has anyway"
+    case .slimmingWaits: "what keeps it from being slimmed may pass: it is tried again"
+    case .cannotSlim: "it cannot be slimmed or dropped as it is, and stays whole"
+    case .asSmallAsItGets: "nothing more of it can be left out"
+    case .superseded: "the archive of an earlier visit: what the disk has anyway goes out of it"
+    case .supersededWhole: "the archive of an earlier visit, which goes if the disk has all of it"
+    case .runOver: "its run is over: what the disk has anyway goes out of it"
     default: nil
     }
   }

@@ -101,7 +101,7 @@ extension Reason {
     case .notMatched, .claimFound: .init(.nobody, [.cursor])
     case .notADirectory, .nothingToCut: .init(.once)
     case .mountPoint: .init(.once, [.mounts])
-    case .foreignOwner: .init(.once, [.attributes])
+    case .foreignOwner, .cannotSlim: .init(.once, [.attributes])
     case .young: .init(.nobody, [.age], claimedName: .stays, count: .young)
     case .recentlyChanged:
       .init(.nobody, [.age], claimedName: .staysWhileUnclear, count: .young)
@@ -119,13 +119,12 @@ extension Reason {
       .init(.nobody, [.deadline], claimedName: .isGivenBack)
     case .live: .init(.nobody, [.cursor, .deadline], claimedName: .isGivenBack, isLive: true)
 
-    case .keptByHand: .init(.nobody, [.attributes])
+    case .keptByHand, .asSmallAsItGets: .init(.nobody, [.attributes])
     case .notInPlace: .init(.once, [.deadline])
     case .draining: .init(.nobody, [.deadline], claimedName: .stays, count: .live)
     case .recentlySuperseded: .init(.nobody, [.deadline], claimedName: .stays)
     case .quarantined:
       .init(.nobody, [.attributes, .deadline], claimedName: .stays, isQuarantine: true)
-
     case .rootInside, .cannotClaim, .needsQuarantine, .notAFile: .init(.once, [.cursor])
     case .missingLockKept, .unproved, .ownerUnknown, .foreignContents, .lockNotAFile,
       .lockUnreadable, .lockUnknown, .useUnknown, .bootUnknown, .timeUnknown, .lockNamesProcess:
@@ -147,12 +146,13 @@ extension Reason {
 
     // Another one of its group, or time, may demand its end: who chooses among them says when.
     case .withinBounds: .init(.nobody, [.attributes, .cursor])
-    case .protected, .incomplete, .noCopy: .init(.nobody, [.deadline, .cursor])
+    case .protected, .incomplete, .noCopy, .archiveBeingMade, .slimmingWaits, .slimming:
+      .init(.nobody, [.deadline, .cursor])
 
     // Proofs: nothing is kept for them, unless nothing may go (a dry run).
     case .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
       .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure, .overLimit, .drained,
-      .abandonedCopy, .copied:
+      .abandonedCopy, .copied, .superseded, .supersededWhole, .runOver:
       .init(.nobody, [.cursor])
     }
   }
@@ -164,6 +164,9 @@ extension Reason {
     default: false
     }
   }
+
+  /// Whether what goes for it is a part of an archive.
+  package var isOfSlimming: Bool { self == .superseded || self == .runOver }
 
   /// Whether it is kept because somebody uses it.
   package var isOfUse: Bool { traits.claimedName == .isGivenBack }

@@ -62,7 +62,10 @@ package struct Expendable: Sendable, Equatable {
 
 extension Verdict {
   /// What the audit says of it where nothing may be changed.
-  package var wouldAction: AuditRecord.Action { reason.isOfTrim ? .wouldTrim : .wouldReap }
+  package var wouldAction: AuditRecord.Action {
+    if reason.isOfTrim { return .wouldTrim }
+    return reason.isOfSlimming ? .wouldSlim : .wouldReap
+  }
 }
 
 /// What a judge says on the evidence so far.

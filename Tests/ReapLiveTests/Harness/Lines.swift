@@ -6,9 +6,10 @@ import Testing
 /// A line of the audit, schema 1, with all of its fields.
 struct AuditEntry: Decodable {
   enum Action: String, Decodable {
-    case reaped, condemned, reprieved, claimed, restored, trimmed, slimmed, refused, failed
+    case reaped, condemned, reprieved, claimed, restored, trimmed, slimmed, refused, failed, warned
     case wouldReap = "would-reap"
     case wouldTrim = "would-trim"
+    case wouldSlim = "would-slim"
   }
 
   enum Trigger: String, Decodable {
@@ -52,6 +53,7 @@ struct Summary: Decodable {
   let files: Int
   let wouldReap: Int
   let trimmed: Int
+  let slimmed: Int
   let condemned: Int
   let reprieved: Int
   let restored: Int

@@ -125,7 +125,9 @@ struct ReasonWalkTests {
     .timeUnknown: "InstanceTests",
     .ownerUnknown: "ScratchPidTests", .bootUnknown: "ScratchBootTests",
     .draining: "LogWatchTests", .nothingToCut: "LogWatchTests",
-    .notInPlace: "TrimTests",
+    .notInPlace: "TrimTests", .archiveBeingMade: "VisitsTests", .slimming: "VisitsTests",
+    .slimmingWaits: "VisitsTests", .cannotSlim: "VisitsTests",
+    .asSmallAsItGets: "VisitsTests",
   ]
   static let endedByAnotherRule: Set<Reason> = [.notMatched, .rootInside, .cannotClaim]
   /// Of a pass, or of a file: nothing stays that could be woken.
@@ -139,7 +141,7 @@ struct ReasonWalkTests {
     .lockReleased, .lockMissing, .ownerDead, .beforeBoot, .quiet, .staleTemporary,
     .abandoned, .overAge, .overCount, .overBytes, .roomNeeded, .pressure,
     .overLimit, .drained, .abandonedCopy,
-    .copied,
+    .copied, .superseded, .supersededWhole, .runOver,
   ]
   /// Ended by what another of its group does: InstanceTests.
   static let ofAGroup: Set<Reason> = [.withinBounds]

@@ -12,8 +12,11 @@ final class GenerationsEdge: RootKind {
 
   init(_ settings: GenerationSettings, ownerExited: OwnerExited?) {
     self.settings = settings
-    owner = OwnerWatch(
-      settings, exited: ownerExited.map { exited -> @Sendable () -> Void in { exited(nil) } })
+    owner = settings.ownerPidfile.map { file in
+      OwnerWatch(
+        file, trustPids: settings.trustPids,
+        exited: ownerExited.map { exited -> @Sendable () -> Void in { exited(nil) } })
+    }
   }
 
   func partition(at spot: Spot) -> PartitionGathering {

@@ -3,7 +3,7 @@ import OwnedDirectories
 import ReapRules
 import Synchronization
 
-/// The process that a rule's pid file names. Its end counts only when it was seen: through a pidfd
+/// The process that a pid file names. Its end counts only when it was seen: through a pidfd
 /// that was opened while it lived, its start compared with what the file says.
 final class OwnerWatch: Sendable {
   private struct State {
@@ -23,13 +23,10 @@ final class OwnerWatch: Sendable {
 
   private static let sizeLimit = 65_536
 
-  /// Nil where the rule names no pid file.
-  ///
   /// - Parameter exited: called on a thread of its own; nil where nobody stays to see an exit.
-  init?(_ settings: GenerationSettings, exited: (@Sendable () -> Void)? = nil) {
-    guard let pidfile = settings.ownerPidfile else { return nil }
+  init(_ pidfile: OwnerPidfile, trustPids: Bool, exited: (@Sendable () -> Void)? = nil) {
     self.pidfile = pidfile
-    trustPids = settings.trustPids
+    self.trustPids = trustPids
     self.exited = exited
     refresh()
   }
