@@ -25,6 +25,7 @@ struct Proving {
   private let comparison: FileComparison
   private let spending: SlimSpending
   private(set) var findings: Findings
+  private var verdicts = InnerVerdicts()
 
   init(_ comparison: FileComparison, _ limits: SlimLimits) {
     self.comparison = comparison
@@ -134,9 +135,33 @@ struct Proving {
   private mutating func standingInside(
     _ outer: Member, _ path: MemberName, _ reader: TarReader, depth: Int
   ) throws(SlimProblem) -> Standing {
+    let archive = InnerArchive(path: path.bytes, size: outer.size)
+    switch verdicts[archive] {
+    case .differs(let why): return .differs(why)
+    case .proved(let digest):
+      // Whatever else has its place and its length stays.
+      return try reader.digest(of: outer.size) == digest
+        ? .proved(stamp: 0) : .differs("it is another archive than the one before of this name")
+    case nil: break
+    }
+    let stream = MemberStream(reader, digest: StreamDigest())
+    let standing = try unpackedStanding(outer, path, stream, depth: depth)
+    switch standing {
+    case .differs(let why): verdicts.remember(archive, .differs(why))
+    case .proved, .alike:
+      if let digest = stream.finishDigest(of: outer.size) {
+        verdicts.remember(archive, .proved(digest))
+      }
+    }
+    return standing
+  }
+
+  private mutating func unpackedStanding(
+    _ outer: Member, _ path: MemberName, _ packed: MemberStream, depth: Int
+  ) throws(SlimProblem) -> Standing {
     try spending.check(depth: depth)
     do {
-      let stream = try unpacked(MemberStream(reader), Self.innerPieceSize)
+      let stream = try unpacked(packed, Self.innerPieceSize)
       defer { stream.free() }
       let inner = try TarReader(stream, pieceSize: Self.innerPieceSize)
       defer { inner.free() }
