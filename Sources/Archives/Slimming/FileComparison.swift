@@ -93,6 +93,7 @@ struct FileComparison {
   ) throws(SlimProblem) -> Standing {
     do {
       let before = try status(of: file)
+      letSettle(before)
       var position: Int64 = 0
       var isSame = true
       while isSame {
