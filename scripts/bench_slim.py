@@ -1,5 +1,5 @@
 """`reapd slim` against gzip(1) in the same run, on nodes built by renaming and archiving as the program does it."""
-import json, os, random, select, shutil, statistics, subprocess, sys, time
+import json, os, random, select, shutil, statistics, subprocess, sys, tarfile, time
 
 VISIT = r"""
 set -e; cd "$1"
@@ -10,6 +10,8 @@ if [ -e prompt.md ]; then
 fi
 mkdir attempt_1; echo '{"ok":true}' > status.json; echo "$3" > prompt.md; head -c 200 "$2" > attempt_1/out
 mv "$2" events.json
+"""
+PACK = r"""
 tar -cf - --exclude=./stage.tgz.tmp . | gzip -6 > "$1.packed"; mv "$1.packed" stage.tgz
 """
 
@@ -31,11 +33,14 @@ class Text:
                 size -= file.write(self.base[start:start + min(size, self.dice.randint(1 << 16, len(self.base) // 2))])
 
 
-def enter(node, text, number, size):
-    """One more visit of a node."""
+def enter(node, text, number, size, packs=None):
+    """One more visit of a node, whose archive holds all that is there unless something else makes it."""
     os.makedirs(node, exist_ok=True)
     text.write(node + ".new", size)
-    subprocess.run(["bash", "-c", VISIT, "visit", node, node + ".new", str(number)], check=True)
+    script = VISIT + ("" if packs else PACK)
+    subprocess.run(["bash", "-c", script, "visit", node, node + ".new", str(number)], check=True)
+    if packs:
+        packs()
 
 
 def timed(command, shell=False):
@@ -138,7 +143,6 @@ def throughput(bench, directory, text, size):
     count = 16
     for number in range(count):
         text.write(f"{visits[0]}/part-{number:02}.log", size // count)
-    text.write(visits[0] + "/small", 100_000)
     subprocess.run("tar -cf - . | gzip -6 > ../stage && mv ../stage stage.tgz", shell=True, check=True, cwd=visits[0])
     archive = visits[0] + "/stage.tgz"
     gzip, repack = f"gzip -dc {archive} > /dev/null", f"gzip -dc {archive} | gzip -6 > {directory}/repacked"
@@ -158,8 +162,8 @@ def throughput(bench, directory, text, size):
                 times[which].append(seconds)
     ratio(bench, f"drop verdict on {size / 1e9:.0f} GB of text, against gzip -dc", times["gzip"], times["drop"], 0.8)
     jobs(bench, directory, visits, 0)
-    # Nothing but one small file is on the disk as it was: all else is packed again.
-    for number in range(count):
+    # One part is on the disk as it was: all else is packed again.
+    for number in range(1, count):
         with open(f"{visits[0]}/part-{number:02}.log", "r+b") as file:
             file.seek(-1, 2)
             file.write(b"?")
@@ -174,7 +178,7 @@ def throughput(bench, directory, text, size):
                 seconds, peak, said = slim(bench, archive)
                 memory = max(memory, peak)
             times[which].append(seconds)
-    ratio(bench, "slim where all but one member stays, against gzip -dc | gzip -6", times["repack"], times["slim"], 0.9)
+    ratio(bench, "slim where 15 of 16 parts stay, against gzip -dc | gzip -6", times["repack"], times["slim"], 0.9)
     shutil.copyfile(kept, archive)
     jobs(bench, directory, visits, 1)
     bench.row("peak memory of those", f"{memory:.1f} MiB", "64 MiB", memory < 64)
@@ -249,6 +253,47 @@ def deep(bench, directory, text, depth):
     shutil.rmtree(directory)
 
 
+def pack(node, left_out, linked):
+    """A stage archive by another rule than the program's."""
+    with tarfile.open(node + ".packed", "w:gz", compresslevel=6) as archive:
+        for where, directories, names in os.walk(node):
+            place = os.path.relpath(where, node)
+            directories[:] = sorted(name for name in directories if place != "." or not left_out(name))
+            for name in sorted(names):
+                path = os.path.normpath(os.path.join(place, name))
+                if linked and place != "." and name == "stage.tgz":
+                    member = tarfile.TarInfo(path)
+                    member.type, member.linkname = tarfile.SYMTYPE, "../" + path
+                    archive.addfile(member)
+                else:
+                    archive.add(os.path.join(where, name), path)
+    os.rename(node + ".packed", node + "/stage.tgz")
+
+
+def histories(bench, directory, text, visits):
+    """What a run takes on the disk by what a program puts into its archives of what was before."""
+    number = lambda name: int(name[6:]) if name.startswith("visit_") else None
+    ways = {
+        "everything (doubles)": None,
+        "visits left out": (lambda now: lambda name: number(name) is not None, False),
+        "older archives as links": (lambda now: lambda name: False, True),
+        "the newest earlier visit only": (lambda now: lambda name: number(name) not in (None, now - 1), False),
+        "the two newest earlier visits": (lambda now: lambda name: number(name) not in (None, now - 1, now - 2), False),
+        "the three newest earlier visits": (lambda now: lambda name: number(name) not in (None, now - 1, now - 2, now - 3), False),
+    }
+    for what, way in ways.items():
+        node, found = f"{directory}/{what.replace(' ', '-')}", []
+        for visit in range(1, visits + 1):
+            enter(node, text, visit, 50_000, None if way is None else lambda: pack(node, way[0](visit), way[1]))
+            if visit in (4, 8, 12, 16, 18):
+                found.append(f"{visit}: {sizes(node, False) / 1e6:.1f} + {sizes(node, True) / 1e6:.1f} MB")
+        print(f"     {what}; visits: files + archives: {', '.join(found)}", flush=True)
+        if way is None:
+            slim(bench, node)
+            print(f"     the same after reapd slim: {sizes(node, False) / 1e6:.1f} + {sizes(node, True) / 1e6:.1f} MB", flush=True)
+        shutil.rmtree(node)
+
+
 def run(bench, wanted=()):
     text = Text()
     quick = bench.quick
@@ -259,6 +304,7 @@ def run(bench, wanted=()):
         "throughput": lambda place: throughput(bench, place, text, 50 << 20 if quick else gigabytes * 1_000_000_000),
         "members": lambda place: members(bench, place, text, 5_000 if quick else 1_000_000),
         "large": lambda place: large(bench, place, text, 100 << 20 if quick else (4 << 30) + (1 << 20)),
+        "histories": lambda place: histories(bench, place, text, 8 if quick else 16),
         "deep": lambda place: deep(bench, place, text, 20),
     }
     for name, part in parts.items():

@@ -30,7 +30,7 @@ struct Proving {
   init(_ comparison: FileComparison, _ limits: SlimLimits) {
     self.comparison = comparison
     spending = SlimSpending(limits)
-    findings = Findings(ledger: Ledger(nameLimit: limits.nameBytes))
+    findings = Findings(ledger: Ledger(nameLimit: limits.nameBytes, entries: limits.entries))
   }
 
   /// - Throws: where the archive must be kept whole.
