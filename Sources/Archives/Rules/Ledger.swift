@@ -7,7 +7,7 @@ package struct Ledger {
   /// tar's blocks. Bit 0: byte-equal to a file on the disk; above: blocks of global headers.
   private var starts: [Int64] = []
   private var names: [UInt64] = []
-  private var linked: Set<UInt64> = []
+  private var linked: [UInt64] = []
   private var tail: Int64 = 0
   /// Where the end blocks begin.
   package private(set) var end: Int64 = 0
@@ -40,7 +40,7 @@ package struct Ledger {
   }
 
   /// A hard link, which stays, and so must what it names.
-  package mutating func addLink(to name: UInt64) { linked.insert(name) }
+  package mutating func addLink(to name: UInt64) { linked.append(name) }
 
   mutating func add(proof path: [UInt8], stamp: UInt64) throws(SlimProblem) {
     try proofs.add(path, stamp: stamp)
@@ -53,21 +53,45 @@ package struct Ledger {
 
   /// What stays of the archive.
   package func plan() -> SlimPlan {
-    let sorted = names.sorted()
-    var twice: Set<UInt64> = []
-    for (one, next) in zip(sorted, sorted.dropFirst()) where one == next { twice.insert(one) }
+    let needed = neededNames()
     var plan = SlimPlan(members: count)
     for index in starts.indices {
       let mark = starts[index] % HeaderChain.blockSize
       let start = starts[index] - mark
       let next = index + 1 < starts.count ? starts[index + 1] : tail
-      let goes = mark & 1 == 1 && !twice.contains(names[index]) && !linked.contains(names[index])
+      let goes = mark & 1 == 1 && !isIn(needed, names[index])
       plan.add(
         start, next - next % HeaderChain.blockSize, global: (mark >> 1) * HeaderChain.blockSize,
         goes: goes)
     }
     plan.add(tail: tail..<end)
     return plan
+  }
+}
+
+extension Ledger {
+  /// Names that occur twice or that a link names, sorted. No set: that would take four times as much, and an
+  /// archive can be made of nothing else.
+  private func neededNames() -> [UInt64] {
+    var sorted = names.sorted()
+    var count = 0
+    for index in sorted.indices.dropFirst() where sorted[index] == sorted[index - 1] {
+      sorted[count] = sorted[index]
+      count += 1
+    }
+    sorted.removeLast(sorted.count - count)
+    sorted += linked
+    sorted.sort()
+    return sorted
+  }
+
+  private func isIn(_ sorted: [UInt64], _ name: UInt64) -> Bool {
+    var (low, high) = (0, sorted.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if sorted[middle] < name { low = middle + 1 } else { high = middle }
+    }
+    return low < sorted.count && sorted[low] == name
   }
 }
 
