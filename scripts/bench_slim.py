@@ -1,5 +1,5 @@
 """`reapd slim` against gzip(1) in the same run, on nodes built by renaming and archiving as the program does it."""
-import json, os, random, select, shutil, statistics, subprocess, sys, tarfile, time
+import collections, json, os, random, select, shutil, statistics, subprocess, sys, tarfile, time
 
 VISIT = r"""
 set -e; cd "$1"
@@ -14,6 +14,10 @@ mv "$2" events.json
 PACK = r"""
 tar -cf - --exclude=./stage.tgz.tmp . | gzip -6 > "$1.packed"; mv "$1.packed" stage.tgz
 """
+
+
+# Seconds, the processors' and of the clock; peak MiB; and what a reapd said of each archive.
+Figures = collections.namedtuple("Figures", "seconds cpu memory said")
 
 
 class Text:
@@ -44,7 +48,6 @@ def enter(node, text, number, size, packs=None):
 
 
 def timed(command, shell=False):
-    """Seconds, peak MiB, and what a reapd said of each archive."""
     began = time.monotonic()
     process = subprocess.Popen(command, shell=shell, stdout=subprocess.PIPE,
                                env={"HOME": "/nowhere", "PATH": os.environ["PATH"]})
@@ -56,10 +59,10 @@ def timed(command, shell=False):
     while piece := os.read(process.stdout.fileno(), 1 << 16):
         said += piece
         peak = max(peak, high_water(process.pid))
-    process.wait()
+    _, process.returncode, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - began
     process.stdout.close()
-    return seconds, peak, [] if shell else [json.loads(x) for x in said.splitlines()]
+    return Figures(seconds, usage.ru_utime + usage.ru_stime, peak, [] if shell else [json.loads(x) for x in said.splitlines()])
 
 
 def high_water(pid):
@@ -72,7 +75,7 @@ def high_water(pid):
 
 def slim(bench, path, *options, actions=("slimmed",)):
     figures = timed([bench.reapd, "slim", path, "--json", "--audit-log", "none", *options])
-    for line in figures[2][:-1]:
+    for line in figures.said[:-1]:
         if line["action"] not in actions:
             sys.exit(f"not {actions}: {line}")
     return figures
@@ -93,7 +96,7 @@ def same(source, target):
 
 
 def recursion(bench, directory, text, most):
-    """Seconds for each byte on the disk must not grow with the nesting: newest first, where older archives prove
+    """Processor seconds for each byte on the disk must not grow with the nesting: newest first, where older archives prove
     newer ones, and where the older ones are no more, so that what is inside of the last one is all there is."""
     node, aside = directory + "/node", directory + "/aside"
     rates = {"slim": [], "slim --drop": [], "slim --drop, the last one alone": []}
@@ -112,8 +115,9 @@ def recursion(bench, directory, text, most):
             figures = [slim(bench, node, "--dry-run", *options, actions=(action,)) for _ in range(3 if there < 1 << 30 else 1)]
             for number, place in enumerate(older):
                 os.rename(f"{aside}.{number}", place + "/stage.tgz")
-            seconds = statistics.median(each[0] for each in figures)
-            memory = max(each[1] for each in figures)
+            # Of the processors, so that whatever else runs counts little.
+            seconds = statistics.median(each.cpu for each in figures)
+            memory = max(each.memory for each in figures)
             found.append((visit, there, seconds / there * (1 << 30), memory))
             print(f"     {name}, {visit} visits, {there / 1e6:.0f} MB on the disk: {seconds:.2f} s, "
                   f"{found[-1][2]:.2f} s/GiB, {memory:.1f} MiB", flush=True)
@@ -154,13 +158,13 @@ def throughput(bench, directory, text, size):
     shutil.copyfile(archive, kept)
     for turn in range(5):
         for which in ("gzip", "drop") if turn % 2 == 0 else ("drop", "gzip"):
-            seconds, peak, said = timed(gzip if which == "gzip" else drop, shell=which == "gzip")
+            found = timed(gzip if which == "gzip" else drop, shell=which == "gzip")
             if which == "drop":
-                memory = max(memory, peak)
-                if said[0]["action"] != "dropped":
-                    sys.exit(f"not proved: {said}")
+                memory = max(memory, found.memory)
+                if found.said[0]["action"] != "dropped":
+                    sys.exit(f"not proved: {found.said}")
             if turn > 0:
-                times[which].append(seconds)
+                times[which].append(found.seconds)
     ratio(bench, f"drop verdict on {size / 1e9:.0f} GB of text, against gzip -dc", times["gzip"], times["drop"], 0.8)
     jobs(bench, directory, visits, 0)
     # One part is on the disk as it was: all else is packed again.
@@ -171,14 +175,14 @@ def throughput(bench, directory, text, size):
     for turn in range(3):
         for which in ("repack", "slim") if turn % 2 == 0 else ("slim", "repack"):
             if which == "repack":
-                seconds, _, _ = timed(repack, shell=True)
+                found = timed(repack, shell=True)
             else:
                 shutil.copyfile(kept, archive + ".new")
                 os.rename(archive + ".new", archive)
                 os.sync()
-                seconds, peak, said = slim(bench, archive)
-                memory = max(memory, peak)
-            times[which].append(seconds)
+                found = slim(bench, archive)
+                memory = max(memory, found.memory)
+            times[which].append(found.seconds)
     ratio(bench, "slim where 15 of 16 parts stay, against gzip -dc | gzip -6", times["repack"], times["slim"], 0.9)
     shutil.copyfile(kept, archive)
     jobs(bench, directory, visits, 1)
@@ -200,8 +204,8 @@ def jobs(bench, directory, visits, packs):
     for turn in range(3):
         for number in (1, 2) if turn % 2 == 0 else (2, 1):
             dry = ["--drop"] if packs == 0 else []
-            seconds, _, _ = slim(bench, run, "--dry-run", "--jobs", str(number), *dry, actions=("dropped", "slimmed"))
-            times[number].append(seconds)
+            found = slim(bench, run, "--dry-run", "--jobs", str(number), *dry, actions=("dropped", "slimmed"))
+            times[number].append(found.seconds)
     one, two = (statistics.median(times[n]) for n in (1, 2))
     bench.row(f"two archives on two cores, {'slim' if packs else 'drop'}, against one after another",
               f"{one / two:.2f}x ({two:.2f} s, {one:.2f} s)", "1.7x", one / two >= 1.7)
@@ -221,12 +225,12 @@ def members(bench, directory, text, count):
     subprocess.run("find attempt_1 -type f | tar -cf - -T - | gzip -1 > ../stage && mv ../stage stage.tgz",
                    shell=True, check=True, cwd=visit)
     before = os.path.getsize(visit + "/stage.tgz")
-    seconds, memory, _ = slim(bench, directory + "/node", "--drop", "--dry-run", actions=("dropped",))
+    seconds, _, memory, _ = slim(bench, directory + "/node", "--drop", "--dry-run", actions=("dropped",))
     bench.row(f"peak memory with {count:,} members, all of them on the disk", f"{memory:.1f} MiB ({seconds:.1f} s)", "64 MiB",
               memory < 64)
     # Every second one stays: that takes the longest plan.
     subprocess.run("find attempt_1 -name '*[13579].txt' -exec sh -c 'for f; do echo x >> $f; done' sh {} +", shell=True, check=True, cwd=visit)
-    seconds, memory, said = slim(bench, directory + "/node")
+    seconds, _, memory, said = slim(bench, directory + "/node")
     bench.row(f"peak memory with {count:,} members, half of them on the disk",
               f"{memory:.1f} MiB ({seconds:.1f} s, {before >> 20} → {said[0]['bytes_after'] >> 20} MiB)", "64 MiB", memory < 64)
     shutil.rmtree(directory)
@@ -238,7 +242,7 @@ def large(bench, directory, text, size):
     text.write(visit + "/large", size)
     subprocess.run("tar -cf - . | gzip -1 > ../stage && mv ../stage stage.tgz", shell=True, check=True, cwd=visit)
     for options, action in ((["--dry-run", "--drop"], "dropped"), ([], "slimmed")):
-        seconds, memory, _ = slim(bench, directory + "/node", *options, actions=(action,))
+        seconds, _, memory, _ = slim(bench, directory + "/node", *options, actions=(action,))
         bench.row(f"peak memory with a member of {size / 1e9:.1f} GB, {action}", f"{memory:.1f} MiB ({seconds:.1f} s)", "64 MiB",
                   memory < 64)
     shutil.rmtree(directory)
@@ -252,7 +256,7 @@ def deep(bench, directory, text, depth):
     build = "tar -cf - content | gzip -1 > ../stage; for n in $(seq %d); do mkdir ../in; mv ../stage ../in/in.tgz; " \
             "tar -C ../in -cf - in.tgz | gzip -1 > ../stage; rm -r ../in; done; mv ../stage stage.tgz"
     subprocess.run(build % depth, shell=True, check=True, cwd=visit)
-    seconds, memory, _ = slim(bench, directory + "/node", "--drop", actions=("dropped",))
+    seconds, _, memory, _ = slim(bench, directory + "/node", "--drop", actions=("dropped",))
     bench.row(f"peak memory with {depth} archives in each other", f"{memory:.1f} MiB ({seconds:.1f} s)", "64 MiB", memory < 64)
     shutil.rmtree(directory)
 
