@@ -61,6 +61,33 @@ private func shell(_ command: String) -> Int32 {
     #expect(shell("ls -A \(node)/visit_1 | grep -q reapd") == 1)
   }
 
+  @Test(
+    "A link that changes behind the comparison keeps an archive that was to be dropped",
+    arguments: ["ln -sfn other l", "rm l", "cp b x && mv x two", "true"])
+  func changedLinks(_ change: String) throws {
+    var template = Array("/var/tmp/reapd-test.XXXXXX".utf8CString)
+    let node = String(cString: mkdtemp(&template))
+    defer { _ = shell("rm -rf \(node)") }
+    #expect(
+      shell(
+        "cd \(node) && echo b > b && ln b two && ln -s b l && head -c 2M /dev/urandom > a "
+          + "&& tar -czf ../t.$$ l b two a && mv ../t.$$ stage.tgz") == 0)
+    let base = try openRoot(FilePath(node))
+    defer { base.close() }
+    let path = try MemberName(parsing: Array("stage.tgz".utf8))
+    var (read, hasChanged) = (Int64(0), false)
+    let outcome = ArchiveSlimming(path, below: base, for: .drop).run { count in
+      read += count
+      // By then what comes before the large file has been compared.
+      guard read > 1_500_000, !hasChanged else { return }
+      hasChanged = true
+      _ = shell("cd \(node) && \(change)")
+    }
+    #expect(hasChanged)
+    #expect(outcome.action == (change == "true" ? .dropped : .kept))
+    if change != "true" { #expect(outcome.problem?.reason == .changed) }
+  }
+
   @Test func moreEntriesThanTheLimitKeepAnArchive() throws {
     #expect(SlimLimits().entries == 1_000_000)
     var limits = SlimLimits()

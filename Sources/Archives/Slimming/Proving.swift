@@ -107,11 +107,11 @@ struct Proving {
     case .directory:
       return comparison.hasDirectory(path.bytes) ? .alike : .differs("its directory is not there")
     case .symbolicLink(let target):
-      return comparison.hasLink(path, to: target) ? .alike : .differs("its link is not there")
+      return try alike(comparison.linkStamp(path, to: target), path, or: "its link is not there")
     case .hardLink(let target):
       let other = place.provingPath(of: try Self.name(target))
-      return comparison.areOneFile(path.bytes, other.bytes)
-        ? .alike : .differs("its two names are not one file")
+      return try alike(
+        comparison.sharedStamp(path.bytes, other.bytes), path, or: "its two names are not one file")
     case .other: return .differs("a device or the like")
     }
     guard !name.components.isEmpty else { return .differs("a file without a name") }
@@ -128,6 +128,15 @@ struct Proving {
       guard name.namesArchive else { return .differs(absence.what) }
       return try standingInside(member, path, reader, depth: depth)
     }
+  }
+
+  /// Looked at again in the end as what proves bytes is.
+  private mutating func alike(
+    _ stamp: UInt64?, _ path: MemberName, or why: String
+  ) throws(SlimProblem) -> Standing {
+    guard let stamp else { return .differs(why) }
+    try findings.ledger.add(proof: path.bytes, stamp: stamp)
+    return .alike
   }
 
   /// An archive in the archive that is no longer on the disk as it was: read as a stream, it may go where
