@@ -77,4 +77,24 @@ import Testing
     #expect(archives(in: node).isEmpty)
     #expect(allButArchives(in: node) == before)
   }
+
+  @Test(
+    "On FUSE, which knows neither files without names nor an exchange of names, a rename does it")
+  func fuse() throws {
+    guard isRoot else { return skip("mounts need root") }
+    let scratch = Scratch()
+    let (source, point) = (scratch.directory("source"), scratch.directory("point"))
+    let node = makeNode(source + "/node", visits: 3, bytes: 20_000)
+    let server = try Background("/usr/bin/bindfs", ["-f", source, point], in: scratch)
+    guard wait(until: { exists(point + "/node") }) else {
+      return skip("no bindfs: \(server.error)")
+    }
+    defer { umount2(point, Int32(MNT_DETACH)) }
+    let before = allButArchives(in: node)
+    let result = slim(point + "/node")
+    #expect(
+      result.lines.dropLast().allSatisfy { $0["action"]?.text == "slimmed" }, "\(result.lines)")
+    #expect(allButArchives(in: node) == before)
+    #expect(shell("find \(node) -name '.reapd*'").output == "")
+  }
 }
