@@ -23,6 +23,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .target(name: "CLinuxShims"),
     // The catalogue is part of the binary: it is linked statically, and carried about alone.
     .target(
@@ -44,7 +45,7 @@ let package = Package(
       name: "Compaction", dependencies: ["ReapRules", "OwnedDirectories", "Compression"]),
     .target(
       name: "Archives",
-      dependencies: ["ReapRules", "OwnedDirectories", "Compression", "CArchive"]),
+      dependencies: ["ReapRules", "OwnedDirectories", "Compression", "CArchive", "CNettle"]),
     .executableTarget(
       name: "reapd",
       dependencies: [

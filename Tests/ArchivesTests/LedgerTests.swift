@@ -69,6 +69,47 @@ private func plan(
   }
 }
 
+@Suite struct ProvingFilesTests {
+  @Test("Each file comes back as it was put in, whatever its path shares with the one before")
+  func property() throws {
+    let seed = UInt64.random(in: 0 ... .max)
+    var random = SplitMix(seed: seed)
+    for _ in 0..<200 {
+      var files = ProvingFiles(limit: 1 << 20)
+      var put: [ProvingFile] = []
+      for _ in 0..<Int.random(in: 0..<30, using: &random) {
+        let kept = put.last?.path.prefix(Int.random(in: 0..<400, using: &random)) ?? []
+        let rest = (0..<Int.random(in: 0..<300, using: &random)).map { _ in
+          UInt8.random(in: 0x61...0x62, using: &random)
+        }
+        put.append(ProvingFile(path: kept + rest, stamp: random.next()))
+        try files.add(kept + rest, stamp: put[put.count - 1].stamp)
+      }
+      #expect(files.first(1000) == put, "seed \(seed)")
+      #expect(files.first(3) == Array(put.prefix(3)), "seed \(seed)")
+      #expect(files.count == put.count)
+    }
+  }
+
+  @Test(
+    "A million files of one tree are within the limit, and one more name than there is room for is not"
+  )
+  func limit() throws {
+    var files = ProvingFiles(limit: SlimLimits().nameBytes)
+    for number in 0..<100_000 {
+      let path =
+        "visit_1/attempt_1/worktree/directory-\(number / 1000)/file-\(number + 1_000_000).txt"
+      try files.add(Array(path.utf8), stamp: 1)
+    }
+    #expect(files.bytes * 10 <= SlimLimits().nameBytes)
+    var small = ProvingFiles(limit: 1000)
+    let problem = #expect(throws: SlimProblem.self) {
+      for number in 0..<1000 { try small.add(Array("\(number)".utf8), stamp: 1) }
+    }
+    #expect(problem?.description == "more than 1000 bytes of names")
+  }
+}
+
 @Suite struct HeaderChainTests {
   private func block(_ type: Character, size: String = "00000000000\0") -> [UInt8] {
     var block = [UInt8](repeating: 0x61, count: 512)

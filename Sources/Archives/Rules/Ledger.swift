@@ -1,51 +1,49 @@
 // What was found of each member of one archive, in as few bytes as a million of them allow, and what
 // follows from it.
 
-/// One file on the disk that proves a member, as it was when it was compared.
-package struct ProvingFile: Sendable, Equatable {
-  package let path: [UInt8]
-  /// A digest of device, inode, birth, change time and size.
-  package let stamp: UInt64
-}
-
 /// The members of one archive in their order.
 package struct Ledger {
-  /// Where each begins in the unpacked stream, what stands before its own headers included.
+  /// Where each begins in the unpacked stream, what stands before its own headers included: a multiple of
+  /// tar's blocks. Bit 0: byte-equal to a file on the disk; above: blocks of global headers.
   private var starts: [Int64] = []
   private var names: [UInt64] = []
-  /// Bit 0: byte-equal to a file on the disk; above: its global headers' length.
-  private var marks: [UInt32] = []
-  private var linked: Set<UInt64> = []
-  private var paths: [UInt8] = []
-  private var proofs: [(start: UInt32, length: UInt16, stamp: UInt64)] = []
+  private var linked: [UInt64] = []
   private var tail: Int64 = 0
   /// Where the end blocks begin.
   package private(set) var end: Int64 = 0
   package private(set) var provedCount = 0
-  private let nameLimit: Int
+  package private(set) var proofs: ProvingFiles
 
-  package init(nameLimit: Int) { self.nameLimit = nameLimit }
+  private static let longestGlobal: Int64 = 255
+
+  /// - Parameters:
+  ///   - nameLimit: bytes that the proving files may take.
+  ///   - entries: as many members as may come.
+  package init(nameLimit: Int, entries: Int64 = 1 << 10) {
+    proofs = ProvingFiles(limit: nameLimit)
+    // What is not used of it is not in memory; growing would need it twice.
+    let room = Int(clamping: min(entries, 1 << 20))
+    starts.reserveCapacity(room)
+    names.reserveCapacity(room)
+  }
 
   package var count: Int { starts.count }
-  package var proofCount: Int { proofs.count }
 
   /// - Parameter global: bytes of the global headers in front of it.
   package mutating func add(name: UInt64, at start: Int64, global: Int64, isProved: Bool) {
-    starts.append(start)
+    let blocks = global / HeaderChain.blockSize
+    // Longer ones are nobody's; the member stays as it is.
+    let goes = isProved && blocks <= Self.longestGlobal
+    starts.append(start | (goes ? blocks << 1 | 1 : 0))
     names.append(name)
-    marks.append(UInt32(clamping: global) << 1 | (isProved ? 1 : 0))
-    if isProved { provedCount += 1 }
+    if goes { provedCount += 1 }
   }
 
   /// A hard link, which stays, and so must what it names.
-  package mutating func addLink(to name: UInt64) { linked.insert(name) }
+  package mutating func addLink(to name: UInt64) { linked.append(name) }
 
   mutating func add(proof path: [UInt8], stamp: UInt64) throws(SlimProblem) {
-    guard paths.count + path.count <= nameLimit, let length = UInt16(exactly: path.count) else {
-      throw SlimProblem(.limit, "more than \(nameLimit) bytes of names")
-    }
-    proofs.append((UInt32(paths.count), length, stamp))
-    paths += path
+    try proofs.add(path, stamp: stamp)
   }
 
   /// - Parameters:
@@ -53,26 +51,47 @@ package struct Ledger {
   ///   - end: where the end blocks begin.
   package mutating func finish(tail: Int64, end: Int64) { (self.tail, self.end) = (tail, end) }
 
-  package func proof(_ index: Int) -> ProvingFile {
-    let (start, length, stamp) = proofs[index]
-    return ProvingFile(path: Array(paths[Int(start)..<Int(start) + Int(length)]), stamp: stamp)
-  }
-
   /// What stays of the archive.
   package func plan() -> SlimPlan {
-    let sorted = names.sorted()
-    var twice: Set<UInt64> = []
-    for (one, next) in zip(sorted, sorted.dropFirst()) where one == next { twice.insert(one) }
+    let needed = neededNames()
     var plan = SlimPlan(members: count)
     for index in starts.indices {
-      let stop = index + 1 < starts.count ? starts[index + 1] : tail
-      let goes =
-        marks[index] & 1 == 1 && !twice.contains(names[index]) && !linked.contains(names[index])
-      let global = Int64(marks[index] >> 1)
-      plan.add(starts[index], stop, global: global, goes: goes)
+      let mark = starts[index] % HeaderChain.blockSize
+      let start = starts[index] - mark
+      let next = index + 1 < starts.count ? starts[index + 1] : tail
+      let goes = mark & 1 == 1 && !isIn(needed, names[index])
+      plan.add(
+        start, next - next % HeaderChain.blockSize, global: (mark >> 1) * HeaderChain.blockSize,
+        goes: goes)
     }
     plan.add(tail: tail..<end)
     return plan
+  }
+}
+
+extension Ledger {
+  /// Names that occur twice or that a link names, sorted. No set: that would take four times as much, and an
+  /// archive can be made of nothing else.
+  private func neededNames() -> [UInt64] {
+    var sorted = names.sorted()
+    var count = 0
+    for index in sorted.indices.dropFirst() where sorted[index] == sorted[index - 1] {
+      sorted[count] = sorted[index]
+      count += 1
+    }
+    sorted.removeLast(sorted.count - count)
+    sorted += linked
+    sorted.sort()
+    return sorted
+  }
+
+  private func isIn(_ sorted: [UInt64], _ name: UInt64) -> Bool {
+    var (low, high) = (0, sorted.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if sorted[middle] < name { low = middle + 1 } else { high = middle }
+    }
+    return low < sorted.count && sorted[low] == name
   }
 }
 
@@ -88,7 +107,11 @@ package struct SlimPlan: Sendable, Equatable {
   package private(set) var length: Int64 = 0
   private var pending: Int64?
 
-  init(members: Int) { self.members = members }
+  init(members: Int) {
+    self.members = members
+    kept.reserveCapacity(members)
+    starts.reserveCapacity(members)
+  }
 
   fileprivate mutating func add(_ start: Int64, _ stop: Int64, global: Int64, goes: Bool) {
     if goes {

@@ -12,7 +12,8 @@ package struct SlimLimits: Sendable, Equatable {
   package var ratioFloor: Int64 = 1 << 20
   /// Unpacked bytes of it and all that is inside; nil: any number.
   package var bytes: Int64?
-  /// Bytes of the names of members that are left out: they are in memory until the end.
+  /// Bytes of the names of members that are left out, as far as each differs from the one before, and eleven more
+  /// for each: they are in memory until the end.
   package var nameBytes = 16 << 20
 
   package init() {}

@@ -101,18 +101,16 @@ package struct ArchiveSlimming {
     try proving.read(FileStream(archive.file, progress: progress), at: ArchivePlace(path))
     let findings = proving.findings
     outcome.members = findings.ledger.count
-    outcome.proofCount = findings.ledger.proofCount
-    outcome.proofs = (0..<min(outcome.proofCount, Self.proofsNamed)).map {
-      findings.ledger.proof($0).path
-    }
+    outcome.proofCount = findings.ledger.proofs.count
+    outcome.proofs = findings.ledger.proofs.first(Self.proofsNamed).map(\.path)
     func proofsHold() throws(SlimProblem) {
       try mayChange()
-      for index in 0..<findings.ledger.proofCount {
-        let proof = findings.ledger.proof(index)
+      try findings.ledger.proofs.forEach { proof throws(SlimProblem) in
         guard comparison.isUnchanged(proof) else {
           throw SlimProblem(
             .changed, "a file that proves a member has changed meanwhile", member: proof.path)
         }
+        return true
       }
     }
     switch purpose {
@@ -167,7 +165,7 @@ package struct ArchiveSlimming {
     try synchronize(new.file, "(a new archive)")
     try proofsHold()
     try archive.check()
-    try new.takePlace()
+    try archive.giveWay(to: new)
     isDone = true
     return output.size
   }

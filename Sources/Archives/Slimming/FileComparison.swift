@@ -38,7 +38,7 @@ struct FileComparison {
   /// Whether a file that has proved something is still the same.
   func isUnchanged(_ proof: ProvingFile) -> Bool {
     guard let facts = try? status(ofPath: proof.path, at: base) else { return false }
-    return facts.type == .regular && Self.stamp(facts) == proof.stamp
+    return Self.stamp(facts) == proof.stamp
   }
 
   /// A file of that size at the path, which may be the one; otherwise what is there instead.
@@ -93,6 +93,7 @@ struct FileComparison {
   ) throws(SlimProblem) -> Standing {
     do {
       let before = try status(of: file)
+      letSettle(before)
       var position: Int64 = 0
       var isSame = true
       while isSame {
@@ -140,21 +141,31 @@ struct FileComparison {
     return true
   }
 
-  func hasLink(_ path: MemberName, to target: [UInt8]) -> Bool {
+  /// What a link's status shows where it leads to the same; nil otherwise.
+  func linkStamp(_ path: MemberName, to target: [UInt8]) -> UInt64? {
     let parent = path.components.dropLast()
-    guard let last = path.components.last, let name = EntryName(last) else { return false }
-    guard !parent.isEmpty else { return linkTarget(of: name, at: base) == target }
+    guard let last = path.components.last, let name = EntryName(last) else { return nil }
+    func stamp(at directory: Descriptor) -> UInt64? {
+      guard let facts = try? status(of: name, at: directory), facts.type == .symbolicLink else {
+        return nil
+      }
+      letSettle(facts)
+      return linkTarget(of: name, at: directory) == target ? Self.stamp(facts) : nil
+    }
+    guard !parent.isEmpty else { return stamp(at: base) }
     guard let directory = try? openDirectoryPath(MemberName(Array(parent)).bytes, at: base) else {
-      return false
+      return nil
     }
     defer { directory.close() }
-    return linkTarget(of: name, at: directory) == target
+    return stamp(at: directory)
   }
 
-  func areOneFile(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+  /// What a file's status shows where another name is the same file's; nil otherwise.
+  func sharedStamp(_ one: [UInt8], _ other: [UInt8]) -> UInt64? {
     guard let first = try? status(ofPath: one, at: base),
-      let second = try? status(ofPath: other, at: base)
-    else { return false }
-    return first.type == .regular && first.identity == second.identity
+      let second = try? status(ofPath: other, at: base),
+      first.type == .regular, first.identity == second.identity
+    else { return nil }
+    return Self.stamp(first)
   }
 }

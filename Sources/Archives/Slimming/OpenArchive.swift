@@ -39,6 +39,7 @@ struct OpenArchive {
       directory.close()
       throw error
     }
+    letSettle(facts)
     readAhead(file)
   }
 
@@ -100,5 +101,35 @@ struct OpenArchive {
 
   func makeSuccessor() throws -> Successor {
     try Successor(of: name, in: directory, waitingBehind: Self.prefix)
+  }
+
+  /// The last step: the two exchange their names, so that whatever has the archive's name at that instant is at
+  /// hand, and gets it back if it is another file or was written to.
+  func giveWay(to new: Successor) throws {
+    try new.takeWaitingName()
+    do {
+      try exchange(name, new.waiting, at: directory)
+    } catch  where [EINVAL, ENOSYS, EOPNOTSUPP].contains(error.code) {
+      // NFS and FUSE know no exchange.
+      return try new.leaveWaitingName()
+    } catch {
+      new.loseWaitingName()
+      throw error
+    }
+    guard let old = try? status(of: new.waiting, at: directory), isSame(old),
+      !isOpenForWriting(file)
+    else {
+      try exchange(name, new.waiting, at: directory)
+      new.loseWaitingName()
+      throw SlimProblem(.changed, "it was replaced in the last moment")
+    }
+    new.loseWaitingName()
+    try synchronize(directory, "(its directory)")
+  }
+
+  /// Of all that a new name does not change.
+  private func isSame(_ now: FileStatus) -> Bool {
+    now.identity == facts.identity && now.size == facts.size
+      && now.modification == facts.modification
   }
 }

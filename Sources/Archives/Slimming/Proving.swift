@@ -25,11 +25,12 @@ struct Proving {
   private let comparison: FileComparison
   private let spending: SlimSpending
   private(set) var findings: Findings
+  private var verdicts = InnerVerdicts()
 
   init(_ comparison: FileComparison, _ limits: SlimLimits) {
     self.comparison = comparison
     spending = SlimSpending(limits)
-    findings = Findings(ledger: Ledger(nameLimit: limits.nameBytes))
+    findings = Findings(ledger: Ledger(nameLimit: limits.nameBytes, entries: limits.entries))
   }
 
   /// - Throws: where the archive must be kept whole.
@@ -106,11 +107,11 @@ struct Proving {
     case .directory:
       return comparison.hasDirectory(path.bytes) ? .alike : .differs("its directory is not there")
     case .symbolicLink(let target):
-      return comparison.hasLink(path, to: target) ? .alike : .differs("its link is not there")
+      return try alike(comparison.linkStamp(path, to: target), path, or: "its link is not there")
     case .hardLink(let target):
       let other = place.provingPath(of: try Self.name(target))
-      return comparison.areOneFile(path.bytes, other.bytes)
-        ? .alike : .differs("its two names are not one file")
+      return try alike(
+        comparison.sharedStamp(path.bytes, other.bytes), path, or: "its two names are not one file")
     case .other: return .differs("a device or the like")
     }
     guard !name.components.isEmpty else { return .differs("a file without a name") }
@@ -129,14 +130,47 @@ struct Proving {
     }
   }
 
+  /// Looked at again in the end as what proves bytes is.
+  private mutating func alike(
+    _ stamp: UInt64?, _ path: MemberName, or why: String
+  ) throws(SlimProblem) -> Standing {
+    guard let stamp else { return .differs(why) }
+    try findings.ledger.add(proof: path.bytes, stamp: stamp)
+    return .alike
+  }
+
   /// An archive in the archive that is no longer on the disk as it was: read as a stream, it may go where
   /// each of its members is on the disk.
   private mutating func standingInside(
     _ outer: Member, _ path: MemberName, _ reader: TarReader, depth: Int
   ) throws(SlimProblem) -> Standing {
+    let archive = InnerArchive(path: path.bytes, size: outer.size)
+    switch verdicts[archive] {
+    case .differs(let why): return .differs(why)
+    case .proved(let digest):
+      // Whatever else has its place and its length stays.
+      return try reader.digest(of: outer.size) == digest
+        ? .proved(stamp: 0) : .differs("it is another archive than the one before of this name")
+    case nil: break
+    }
+    let stream = MemberStream(reader, digest: StreamDigest())
+    let standing = try unpackedStanding(outer, path, stream, depth: depth)
+    switch standing {
+    case .differs(let why): verdicts.remember(archive, .differs(why))
+    case .proved, .alike:
+      if let digest = stream.finishDigest(of: outer.size) {
+        verdicts.remember(archive, .proved(digest))
+      }
+    }
+    return standing
+  }
+
+  private mutating func unpackedStanding(
+    _ outer: Member, _ path: MemberName, _ packed: MemberStream, depth: Int
+  ) throws(SlimProblem) -> Standing {
     try spending.check(depth: depth)
     do {
-      let stream = try unpacked(MemberStream(reader), Self.innerPieceSize)
+      let stream = try unpacked(packed, Self.innerPieceSize)
       defer { stream.free() }
       let inner = try TarReader(stream, pieceSize: Self.innerPieceSize)
       defer { inner.free() }

@@ -6,7 +6,7 @@ import ReapRules
 struct Successor {
   let file: Descriptor
   private let hasName: Bool
-  private let waiting: EntryName
+  let waiting: EntryName
   private let name: EntryName
   private let directory: Descriptor
 
@@ -40,15 +40,26 @@ struct Successor {
 
   /// The last step: before it the old file is there, after it the new one.
   func takePlace() throws(SystemError) {
-    if !hasName { try publish(file, as: waiting, at: directory) }
+    try takeWaitingName()
+    try leaveWaitingName()
+  }
+
+  /// Over whatever has the name now.
+  func leaveWaitingName() throws(SystemError) {
     do {
       try OwnedDirectories.replace(name, with: waiting, at: directory)
     } catch {
-      if !hasName { try? unlink(waiting, at: directory, isDirectory: false) }
+      loseWaitingName()
       throw error
     }
     try synchronize(directory, "(its directory)")
   }
+
+  func takeWaitingName() throws(SystemError) {
+    if !hasName { try publish(file, as: waiting, at: directory) }
+  }
+
+  func loseWaitingName() { try? unlink(waiting, at: directory, isDirectory: false) }
 
   func close(discarding: Bool) {
     if discarding, hasName { try? unlink(waiting, at: directory, isDirectory: false) }

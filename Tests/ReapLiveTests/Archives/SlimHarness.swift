@@ -119,7 +119,7 @@ func makeNode(
 
 /// Each archive of a node with a digest of its bytes.
 func archives(in node: String) -> [String: String] {
-  let output = shell("cd \(node) && find . -name '*.tgz' -exec sha256sum {} +").output
+  let output = shell("cd \(node) && find . -name '*.tgz' ! -name '.*' -exec sha256sum {} +").output
   return Dictionary(
     output.split(separator: "\n").map { line in
       let parts = line.split(separator: " ", maxSplits: 1)
