@@ -67,6 +67,9 @@ func openPasses(
   }
   let mounts = MountView()
   let setup = try withoutUnusable(setup, logger)
+  for rule in setup.configuration.rules where !rule.enabled {
+    logger.notice("rule \(rule.name) is switched off: nothing is done in \(rule.root)")
+  }
   let rules = setup.configuration.rules.filter(\.enabled)
   let paths = rules.map { resolveRoot($0.root) }
   var passes = Passes()

@@ -214,6 +214,8 @@ struct FilesTests {
       letPass(0.3, "a first look, were there one")
       #expect(exists(path) && watcher.background.isRunning)
       #expect(watcher.stop().status == 0)
+      let swept = media.sweep("require_copy: off, " + keys, environment: environment)
+      #expect(swept.error.contains("nothing is done") && exists(path), "\(swept.error)")
     }
     let watcher = try media.watch("require_copy: off", environment: ["GC_ENABLED": "true"])
     #expect(wait { !exists(path) }, "\(watcher.background.error)")
