@@ -23,10 +23,12 @@ final class FilesFollower: KindFollower {
   func wrote(_ path: CandidatePath, _ change: WatchMessage.Change, _ arrival: Nanoseconds) {
     // That its age counts anew is seen when its turn comes.
     root.keeper?.roomChanged(arrival)
+    reader?.nudge()
   }
 
   func nameCame(_ path: CandidatePath) {
     root.keeper?.roomChanged(readMonotonic())
+    reader?.nudge()
   }
 
   func nameGone(_ name: EntryName, in place: UInt32, _ arrival: Nanoseconds) {
