@@ -121,8 +121,8 @@ struct ReceiptTests {
     media.uploaded("images/c.png")
     kill(watcher.background.pid, SIGCONT)
     #expect(wait { !exists(media.path("images/c.png")) }, "\(watcher.background.error)")
+    letPass(0.5, "the grace of what was written")
     #expect(exists(media.path("images/b.png")))
-    letPass(0.1, "until its change is older than a look at the log")
     media.uploaded("images/b.png")
     #expect(wait { !exists(media.path("images/b.png")) }, "\(watcher.background.error)")
   }
@@ -148,6 +148,29 @@ struct ReceiptTests {
     letPass(1, "less than after_copy")
     #expect(exists(later))
     #expect(wait { !exists(later) }, "\(second.background.error)")
+  }
+
+  @Test("A receipt for what somebody may write to proves nothing until another one comes")
+  func mapped() throws {
+    let path = media.make("images/a.png", bytes: 8192)
+    let other = media.make("images/b.png")
+    let watcher = try media.watch(writeThrough)
+    let file = Glibc.open(path, O_RDWR)
+    let memory = try #require(mmap(nil, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0))
+    close(file)
+    memory.storeBytes(of: 1, as: UInt8.self)
+    letPass(0.2, "until its change is older than a look at the log")
+    media.append("a line\n")
+    letPass(0.2, "until that is read")
+    media.uploaded("images/a.png", bytes: 8192)
+    media.uploaded("images/b.png")
+    #expect(wait { !exists(other) }, "\(watcher.background.error)")
+    memory.storeBytes(of: 2, as: UInt8.self)
+    munmap(memory, 8192)
+    letPass(0.5, "a look at what is closed")
+    #expect(exists(path))
+    media.uploaded("images/a.png", bytes: 8192)
+    #expect(wait { !exists(path) }, "\(watcher.background.error)")
   }
 
   private func explained(_ path: String) -> String? {

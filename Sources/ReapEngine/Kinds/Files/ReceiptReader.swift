@@ -103,10 +103,11 @@ final class ReceiptReader: Sendable {
     }
   }
 
-  private func status(of path: CandidatePath) -> FileStatus? {
+  /// - Parameter isUnwritten: nil where anybody may be about to write it: a second store to a mapping
+  ///   leaves no trace in its times.
+  private func status(of path: CandidatePath, isUnwritten: Bool = false) -> FileStatus? {
     guard let directory = try? openRoot(root) else { return nil }
     defer { directory.close() }
-    // Without a descriptor of the file itself, which would stand in the way of a lease.
     guard
       let parent = try? openFile(
         path.directory.isEmpty ? [0x2E] : path.directory, at: directory,
@@ -116,7 +117,28 @@ final class ReceiptReader: Sendable {
     guard let facts = try? OwnedDirectories.status(of: path.name, at: parent),
       facts.type == .regular
     else { return nil }
-    return facts
+    // A descriptor of the file itself stands in the way of others' leases.
+    guard isUnwritten else { return facts }
+    guard let file = openPatiently(path.name, at: parent) else { return nil }
+    defer { file.close() }
+    guard !mayHaveWriter(file), let there = try? OwnedDirectories.status(of: file),
+      there.type == .regular
+    else { return nil }
+    return there
+  }
+
+  /// Whoever looks whether it is open has a lease of it for an instant, which keeps others out.
+  private func openPatiently(_ name: EntryName, at directory: Descriptor) -> Descriptor? {
+    for _ in 0..<5 {
+      do throws(SystemError) {
+        return try openFile(
+          name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      } catch {
+        guard error.code == EWOULDBLOCK else { return nil }
+        pause(nanoseconds: 2_000_000)
+      }
+    }
+    return nil
   }
 
   /// What the thread knows between two pieces.
@@ -186,8 +208,8 @@ final class ReceiptReader: Sendable {
         } else {
           pattern?.receipt(in: line, settings)
         }
-      guard let receipt, let facts = reader.status(of: receipt.path), facts.size == receipt.size,
-        facts.change < bound
+      guard let receipt, let facts = reader.status(of: receipt.path, isUnwritten: true),
+        facts.size == receipt.size, facts.change < bound
       else { return nil }
       return CopyProof(
         path: receipt.path, inode: facts.identity.inode, change: facts.change, size: facts.size,
