@@ -126,6 +126,26 @@ struct FilesTests {
     #expect(watcher.audit.map(\.reason) == ["over-age"])
   }
 
+  @Test("A program is asked when after_copy wants the file, and by sweep, too; not before")
+  func askedLate() throws {
+    let path = media.make("images/a.png")
+    let asked = scratch.path + "/asked.log"
+    let gone = scratch.path + "/gone"
+    let keys =
+      "require_copy: {command: [sh, -c, 'echo x >> \(asked); [ ! -e \(gone) ]']}, "
+      + "after_copy: 3s, allow_last_copy: false, " + Media.calm
+    let watcher = try media.watch(keys)
+    letPass(1, "less than after_copy")
+    #expect(exists(path) && !exists(asked))
+    _ = FileManager.default.createFile(atPath: gone, contents: nil)
+    #expect(wait { exists(asked) }, "\(watcher.background.error)")
+    letPass(0.3, "the answer")
+    #expect(exists(path))
+    #expect(watcher.stop().status == 0)
+    unlink(gone)
+    #expect(media.sweep(keys).summary?.reaped == 1)
+  }
+
   @Test("What is written to while a program is asked about it stays")
   func changedMeanwhile() throws {
     let path = media.make("images/a.png", days: 8)
