@@ -177,8 +177,14 @@ final class ReceiptReader: Sendable {
       if let instant = again, instant <= now.monotonic { again = nil }
       let facts = try? OwnedDirectories.status(ofPath: resolveRoot(reader.file))
       marks.see(facts?.identity, size: facts?.size ?? 0, now)
-      if now.monotonic > noted + ReceiptReader.noting { note([], now) }
-      return [again, marks.due].compactMap(\.self).min()
+      var due = [again, marks.due]
+      if now.monotonic >= noted + ReceiptReader.noting {
+        note([], now)
+      } else {
+        // Also the last look before a long silence is of use to the next start.
+        due.append(noted + ReceiptReader.noting)
+      }
+      return due.compactMap(\.self).min()
     }
 
     mutating func take(_ piece: TailPiece) {
