@@ -148,6 +148,7 @@ final class Reaper {
   private func finish() {
     facilities.isStopping = true
     facilities.stopBeside()
+    for root in roster.sorted { root.follower?.stop() }
     hub.setTenant(nil)
     for root in roster.sorted { facilities.workload.drop(of: root.reference) }
     facilities.workload.drain()

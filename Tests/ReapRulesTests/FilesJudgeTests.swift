@@ -110,6 +110,22 @@ struct FilesJudgeTests {
       evidence.ofKind.files?.copy = nil
       evidence.demand = .init(.age, since: 100 * second)
     },
+    example("or once after_copy has passed since the last change", .gather(.copy)) {
+      evidence, settings in
+      settings.copy = .command(.init(arguments: ["x"]))
+      settings.afterCopy = 900 * second
+      evidence.ofKind.files?.copy = nil
+    },
+    example("not before", expendable()) { evidence, settings in
+      settings.copy = .command(.init(arguments: ["x"]))
+      settings.afterCopy = 901 * second
+      evidence.ofKind.files?.copy = nil
+    },
+    example("and its yes is used at once", .verdict(.dispose(.copied))) { evidence, settings in
+      settings.copy = .command(.init(arguments: ["x"]))
+      settings.afterCopy = 900 * second
+      evidence.ofKind.files?.copy = .proved(now.wall)
+    },
     example("it has not answered", .keep(.noCopy)) { evidence, settings in
       settings.copy = .command(.init(arguments: ["x"]))
       evidence.ofKind.files?.copy = .asked

@@ -194,6 +194,8 @@ struct JudgeTests {
       + InstanceJudgeTests.cases.map(\.expected)
       + LogJudgeTests.cases.map(\.expected)
       + FilesJudgeTests.cases.map(\.expected)
+      + (VisitsJudgeTests.archives + VisitsJudgeTests.lastOnes + VisitsJudgeTests.temporaries).map(
+        \.expected)
     let reasons = expected.compactMap { judgement -> Reason? in
       if case .verdict(let verdict) = judgement { verdict.reason } else { nil }
     }

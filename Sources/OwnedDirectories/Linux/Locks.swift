@@ -85,6 +85,17 @@ package func probeOpen(_ file: Descriptor) -> OpenProbe {
   }
 }
 
+/// Whether anybody may change what is in a file, a mapping included, by a read lease, which is given
+/// back at once: readers do not stand in its way. True where no lease is to be had.
+///
+/// - Parameter file: open for nothing but reading.
+package func mayHaveWriter(_ file: Descriptor) -> Bool {
+  let lease = Int32(shim_F_SETLEASE)
+  guard retrying({ shim_fcntl(file.number, lease, Int32(F_RDLCK)) }) == 0 else { return true }
+  _ = shim_fcntl(file.number, lease, Int32(F_UNLCK))
+  return false
+}
+
 /// Numbers that stand at the beginning of an open file, in decimal digits: a few, and no more read than
 /// that takes.
 package func numbers(in file: Descriptor) -> [Int32] {

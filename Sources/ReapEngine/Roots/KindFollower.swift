@@ -34,6 +34,8 @@ protocol KindFollower: AnyObject {
   /// The root is watched, or is so anew; it may be another directory by now.
   func rootFound()
   func endWatches()
+  /// The process ends: whatever was started for the kind ends, too.
+  func stop()
   func armed(_ number: UInt32, _ result: Result<WatchHandle, WatchFailure>)
   func watchLost(_ number: UInt32)
   func entryChanged(
@@ -53,6 +55,8 @@ protocol KindFollower: AnyObject {
 }
 
 extension KindFollower {
+  /// Where nothing runs beside.
+  func stop() {}
   /// Where directories alone are watched.
   func touched(_ number: UInt32, _ arrival: Nanoseconds) {}
   /// Where a candidate's own news are heard of otherwise.

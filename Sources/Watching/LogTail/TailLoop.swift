@@ -42,11 +42,14 @@ package enum TailFailure: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// Ends a tail from another thread.
+/// Ends a tail, or wakes it, from another thread.
 package struct TailStopper: Sendable {
   fileprivate let watches: TailWatches
 
   package func callAsFunction() { watches.stop() }
+
+  /// Has it look between two reads.
+  package func wake() { watches.wake() }
 }
 
 package final class TailLoop {
@@ -112,7 +115,10 @@ package final class TailLoop {
   package var stopper: TailStopper { TailStopper(watches: watches) }
 
   /// Reads until stopped; false when the output takes no more.
-  package func run(_ output: TailOutput) -> Bool {
+  ///
+  /// - Parameter between: called before each read and each wait; when to call it again at the latest,
+  ///   monotonic.
+  package func run(between: () -> Int64? = { nil }, _ output: TailOutput) -> Bool {
     let output: TailOutput = { piece in
       self.isDirty = true
       return output(piece)
@@ -124,7 +130,8 @@ package final class TailLoop {
     isDirty = true
     var isTaken = true
     while isTaken {
-      let news = watches.news(until: deadline, wait: work.isEmpty)
+      let due = [deadline, between()].compactMap(\.self).min()
+      let news = watches.news(until: due, wait: work.isEmpty)
       if news.isStopping { break }
       take(news)
       let round = work

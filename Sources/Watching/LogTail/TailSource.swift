@@ -20,6 +20,8 @@ package struct TailPiece {
   package let offset: Int64
   /// Which of the followed paths.
   package let log: Int
+  /// The file that it is read from.
+  package let file: FileIdentity
 }
 
 /// Hands a piece on; how many of its bytes were taken: all, or whole lines from its beginning where
@@ -195,7 +197,8 @@ final class TailSource {
     _ kind: TailPiece.Kind, _ buffer: ReadBuffer, _ start: Int, _ size: Int, _ output: TailOutput
   ) -> Bool {
     let piece = TailPiece(
-      kind: kind, buffer: buffer, range: start..<(start + size), offset: position.offset, log: log)
+      kind: kind, buffer: buffer, range: start..<(start + size), offset: position.offset, log: log,
+      file: identity)
     let taken = output(piece)
     if taken > 0 { advance(buffer, start, taken) }
     return taken == size

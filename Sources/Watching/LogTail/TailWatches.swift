@@ -55,6 +55,9 @@ final class TailWatches: Sendable {
     if let handle { channel.withLock { $0?.unwatch(handle, token: token) } }
   }
 
+  /// Ends a wait for news, with none.
+  func wake() { bell.post((), droppable: true) }
+
   func stop() { add { $0.news.isStopping = true } }
 
   func close() {

@@ -187,6 +187,50 @@ struct FilesTests {
     #expect(would == Set(gone), "\(would)")
   }
 
+  @Test("A program is asked when after_copy wants the file, and by sweep, too; not before")
+  func askedLate() throws {
+    let path = media.make("images/a.png")
+    let asked = scratch.path + "/asked.log"
+    let gone = scratch.path + "/gone"
+    let keys =
+      "require_copy: {command: [sh, -c, 'echo x >> \(asked); [ ! -e \(gone) ]']}, "
+      + "after_copy: 3s, allow_last_copy: false, " + Media.calm
+    let watcher = try media.watch(keys)
+    letPass(1, "less than after_copy")
+    #expect(exists(path) && !exists(asked))
+    _ = FileManager.default.createFile(atPath: gone, contents: nil)
+    #expect(wait { exists(asked) }, "\(watcher.background.error)")
+    letPass(0.3, "the answer")
+    #expect(exists(path))
+    #expect(watcher.stop().status == 0)
+    unlink(gone)
+    #expect(media.sweep(keys).summary?.reaped == 1)
+  }
+
+  @Test("A stop ends the program that is asked, with its children")
+  func stopped() throws {
+    media.make("images/a.png")
+    let pids = scratch.path + "/pids"
+    let watcher = try media.watch(
+      "require_copy: {command: [sh, -c, 'sleep 77 & echo $$ $! > \(pids); wait']}, "
+        + "after_copy: 0s, " + Media.calm)
+    let read = {
+      ((try? String(contentsOfFile: pids, encoding: .utf8)) ?? "").split(
+        whereSeparator: \.isWhitespace
+      )
+      .compactMap { Int32($0) }
+    }
+    #expect(wait { read().count == 2 }, "\(watcher.background.error)")
+    #expect(watcher.stop().status == 0)
+    let running = {
+      read().filter { pid in
+        let state = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+        return state.map { !$0.contains(") Z ") } ?? false
+      }
+    }
+    #expect(wait { running().isEmpty }, "\(running())")
+  }
+
   @Test("What is written to while a program is asked about it stays")
   func changedMeanwhile() throws {
     let path = media.make("images/a.png", days: 8)

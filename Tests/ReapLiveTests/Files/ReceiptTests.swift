@@ -87,6 +87,46 @@ struct ReceiptTests {
     #expect(wait { !exists(media.path("images/down.png")) }, "\(second.background.error)")
   }
 
+  @Test(
+    "What another file in the log's place holds, or is left of it, proves nothing; what comes then does",
+    arguments: ["sed -i s/zzz/y/ LOG", "cp LOG n && mv n LOG", "tail -n 2 LOG > n; cat n > LOG"])
+  func replaced(_ command: String) throws {
+    let names = (1...4).map { "images/\($0).png" }
+    for name in names { media.uploaded(name) }
+    for name in names + ["images/new.png"] { media.make(name) }
+    let watcher = try media.watch(writeThrough)
+    let line = "cd \(scratch.path); " + command.replacingOccurrences(of: "LOG", with: "out.log")
+    #expect(run("/bin/sh", ["-c", line]).status == 0)
+    letPass(1.5, "until the log is taken for settled")
+    media.uploaded("images/new.png")
+    #expect(wait { !exists(media.path("images/new.png")) }, "\(watcher.background.error)")
+    #expect(names.allSatisfy { exists(media.path($0)) }, "\(watcher.audit)")
+  }
+
+  @Test("Lines count across rotation, whoever is stopped meanwhile changes what he reads too late")
+  func rotated() throws {
+    for name in ["a", "b", "c"] { media.make("images/\(name).png") }
+    let watcher = try media.watch(writeThrough)
+    rename(media.uploads, media.uploads + ".1")
+    _ = FileManager.default.createFile(atPath: media.uploads, contents: nil)
+    letPass(1.5, "until the log is taken for settled")
+    media.uploaded("images/a.png")
+    #expect(wait { !exists(media.path("images/a.png")) }, "\(watcher.background.error)")
+    // Read at once: the receipt, after which its file was changed, and a line of later.
+    kill(watcher.background.pid, SIGSTOP)
+    media.uploaded("images/b.png")
+    letPass(0.1, "an instant between them")
+    media.make("images/b.png")
+    media.append("another line\n")
+    media.uploaded("images/c.png")
+    kill(watcher.background.pid, SIGCONT)
+    #expect(wait { !exists(media.path("images/c.png")) }, "\(watcher.background.error)")
+    letPass(0.5, "the grace of what was written")
+    #expect(exists(media.path("images/b.png")))
+    media.uploaded("images/b.png")
+    #expect(wait { !exists(media.path("images/b.png")) }, "\(watcher.background.error)")
+  }
+
   @Test("A proof whose file is open waits for its close, and after_copy for its time")
   func open() throws {
     let path = media.make("images/a.png")
@@ -108,6 +148,29 @@ struct ReceiptTests {
     letPass(1, "less than after_copy")
     #expect(exists(later))
     #expect(wait { !exists(later) }, "\(second.background.error)")
+  }
+
+  @Test("A receipt for what somebody may write to proves nothing until another one comes")
+  func mapped() throws {
+    let path = media.make("images/a.png", bytes: 8192)
+    let other = media.make("images/b.png")
+    let watcher = try media.watch(writeThrough)
+    let file = Glibc.open(path, O_RDWR)
+    let memory = try #require(mmap(nil, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0))
+    close(file)
+    memory.storeBytes(of: 1, as: UInt8.self)
+    letPass(0.2, "until its change is older than a look at the log")
+    media.append("a line\n")
+    letPass(0.2, "until that is read")
+    media.uploaded("images/a.png", bytes: 8192)
+    media.uploaded("images/b.png")
+    #expect(wait { !exists(other) }, "\(watcher.background.error)")
+    memory.storeBytes(of: 2, as: UInt8.self)
+    munmap(memory, 8192)
+    letPass(0.5, "a look at what is closed")
+    #expect(exists(path))
+    media.uploaded("images/a.png", bytes: 8192)
+    #expect(wait { !exists(path) }, "\(watcher.background.error)")
   }
 
   private func explained(_ path: String) -> String? {

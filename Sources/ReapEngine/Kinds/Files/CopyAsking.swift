@@ -9,6 +9,8 @@ import Synchronization
 final class CopyAsking: Sendable {
   /// How long a "no" holds: no event tells when it would be a "yes".
   private static let pause = 600 * nanosecondsPerSecond
+  /// How long a "yes" does: the copy may go, too.
+  private static let trust = 10 * nanosecondsPerSecond
 
   struct Question: Sendable {
     let path: CandidatePath
@@ -26,8 +28,9 @@ final class CopyAsking: Sendable {
     /// Monotonic.
     let until: Nanoseconds
 
-    func fits(_ facts: FileStatus) -> Bool {
+    func holds(for facts: FileStatus) -> Bool {
       inode == facts.identity.inode && change == facts.change && size == facts.size
+        && readMonotonic() < until
     }
   }
 
@@ -85,17 +88,17 @@ final class CopyAsking: Sendable {
   func isProved(_ path: CandidatePath, _ facts: FileStatus) -> Bool {
     state.withLock {
       guard let answer = $0.answers[path] else { return false }
-      return answer.refusal == nil && answer.fits(facts)
+      return answer.refusal == nil && answer.holds(for: facts)
     }
   }
 
   private func known(_ question: Question) -> FilesEvidence.Copy? {
     state.withLock { state in
-      guard let answer = state.answers[question.path], answer.fits(question.facts) else {
+      guard let answer = state.answers[question.path], answer.holds(for: question.facts) else {
         return nil
       }
       guard let refusal = answer.refusal else { return .proved(answer.time) }
-      return readMonotonic() < answer.until ? .none(refusal, until: answer.until) : nil
+      return .none(refusal, until: answer.until)
     }
   }
 
@@ -120,7 +123,8 @@ final class CopyAsking: Sendable {
     state.withLock {
       $0.answers[question.path] = Answer(
         inode: facts.identity.inode, change: facts.change, size: facts.size, refusal: refusal,
-        time: clocks.wall, until: clocks.monotonic + Self.pause)
+        time: clocks.wall,
+        until: clocks.monotonic + (refusal == nil ? Self.trust : Self.pause))
     }
   }
 

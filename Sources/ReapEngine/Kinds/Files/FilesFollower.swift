@@ -23,10 +23,12 @@ final class FilesFollower: KindFollower {
   func wrote(_ path: CandidatePath, _ change: WatchMessage.Change, _ arrival: Nanoseconds) {
     // That its age counts anew is seen when its turn comes.
     root.keeper?.roomChanged(arrival)
+    reader?.nudge()
   }
 
   func nameCame(_ path: CandidatePath) {
     root.keeper?.roomChanged(readMonotonic())
+    reader?.nudge()
   }
 
   func nameGone(_ name: EntryName, in place: UInt32, _ arrival: Nanoseconds) {
@@ -37,13 +39,24 @@ final class FilesFollower: KindFollower {
   // MARK: - Candidates
 
   func kept(_ path: CandidatePath, for reason: Reason, _ evidence: Evidence, _ now: Nanoseconds) {
-    guard let afterCopy = edge.settings.afterCopy,
-      case .proved(let time)? = evidence.ofKind.files?.copy
-    else { return }
-    let rest = saturatingDifference(afterCopy, saturatingDifference(readClocks().wall, time))
-    guard rest > 0 else { return }
+    guard let rest = remaining(evidence, now), rest > 0 else { return }
     due[path] = saturatingSum(now, rest)
     nextDue = min(nextDue ?? .max, due[path]!)
+  }
+
+  /// How long before `after_copy` wants it.
+  private func remaining(_ evidence: Evidence, _ now: Nanoseconds) -> Nanoseconds? {
+    let wall = readClocks().wall
+    if edge.asking != nil {
+      return evidence.inside.flatMap {
+        edge.settings.remainingBeforeAsking(
+          evidence, $0, rule: root.rule, now: Now(wall: wall, monotonic: now))
+      }
+    }
+    guard let afterCopy = edge.settings.afterCopy,
+      case .proved(let time)? = evidence.ofKind.files?.copy
+    else { return nil }
+    return saturatingDifference(afterCopy, saturatingDifference(wall, time))
   }
 
   func looked(at path: CandidatePath, isClaimed: Bool, _ now: Nanoseconds) {}
@@ -83,9 +96,13 @@ final class FilesFollower: KindFollower {
 
   func rootFound() {}
 
-  func endWatches() {
+  func stop() {
     edge.asking?.stop()
     reader?.stop()
+  }
+
+  func endWatches() {
+    stop()
     reader = nil
   }
 

@@ -7,8 +7,8 @@ import Synchronization
 final class ReceiptBook: Sendable {
   private struct State {
     var proofs: [CandidatePath: CopyProof] = [:]
-    /// Wall clock: up to then every line was read when it came; nil where that is not known.
-    var asOf: Nanoseconds?
+    /// How large the log was when it was seen last.
+    var mark: LogMark?
     var journal: Descriptor?
     /// Bytes that were added to it.
     var added = 0
@@ -41,13 +41,12 @@ final class ReceiptBook: Sendable {
     state.withLock { state in
       try? forEachLine(ofFile: file.bytes) { line in
         if let proof = CopyProof(line: line) { return state.proofs[proof.path] = proof }
-        let words = line.split(separator: 0x20).map { String(decoding: $0, as: UTF8.self) }
-        if words.count == 2, words[0] == "asof" { state.asOf = Int64(words[1]) }
+        if let mark = LogMark(line: line) { state.mark = mark }
       }
     }
   }
 
-  var asOf: Nanoseconds? { state.withLock { $0.asOf } }
+  var mark: LogMark? { state.withLock { $0.mark } }
 
   /// Since when a copy of the file, as it is now, is proved.
   func arrival(of path: CandidatePath, _ facts: FileStatus) -> Nanoseconds? {
@@ -72,7 +71,7 @@ final class ReceiptBook: Sendable {
   }
 
   private func writeAnew(_ state: inout State) throws(SystemError) {
-    let text = state.proofs.values.flatMap(\.line) + (state.asOf.map(Self.line) ?? [])
+    let text = state.proofs.values.flatMap(\.line) + (state.mark?.line ?? [])
     try replaceFile(file.bytes, with: text)
     let opened = try openForAppending(file)
     state.journal?.close()
@@ -80,16 +79,14 @@ final class ReceiptBook: Sendable {
     state.added = 0
   }
 
-  private static func line(_ asOf: Nanoseconds) -> [UInt8] { Array("asof \(asOf)\n".utf8) }
-
-  /// - Parameter asOf: wall clock; what came before was read by now.
+  /// - Parameter mark: what comes behind it is later than it.
   /// - Returns: false where it is not written: it is good until the end of this process then.
-  func note(_ proofs: [CopyProof], asOf: Nanoseconds) -> Bool {
+  func note(_ proofs: [CopyProof], _ mark: LogMark?) -> Bool {
     state.withLock { state in
       for proof in proofs { state.proofs[proof.path] = proof }
-      state.asOf = asOf
+      state.mark = mark
       guard let journal = state.journal else { return false }
-      let text = proofs.flatMap(\.line) + Self.line(asOf)
+      let text = proofs.flatMap(\.line) + (mark?.line ?? [])
       state.added += text.count
       guard state.added > Self.limit else { return writeOnce(text, to: journal) == text.count }
       return (try? writeAnew(&state)) != nil
@@ -103,6 +100,35 @@ final class ReceiptBook: Sendable {
       $0.journal?.close()
       $0.journal = nil
     }
+  }
+}
+
+/// How large a log was, kept over restarts.
+struct LogMark: Equatable {
+  let file: FileIdentity
+  let mark: LogMarks<FileIdentity>.Mark
+
+  init(_ file: FileIdentity, _ mark: LogMarks<FileIdentity>.Mark) {
+    self.file = file
+    self.mark = mark
+  }
+
+  /// A line of the journal: `mark <time> <size> <device> <inode> <birth, or ->`.
+  var line: [UInt8] {
+    let birth = file.birth.map { "\($0)" } ?? "-"
+    return Array(
+      "mark \(mark.time) \(mark.size) \(file.device) \(file.inode) \(birth)\n".utf8)
+  }
+
+  init?(line: some Sequence<UInt8>) {
+    let words = Array(line).split(separator: 0x20).map { String(decoding: $0, as: UTF8.self) }
+    guard words.count == 6, words[0] == "mark", let time = Int64(words[1]),
+      let size = Int64(words[2]), let device = UInt64(words[3]), let inode = UInt64(words[4]),
+      words[5] == "-" || Int64(words[5]) != nil
+    else { return nil }
+    self.init(
+      FileIdentity(device: device, inode: inode, birth: Int64(words[5])),
+      .init(time: time, size: size))
   }
 }
 

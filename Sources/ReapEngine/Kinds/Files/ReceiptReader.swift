@@ -12,8 +12,6 @@ final class ReceiptReader: Sendable {
   private static let lineLimit = 16 << 10
   /// How often it is noted that all was read, where nothing was proved.
   private static let noting = nanosecondsPerSecond
-  /// After a start that finds another file in the log's place lines may come late that are old.
-  private static let settling = 10 * nanosecondsPerSecond
 
   private let source: FilesSettings.Receipts
   private let settings: FilesSettings
@@ -23,6 +21,7 @@ final class ReceiptReader: Sendable {
   private let told: @Sendable (CandidatePath) -> Void
   private let complain: @Sendable (String) -> Void
   private let stopper = Mutex<(stop: TailStopper?, isStopping: Bool)>((nil, false))
+  private let isNudged = Atomic(false)
   private let hasEnded = Mutex(false)
   /// It could not go on, or was stopped.
   var isOver: Bool { hasEnded.withLock { $0 } }
@@ -57,6 +56,12 @@ final class ReceiptReader: Sendable {
     }
   }
 
+  /// A file was written: what comes from now on may be its receipt.
+  func nudge() {
+    isNudged.store(true, ordering: .releasing)
+    stopper.withLock { $0.stop?.wake() }
+  }
+
   private func run() {
     var reading = Reading(self)
     do {
@@ -66,7 +71,7 @@ final class ReceiptReader: Sendable {
         return state.isStopping
       }
       if isStopping { loop.stopper() }
-      _ = loop.run { piece in
+      _ = loop.run(between: { reading.look() }) { piece in
         reading.take(piece)
         return piece.range.count
       }
@@ -98,10 +103,11 @@ final class ReceiptReader: Sendable {
     }
   }
 
-  private func status(of path: CandidatePath) -> FileStatus? {
+  /// - Parameter isUnwritten: nil where anybody may be about to write it: a second store to a mapping
+  ///   leaves no trace in its times.
+  private func status(of path: CandidatePath, isUnwritten: Bool = false) -> FileStatus? {
     guard let directory = try? openRoot(root) else { return nil }
     defer { directory.close() }
-    // Without a descriptor of the file itself, which would stand in the way of a lease.
     guard
       let parent = try? openFile(
         path.directory.isEmpty ? [0x2E] : path.directory, at: directory,
@@ -111,72 +117,96 @@ final class ReceiptReader: Sendable {
     guard let facts = try? OwnedDirectories.status(of: path.name, at: parent),
       facts.type == .regular
     else { return nil }
-    return facts
+    // A descriptor of the file itself stands in the way of others' leases.
+    guard isUnwritten else { return facts }
+    guard let file = openPatiently(path.name, at: parent) else { return nil }
+    defer { file.close() }
+    guard !mayHaveWriter(file), let there = try? OwnedDirectories.status(of: file),
+      there.type == .regular
+    else { return nil }
+    return there
+  }
+
+  /// Whoever looks whether it is open has a lease of it for an instant, which keeps others out.
+  private func openPatiently(_ name: EntryName, at directory: Descriptor) -> Descriptor? {
+    for _ in 0..<5 {
+      do throws(SystemError) {
+        return try openFile(
+          name.bytes, at: directory, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, follow: .within)
+      } catch {
+        guard error.code == EWOULDBLOCK else { return nil }
+        pause(nanoseconds: 2_000_000)
+      }
+    }
+    return nil
   }
 
   /// What the thread knows between two pieces.
   private struct Reading {
     let reader: ReceiptReader
     let pattern: ReceiptPattern?
-    let begun = readClocks()
-    /// How large the file was at the start: what stands below was written before, nobody saw when.
-    private let size: Int64
-    private var isBacklog: Bool
-    private let isAnother: Bool
+    private var marks: LogMarks<FileIdentity>
     private var noted: Nanoseconds = 0
-    private let asOf: Nanoseconds?
+    private var notedMark: LogMark?
+    /// Monotonic: when what was written a moment ago is older than a look.
+    private var again: Nanoseconds?
 
     init(_ reader: ReceiptReader) {
       self.reader = reader
       pattern = reader.source.pattern.flatMap(ReceiptPattern.init)
-      let facts = try? OwnedDirectories.status(ofPath: resolveRoot(reader.file))
-      let known = Self.known(reader.book.position, reader.file)
-      size = facts?.size ?? 0
-      asOf = reader.book.asOf
-      let last = known?.files.last
-      isAnother = last != nil && last?.identity != facts?.identity
-      isBacklog =
-        last.map { $0.identity != facts?.identity || $0.position.offset < (facts?.size ?? 0) }
-        ?? false
+      let saved = reader.book.mark
+      let read = Self.position(reader.book.position, reader.file)
+      marks = LogMarks(
+        (saved?.file ?? read?.identity).map { file in
+          let offset = read?.identity == file ? read?.position.offset : nil
+          return (file: file, mark: saved?.mark, read: offset ?? 0)
+        }, Now.current)
     }
 
-    private static func known(_ position: FilePath, _ file: FilePath) -> TailCheckpoint.Log? {
+    private static func position(_ position: FilePath, _ file: FilePath) -> TailCheckpoint.File? {
       guard let text = try? readWhole(position.text ?? ""), let saved = TailCheckpoint(text)
       else { return nil }
-      return saved.logs.first { $0.path == file.bytes }
+      return saved.logs.first { $0.path == file.bytes }?.files.last
+    }
+
+    /// Before each read and each wait: how large the log is now.
+    mutating func look() -> Nanoseconds? {
+      let now = Now.current
+      let lag = LogMarks<FileIdentity>.lag
+      if reader.isNudged.exchange(false, ordering: .acquiring) { again = now.monotonic + 2 * lag }
+      if let instant = again, instant <= now.monotonic { again = nil }
+      let facts = try? OwnedDirectories.status(ofPath: resolveRoot(reader.file))
+      marks.see(facts?.identity, size: facts?.size ?? 0, now)
+      var due = [again, marks.due]
+      if now.monotonic >= noted + ReceiptReader.noting {
+        note([], now)
+      } else {
+        // Also the last look before a long silence is of use to the next start.
+        due.append(noted + ReceiptReader.noting)
+      }
+      return due.compactMap(\.self).min()
     }
 
     mutating func take(_ piece: TailPiece) {
+      let now = Now.current
+      let range = piece.offset..<(piece.offset + Int64(piece.range.count))
       // Whatever is cut off, or ended without its newline, is no whole line.
-      guard piece.kind == .lines else { return }
-      let now = readClocks()
-      let arrival = arrival(now.wall)
+      guard let bound = marks.take(range, of: piece.file, now), piece.kind == .lines else { return }
       var proofs: [CopyProof] = []
       var rest = piece.range
       while let newline = piece.buffer.first(0x0A, in: rest) {
         let line = piece.buffer.bytes(rest.lowerBound..<newline)
         rest = newline + 1..<rest.upperBound
-        if let arrival, let proof = proof(line, arrival) { proofs.append(proof) }
+        if let proof = proof(line, after: bound) { proofs.append(proof) }
       }
+      guard !proofs.isEmpty else { return }
       note(proofs, now)
       for proof in proofs { reader.told(proof.path) }
-      let isPast = piece.offset + Int64(piece.range.count) >= size
-      if isPast, !isAnother || now.monotonic > begun.monotonic + ReceiptReader.settling {
-        isBacklog = false
-      }
     }
 
-    /// When the lines at hand came. The file's own time is that of its last line, however late it is
-    /// read; of lines from before the start it is known only that they were not there at the end.
-    private func arrival(_ now: Nanoseconds) -> Nanoseconds? {
-      guard !isBacklog else { return asOf }
-      let written = (try? OwnedDirectories.status(ofPath: resolveRoot(reader.file)))?.modification
-      return min(now, written ?? now)
-    }
-
-    /// A file that was changed in the same tick of the kernel's clock as the line came, a few
-    /// milliseconds, was changed before: nothing is copied faster.
-    private func proof(_ line: [UInt8], _ arrival: Nanoseconds) -> CopyProof? {
+    /// - Parameter bound: the line was written later than that, so that a file that was not changed
+    ///   since is the one that was copied.
+    private func proof(_ line: [UInt8], after bound: Nanoseconds) -> CopyProof? {
       let settings = reader.settings
       let receipt =
         if reader.source.pattern == nil {
@@ -184,27 +214,27 @@ final class ReceiptReader: Sendable {
         } else {
           pattern?.receipt(in: line, settings)
         }
-      guard let receipt, let facts = reader.status(of: receipt.path), facts.size == receipt.size,
-        isBacklog ? facts.change < arrival : facts.change <= arrival
+      guard let receipt, let facts = reader.status(of: receipt.path, isUnwritten: true),
+        facts.size == receipt.size, facts.change < bound
       else { return nil }
       return CopyProof(
         path: receipt.path, inode: facts.identity.inode, change: facts.change, size: facts.size,
-        arrival: arrival)
+        arrival: readClocks().wall)
     }
 
-    private mutating func note(_ proofs: [CopyProof], _ now: (wall: Int64, monotonic: Int64)) {
-      guard !proofs.isEmpty || now.monotonic > noted + ReceiptReader.noting else { return }
+    private mutating func note(_ proofs: [CopyProof], _ now: Now) {
+      let mark = marks.lastMark.map { LogMark($0.file, $0.mark) }
+      guard !proofs.isEmpty || mark != notedMark else { return }
       noted = now.monotonic
-      // What was not read yet by then may have come a moment before.
-      let asOf = isBacklog ? asOf ?? 0 : now.wall - nanosecondsPerSecond
-      if !reader.book.note(proofs, asOf: asOf), !proofs.isEmpty {
+      notedMark = mark
+      if !reader.book.note(proofs, mark), !proofs.isEmpty {
         reader.complain("what receipts prove cannot be written down")
       }
     }
 
     mutating func end() {
-      guard !isBacklog else { return }
-      _ = reader.book.note([], asOf: readClocks().wall - nanosecondsPerSecond)
+      _ = look()
+      note([], Now.current)
     }
   }
 }

@@ -56,7 +56,7 @@ extension FilesSettings {
       switch evidence.ofKind.files?.copy {
       case nil: return .gather(.copy)
       case .proved(let time)?:
-        if let afterCopy, saturatingDifference(now.wall, time) >= afterCopy {
+        if isDueAfterCopy(since: time, evidence, inside, rule: rule, now: now) {
           return .verdict(.dispose(.copied))
         }
         isFree = true
@@ -88,9 +88,26 @@ extension FilesSettings {
     case .receipts: return true
     case .command:
       guard evidence.demand == nil, evidence.ofKind.files?.copy == nil else { return true }
-      guard afterCopy != nil else { return false }
-      return evidence.clocks.remainingQuiet(
-        since: inside.newestChange, grace: rule.grace, now: now) <= 0
+      return remainingBeforeAsking(evidence, inside, rule: rule, now: now).map { $0 <= 0 } ?? false
     }
+  }
+
+  /// A program's yes is good for the moment only: so it is asked once `after_copy` has passed since the
+  /// last change, and believed at once.
+  private func isDueAfterCopy(
+    since time: Nanoseconds, _ evidence: Evidence, _ inside: Evidence.Inside, rule: Rule, now: Now
+  ) -> Bool {
+    guard let afterCopy else { return false }
+    guard case .command = copy else { return saturatingDifference(now.wall, time) >= afterCopy }
+    return remainingBeforeAsking(evidence, inside, rule: rule, now: now).map { $0 <= 0 } ?? false
+  }
+
+  /// How long before a program is asked whether the file may go; nil where no time makes it be asked.
+  package func remainingBeforeAsking(
+    _ evidence: Evidence, _ inside: Evidence.Inside, rule: Rule, now: Now
+  ) -> Nanoseconds? {
+    guard case .command = copy, let afterCopy else { return nil }
+    return evidence.clocks.remainingQuiet(
+      since: inside.newestChange, grace: max(rule.grace, afterCopy), now: now)
   }
 }
