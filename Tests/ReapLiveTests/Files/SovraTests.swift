@@ -10,9 +10,10 @@ struct SovraTests {
 
   @Test("60 MB of events beside 12 MB of old media: the log is cut, and media go at the mark only")
   func together() throws {
-    guard isRoot, let mounted = MountedImage("tmpfs", megabytes: 100, in: scratch) else {
+    guard isRoot, let mounted = MountedImage("tmpfs", megabytes: 104, in: scratch) else {
       return skip("a tmpfs needs root")
     }
+    // Of 100 the copy of the log's tail would reach the mark for a moment.
     let media = Media(in: scratch, at: mounted.path)
     let log = media.path("events.jsonl")
     writeLog(log, lines: 0..<200_000, padding: 280)
@@ -22,7 +23,7 @@ struct SovraTests {
     }
     let other = ["posts.json", "donation-refund-state.json", "agent-keypair.json"]
     for name in other { media.make(name, bytes: 2) }
-    #expect((6500..<7000).contains(media.used), "\(media.used)")
+    #expect((6300..<6800).contains(media.used), "\(media.used)")
 
     let file = scratch.path + "/rules.yaml"
     let rules = ["log", "media"].map {
