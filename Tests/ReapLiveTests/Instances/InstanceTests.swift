@@ -150,6 +150,6 @@ struct InstanceTests {
     instances.make(7, age: 0)
     #expect(wait { !exists(instances.path(5)) }, "\(watcher.background.error)")
     #expect(instances.left == [1, 2, 3, 4, 6, 7])
-    #expect(watcher.said("4 that may not go").count == 1, "\(watcher.background.error)")
+    #expect(wait { watcher.said("4 that may not go").count == 1 }, "\(watcher.background.error)")
   }
 }
