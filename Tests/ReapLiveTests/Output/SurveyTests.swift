@@ -4,7 +4,8 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("reapd survey and presets", .live)
+// All of them hold the usual places of every program, some of which no variable moves.
+@Suite("reapd survey and presets", .live, .serialized)
 struct SurveyTests {
   private let scratch = Scratch()
   private var root: String { scratch.path + "/data/ant/spill" }
